@@ -1,0 +1,69 @@
+"""The closed sets of the public contract, as enums.
+
+Every name that a client, a dashboard or a metric label may see stands here once.
+"""
+
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """How answers are made: with the model, or by curated rules alone (the kill switch)."""
+
+    HYBRID = "hybrid"
+    RULES_ONLY = "rules_only"
+
+
+class Source(StrEnum):
+    """Who made an answer; `mixed` when its signals were answered by different sources."""
+
+    MODEL = "model"
+    RULES = "rules"
+    MIXED = "mixed"
+
+
+class FallbackReason(StrEnum):
+    """Why the model's answer did not stand.
+
+    The order is how grave a reason is for the operator: an item reports the first one that
+    any of its signals met.
+    """
+
+    RULES_ONLY = "rules_only"
+    OVERLOADED = "overloaded"
+    MODEL_ERROR = "model_error"
+    TIMEOUT = "timeout"
+    INVALID_JSON = "invalid_json"
+    SCHEMA_INVALID = "schema_invalid"
+    UNKNOWN_LABEL = "unknown_label"
+    UNSAFE_DOWNGRADE = "unsafe_downgrade"
+    RULE_CONFLICT = "rule_conflict"
+    LOW_CONFIDENCE = "low_confidence"
+
+    @property
+    def has_candidate(self) -> bool:
+        """Whether the model delivered a candidate that could be validated."""
+        return self not in _NO_CANDIDATE
+
+
+_NO_CANDIDATE = frozenset(
+    {
+        FallbackReason.RULES_ONLY,
+        FallbackReason.OVERLOADED,
+        FallbackReason.MODEL_ERROR,
+        FallbackReason.TIMEOUT,
+    }
+)
+
+
+class ErrorCode(StrEnum):
+    """`error_code` of a problem body."""
+
+    INVALID_REQUEST = "INVALID_REQUEST"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    RAW_CONTENT_REJECTED = "RAW_CONTENT_REJECTED"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    FORBIDDEN = "FORBIDDEN"
+    RATE_LIMITED = "RATE_LIMITED"
+    REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
+    OVERLOADED = "OVERLOADED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
