@@ -1,0 +1,189 @@
+"""The curated rules: what one signal of one detector means.
+
+In: a detector's name and a signal. Out: labels, how they were found, and how sure that is. Knows
+the vocabularies, but neither raw outputs nor the model.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+from fallback.catalog import Detector, Detectors, Labels, load_detectors
+from fallback.normalise import match_key
+from fallback.phrases import Phrases, fold, forms, words_of
+from fallback.signal import Signal, Verdict
+from schemas.taxonomy import Taxonomy, load_taxonomy
+
+
+class MatchKind(StrEnum):
+    """How a rule found its labels, from the surest to none."""
+
+    OWN_EXACT = "own_exact"
+    VERDICT = "verdict"
+    OWN_NORMALISED = "own_normalised"
+    ALIAS = "alias"
+    NONE = "none"
+
+
+#: How often an answer of each kind is the whole right answer. First estimates: own entries fail
+#: where the curation does, aliases where a tool means something of its own by a common word.
+#: Without a hit the label is `OTHER.Unknown`, which the contract caps at 0.3.
+CONFIDENCE: Mapping[MatchKind, float] = {
+    MatchKind.OWN_EXACT: 0.97,
+    MatchKind.VERDICT: 0.97,
+    MatchKind.OWN_NORMALISED: 0.95,
+    MatchKind.ALIAS: 0.8,
+    MatchKind.NONE: 0.2,
+}
+UNKNOWN: Labels = ("OTHER.Unknown",)
+_VERDICTS: Mapping[Verdict, Labels] = {
+    Verdict.NOTHING_FOUND: ("OTHER.Safe",),
+    Verdict.EMPTY: UNKNOWN,
+    Verdict.FAILURE: ("OTHER.ModelError",),
+}
+#: A word with one of these is a whole output (JSON, markup, several lines), no phrase.
+_OUTPUT_SIGNS = frozenset('{}<>"\n')
+#: Longer texts are compared as they are: no vocabulary has a word near this, and outputs of 64 KB
+#: are not worth normalising for that.
+_MAX_WORD_LENGTH = 400
+
+
+@dataclass(frozen=True, slots=True)
+class RuleAnswer:
+    """What the rules say of a signal; `OTHER.Unknown` and kind `none` when they know nothing."""
+
+    labels: Labels
+    kind: MatchKind
+    confidence: float
+
+
+class RuleMapper:
+    """Maps signals by the vocabularies of all detectors."""
+
+    def __init__(self, detectors: Detectors, taxonomy: Taxonomy) -> None:
+        self.detectors = detectors
+        self.version = _version(detectors, taxonomy)
+        self._taxonomy = taxonomy
+        self._words = {name: _OwnWords(detector) for name, detector in detectors.items()}
+        codes = {match_key(code) for d in detectors.values() for code in d.legend}
+        known = [*_shared(detectors.values()), *_taxonomy_phrases(taxonomy)]
+        self._phrases = Phrases(entry for entry in known if match_key(entry[0]) not in codes)
+
+    def resolve(self, detector_name: str) -> Detector | None:
+        """The known detector of that name, whatever its spelling; None for an unknown one."""
+        return self.detectors.resolve(detector_name)
+
+    def knows(self, detector_name: str, text: str) -> bool:
+        """Whether the detector's own vocabulary has the text, exactly or normalised."""
+        detector = self.resolve(detector_name)
+        return detector is not None and self._words[detector.name].entry(text) is not None
+
+    def map(
+        self, detector_name: str, signal: Signal, contributing: Sequence[str] = ()
+    ) -> RuleAnswer:
+        """What the signal means, by the first of these that knows.
+
+        The verdict it carries; the detector's own entry, exact, then normalised; the vocabularies
+        of the contributing detectors, where they agree; the phrases that all detectors read alike.
+        """
+        if signal.verdict is not None:
+            return self._answer(_VERDICTS[signal.verdict], MatchKind.VERDICT)
+        detector = self.resolve(detector_name)
+        if detector is not None and (own := self._words[detector.name].entry(signal.name)):
+            return self._answer(*own)
+        labels = self._elsewhere(detector, signal, contributing)
+        if labels is None:
+            return self._answer(UNKNOWN, MatchKind.NONE)
+        return self._answer(labels, MatchKind.ALIAS)
+
+    def _elsewhere(
+        self, detector: Detector | None, signal: Signal, contributing: Sequence[str]
+    ) -> Labels | None:
+        if detector and (labels := self._words[detector.name].form(signal.name)):
+            return labels
+        named = filter(None, map(self.resolve, contributing))
+        readings = {self._words[other.name].form(signal.name) for other in named} - {None}
+        if len(readings) == 1:
+            return readings.pop()
+        return self._phrases.read(signal.name, flagged=signal.flagged is True)
+
+    def _answer(self, labels: Labels, kind: MatchKind) -> RuleAnswer:
+        ordered = labels if kind is not MatchKind.ALIAS else self._taxonomy.combine(labels)
+        return RuleAnswer(ordered, kind, CONFIDENCE[kind])
+
+
+class _OwnWords:
+    """One detector's vocabulary, looked up ever more loosely."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._exact = detector.maps
+        self._normalised = _unambiguous((match_key(w), x) for w, x in detector.maps.items())
+        self._folded = _unambiguous((fold(words_of(w)), x) for w, x in detector.maps.items())
+
+    def entry(self, text: str) -> tuple[Labels, MatchKind] | None:
+        """The entry for a text: as written, or in another case, spacing or separators."""
+        if labels := self._exact.get(text):
+            return labels, MatchKind.OWN_EXACT
+        if len(text) > _MAX_WORD_LENGTH:
+            return None
+        if labels := self._normalised.get(match_key(text)):
+            return labels, MatchKind.OWN_NORMALISED
+        return None
+
+    def form(self, text: str) -> Labels | None:
+        """The labels of an entry, also in the plural or with function words at its ends."""
+        if own := self.entry(text):
+            return own[0]
+        if len(text) > _MAX_WORD_LENGTH:
+            return None
+        return next(filter(None, (self._folded.get(fold(f)) for f in forms(text))), None)
+
+
+def _unambiguous(entries: Iterable[tuple[str, Labels]]) -> dict[str, Labels]:
+    """Keys to labels, without the keys that stand for different labels."""
+    readings: defaultdict[str, set[Labels]] = defaultdict(set)
+    for key, labels in entries:
+        readings[key].add(labels)
+    return {key: found.pop() for key, found in readings.items() if key and len(found) == 1}
+
+
+def _shared(detectors: Iterable[Detector]) -> Iterator[tuple[str, Labels]]:
+    """The words that may mean the same in a detector that has no entry for them."""
+    for detector in detectors:
+        for word, labels in detector.maps.items():
+            if word not in detector.own_only and _OUTPUT_SIGNS.isdisjoint(word):
+                yield word, labels
+
+
+def _taxonomy_phrases(taxonomy: Taxonomy) -> Iterator[tuple[str, Labels]]:
+    for label in taxonomy.labels:
+        for phrase in (label.name, *label.aliases):
+            yield phrase, (label.name,)
+
+
+def _version(detectors: Detectors, taxonomy: Taxonomy) -> str:
+    """`<taxonomy version>-<hash of all that readings and answers depend on>`."""
+    content = [[_content(d) for d in detectors.values()], list(_taxonomy_phrases(taxonomy))]
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return f"{taxonomy.version}-{digest[:8]}"
+
+
+def _content(detector: Detector) -> list[object]:
+    return [
+        [detector.name, *detector.aliases],
+        dict(detector.maps),
+        [detector.threshold, dict(detector.thresholds), sorted(detector.lower_is_worse)],
+        [detector.severity.max, detector.severity.flagged_from] if detector.severity else None,
+        [dict(detector.legend), sorted(detector.own_only)],
+    ]
+
+
+@cache
+def load_rules() -> RuleMapper:
+    """The mapper over the project's own data files, loaded once a process."""
+    taxonomy = load_taxonomy()
+    return RuleMapper(load_detectors(taxonomy=taxonomy), taxonomy)
