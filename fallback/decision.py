@@ -1,0 +1,181 @@
+"""The mapping guard: signals, candidates and rules in, one canonical event out.
+
+Every answer of the service passes here, in Triton's last step and in the facade when Triton
+cannot answer. Knows no transport and no clock but the event's timestamp.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from fallback.candidate import CandidateSet, ModelAnswer
+from fallback.judge import Judgement, judge
+from fallback.rules import RuleMapper, load_rules
+from fallback.signal import Signal
+from schemas.contract import FallbackReason, Mode, Source
+from schemas.event import event_errors
+from schemas.frameworks import Frameworks, load_frameworks
+from schemas.taxonomy import Taxonomy, load_taxonomy
+
+DEFAULT_THRESHOLD = 0.6
+#: `provenance.model` and `version_info.model` of an answer that no model was asked for.
+NO_MODEL = "none"
+_NOTES_LIMIT = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One item's answer: the event and what the service reports beside it.
+
+    event: the canonical event, valid against the schema.
+    schema_valid: whether every candidate the model gave for this item passed validation.
+    signals: the lineage, one entry a signal.
+    """
+
+    event: dict[str, object]
+    confidence: float
+    source: Source
+    fallback_reason: FallbackReason | None
+    schema_valid: bool
+    signals: list[dict[str, object]]
+    versions: dict[str, str]
+
+
+class MappingGuard:
+    """Decides items by one taxonomy, one set of rules and one set of framework controls."""
+
+    def __init__(self, rules: RuleMapper, taxonomy: Taxonomy, frameworks: Frameworks) -> None:
+        self.rules = rules
+        self.taxonomy = taxonomy
+        self.frameworks = frameworks
+
+    def versions(self, model: str = NO_MODEL) -> dict[str, str]:
+        """`version_info` of an answer that `model` had its say in."""
+        return {
+            "taxonomy": self.taxonomy.version,
+            "frameworks": self.frameworks.version,
+            "rules": self.rules.version,
+            "model": model,
+        }
+
+    def decide(
+        self,
+        detector: str,
+        signals: Sequence[Signal],
+        candidates: CandidateSet | None = None,
+        *,
+        threshold: float | None = None,
+        mode: Mode | None = None,
+        reason: FallbackReason | None = None,
+        contributing: Sequence[str] = (),
+    ) -> Decision:
+        """Answer one item.
+
+        signals: at least one, as the signal reader gives them.
+        candidates: the model's answers in the order of `signals`; None answers by rules.
+        threshold: 0..1, the service's default when None.
+        reason: why there are no candidates, where the caller knows (`timeout`, `overloaded`).
+        contributing: detectors whose vocabularies a joined output may come from.
+
+        Raises ValueError without signals or when there are more candidates than signals.
+        """
+        if not signals:
+            raise ValueError("an item has at least one signal; the reader yields one for nothing")
+        answers: tuple[ModelAnswer | FallbackReason | None, ...]
+        if mode is Mode.RULES_ONLY:
+            answers = (FallbackReason.RULES_ONLY,) * len(signals)
+        elif reason is not None or candidates is None or not candidates.answers:
+            answers = (reason or FallbackReason.MODEL_ERROR,) * len(signals)
+        else:
+            missing = len(signals) - len(candidates.answers)
+            if missing < 0:
+                raise ValueError(
+                    f"{len(candidates.answers)} candidates for {len(signals)} signals"
+                )
+            answers = candidates.answers + (None,) * missing
+        judgements = [
+            judge(
+                signal,
+                answer,
+                self.rules.map(detector, signal, contributing),
+                DEFAULT_THRESHOLD if threshold is None else threshold,
+                self.taxonomy,
+            )
+            for signal, answer in zip(signals, answers, strict=True)
+        ]
+        return self._assemble(detector, judgements, candidates.model if candidates else NO_MODEL)
+
+    def _assemble(self, detector: str, judgements: list[Judgement], model: str) -> Decision:
+        labels = self.taxonomy.combine(x for j in judgements for x in j.labels)
+        scores = dict.fromkeys(labels, 0.0)
+        for judgement in judgements:
+            for label in judgement.labels:
+                if label in scores:
+                    scores[label] = max(scores[label], judgement.score)
+        sources = {j.source for j in judgements}
+        source = sources.pop() if len(sources) == 1 else Source.MIXED
+        # The whole set is right when each signal's answer is.
+        confidence = math.prod(j.confidence for j in judgements)
+        reasons = {j.reason for j in judgements}
+        event: dict[str, object] = {
+            "taxonomy": list(labels),
+            "scores": scores,
+            "confidence": confidence,
+            "notes": _notes(judgements),
+            "provenance": {
+                "detector": detector,
+                "model": model,
+                "route": source.value,
+                "tenant_id": None,
+                "ts": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            },
+            "policy_context": {"frameworks": self.frameworks.controls(labels)},
+        }
+        if errors := event_errors(event):
+            raise AssertionError(f"an assembled event breaks its own schema: {errors}")
+        return Decision(
+            event=event,
+            confidence=confidence,
+            source=source,
+            fallback_reason=next((r for r in FallbackReason if r in reasons), None),
+            schema_valid=all(j.schema_valid for j in judgements if j.schema_valid is not None)
+            and any(j.schema_valid for j in judgements),
+            signals=[_lineage(j) for j in judgements],
+            versions=self.versions(model),
+        )
+
+
+def _notes(judgements: list[Judgement]) -> str:
+    """What a reader of the event should know: how many signals, and where the model gave way."""
+    parts = [f"{len(judgements)} signal{'s' if len(judgements) > 1 else ''} read"]
+    unasked = sum(j.reason is None and j.source is Source.RULES for j in judgements)
+    if unasked:
+        parts.append(f"{unasked} beyond the limit of one item answered by rules alone")
+    for judgement in judgements:
+        if judgement.reason is not None:
+            guess = f", the model's guess was {'+'.join(judgement.guess)}" if judgement.guess else ""
+            parts.append(f"{judgement.signal.name[:60]!r}: {judgement.reason.value}{guess}")
+    text = "; ".join(parts)
+    return text if len(text) <= _NOTES_LIMIT else text[: _NOTES_LIMIT - 1] + "…"
+
+
+def _lineage(judgement: Judgement) -> dict[str, object]:
+    return {
+        "name": judgement.signal.name,
+        "score": judgement.signal.score,
+        "flagged": judgement.signal.flagged,
+        "labels": list(judgement.labels),
+        "source": judgement.source.value,
+        "confidence": judgement.confidence,
+        "rule": judgement.rule.value,
+        "fallback_reason": judgement.reason.value if judgement.reason else None,
+        "guess": list(judgement.guess),
+    }
+
+
+@functools.cache
+def load_guard() -> MappingGuard:
+    """The guard over the project's own data files, loaded once a process."""
+    return MappingGuard(load_rules(), load_taxonomy(), load_frameworks())

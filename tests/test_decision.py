@@ -1,0 +1,189 @@
+"""The guard's decision order (contract, section 2), each step by itself, and the event it builds."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
+from fallback.decision import NO_MODEL, Decision, load_guard
+from fallback.signal import Signal, Verdict
+from schemas.contract import FallbackReason, Mode, Source
+from schemas.event import event_errors
+from schemas.taxonomy import load_taxonomy
+
+GUARD = load_guard()
+LABELS = load_taxonomy().names
+
+
+def answer(*labels: str, confidence: float = 0.9, text: str | None = None) -> ModelAnswer:
+    written = json.dumps({"taxonomy": labels}) if text is None else text
+    return ModelAnswer(written, confidence, confidence)
+
+
+def decide(
+    signal: Signal, model: ModelAnswer | None, detector: str = "custom-guard", **options: object
+) -> Decision:
+    candidates = CandidateSet("m:1", (model,)) if model else None
+    return GUARD.decide(detector, [signal], candidates, **options)  # type: ignore[arg-type]
+
+
+def test_the_models_answer_stands() -> None:
+    got = decide(Signal("zzz-new-label"), answer("CYBER.Malware"))
+    assert got.event["taxonomy"] == ["CYBER.Malware"]
+    assert (got.source, got.fallback_reason, got.schema_valid) == (Source.MODEL, None, True)
+    assert got.confidence == pytest.approx(0.9)
+    assert got.versions["model"] == "m:1"
+
+
+@pytest.mark.parametrize(
+    ("candidate", "reason"),
+    [
+        (answer(text="{"), FallbackReason.INVALID_JSON),
+        (answer(text=""), FallbackReason.INVALID_JSON),
+        (answer(text="[" * 100_000), FallbackReason.INVALID_JSON),
+        (answer(text='["CYBER.Malware"]'), FallbackReason.SCHEMA_INVALID),
+        (answer(text='{"taxonomy": []}'), FallbackReason.SCHEMA_INVALID),
+        (answer(text='{"taxonomy": "CYBER.Malware"}'), FallbackReason.SCHEMA_INVALID),
+        (answer("CYBER.Malware", "CYBER.Malware"), FallbackReason.SCHEMA_INVALID),
+        (
+            answer(text='{"taxonomy": ["CYBER.Malware"], "extra": 1}'),
+            FallbackReason.SCHEMA_INVALID,
+        ),
+        (answer("CYBER.NoSuchThing"), FallbackReason.UNKNOWN_LABEL),
+    ],
+)
+def test_a_candidate_that_does_not_validate_yields_to_the_rules(
+    candidate: ModelAnswer, reason: FallbackReason
+) -> None:
+    got = decide(Signal("hate"), candidate, "openai-moderation")
+    assert got.event["taxonomy"] == ["HARM.SPEECH.Hate.Other"]
+    assert (got.source, got.fallback_reason, got.schema_valid) == (Source.RULES, reason, False)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (CandidateStatus.TIMEOUT, FallbackReason.TIMEOUT),
+        (CandidateStatus.ERROR, FallbackReason.MODEL_ERROR),
+    ],
+)
+def test_a_model_that_did_not_answer_yields_to_the_rules(
+    status: CandidateStatus, reason: FallbackReason
+) -> None:
+    got = decide(Signal("US_SSN"), ModelAnswer("", 0.0, 0.0, status), "presidio")
+    assert got.event["taxonomy"] == ["PII.Identifier.SSN"]
+    assert (got.source, got.fallback_reason) == (Source.RULES, reason)
+
+
+def test_the_curated_entry_overrules_a_sure_model() -> None:
+    got = decide(Signal("US_SSN"), answer("PII.Identifier.Passport", confidence=0.99), "presidio")
+    assert got.event["taxonomy"] == ["PII.Identifier.SSN"]
+    assert got.fallback_reason is FallbackReason.RULE_CONFLICT
+    assert got.schema_valid
+    assert got.signals[0]["guess"] == ["PII.Identifier.Passport"]
+
+
+def test_a_model_that_agrees_with_the_curated_entry_stands_however_unsure() -> None:
+    got = decide(Signal("US_SSN"), answer("PII.Identifier.SSN", confidence=0.2), "presidio")
+    assert (got.source, got.fallback_reason) == (Source.MODEL, None)
+    assert got.confidence > 0.6
+
+
+@pytest.mark.parametrize("clearing", ["OTHER.Safe", "OTHER.LowRisk"])
+def test_a_flagged_signal_is_never_cleared_by_the_model(clearing: str) -> None:
+    flagged = Signal("zzz-new-label", score=0.9, flagged=True)
+    got = decide(flagged, answer(clearing, confidence=1.0), threshold=0.0)
+    assert got.event["taxonomy"] == ["OTHER.NeedsReview"]
+    assert got.fallback_reason is FallbackReason.UNSAFE_DOWNGRADE
+
+
+def test_a_bare_label_may_be_cleared_by_the_model() -> None:
+    got = decide(Signal("zzz-new-label"), answer("OTHER.Safe"))
+    assert (got.event["taxonomy"], got.source) == (["OTHER.Safe"], Source.MODEL)
+
+
+def test_low_confidence_without_a_rule_is_unknown_and_keeps_the_guess_readable() -> None:
+    got = decide(Signal("zzz-new-label"), answer("CYBER.Malware", confidence=0.59))
+    assert got.event["taxonomy"] == ["OTHER.Unknown"]
+    assert got.fallback_reason is FallbackReason.LOW_CONFIDENCE
+    assert got.confidence <= 0.3
+    assert got.signals[0]["guess"] == ["CYBER.Malware"]
+    assert "CYBER.Malware" in str(got.event["notes"])
+
+
+def test_low_confidence_yields_to_an_alias() -> None:
+    got = decide(Signal("social security number"), answer("CYBER.Malware", confidence=0.5))
+    assert got.event["taxonomy"] == ["PII.Identifier.SSN"]
+    assert got.fallback_reason is FallbackReason.LOW_CONFIDENCE
+
+
+def test_threshold_zero_switches_the_confidence_step_off() -> None:
+    got = decide(Signal("zzz-new-label"), answer("CYBER.Malware", confidence=0.0), threshold=0.0)
+    assert (got.event["taxonomy"], got.source) == (["CYBER.Malware"], Source.MODEL)
+
+
+def test_rules_only_ignores_the_model() -> None:
+    got = decide(Signal("zzz"), answer("CYBER.Malware"), mode=Mode.RULES_ONLY)
+    assert got.event["taxonomy"] == ["OTHER.Unknown"]
+    assert got.fallback_reason is FallbackReason.RULES_ONLY
+
+
+def test_without_candidates_the_rules_answer() -> None:
+    got = decide(Signal("US_SSN"), None, "presidio", reason=FallbackReason.OVERLOADED)
+    assert got.event["taxonomy"] == ["PII.Identifier.SSN"]
+    assert (got.fallback_reason, got.versions["model"]) == (FallbackReason.OVERLOADED, NO_MODEL)
+    assert not got.schema_valid
+
+
+def test_several_signals_are_joined_and_the_gravest_reason_reported() -> None:
+    signals = [Signal("US_SSN", 0.85, True), Signal("zzz", 0.9, True), Signal("yyy")]
+    answers = (answer("PII.Identifier.SSN"), answer(text="{"), answer("OTHER.Safe"))
+    got = GUARD.decide("presidio", signals, CandidateSet("m:1", answers))
+    assert got.event["taxonomy"] == ["PII.Identifier.SSN"]
+    assert got.event["scores"] == {"PII.Identifier.SSN": 0.85}
+    assert (got.source, got.fallback_reason) == (Source.MIXED, FallbackReason.INVALID_JSON)
+    assert not got.schema_valid
+    assert [s["name"] for s in got.signals] == ["US_SSN", "zzz", "yyy"]
+
+
+def test_signals_beyond_the_models_limit_go_to_the_rules_and_the_notes_say_so() -> None:
+    signals = [Signal("US_SSN", 0.9, True), Signal("EMAIL_ADDRESS", 0.8, True)]
+    got = GUARD.decide("presidio", signals, CandidateSet("m:1", (answer("PII.Identifier.SSN"),)))
+    assert set(got.event["taxonomy"]) == {"PII.Identifier.SSN", "PII.Contact.Email"}  # type: ignore[call-overload]
+    assert (got.source, got.fallback_reason) == (Source.MIXED, None)
+    assert "beyond the limit" in str(got.event["notes"])
+
+
+def test_more_candidates_than_signals_is_a_programming_error() -> None:
+    with pytest.raises(ValueError, match="2 candidates for 1 signals"):
+        GUARD.decide("x", [Signal("a")], CandidateSet("m:1", (None, None)))
+
+
+scores = st.none() | st.floats(0, 1)
+signal_strategy = st.builds(
+    Signal, st.text(max_size=600), scores, st.sampled_from([True, None]), st.none()
+) | st.builds(Signal, st.just("x"), st.none(), st.just(False), st.sampled_from(list(Verdict)))
+candidate_text = st.text(max_size=40) | st.lists(st.sampled_from(LABELS), max_size=4).map(
+    lambda labels: json.dumps({"taxonomy": labels})
+)
+answer_strategy = st.none() | st.builds(
+    ModelAnswer,
+    candidate_text,
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.sampled_from(list(CandidateStatus)),
+)
+
+
+@given(st.lists(st.tuples(signal_strategy, answer_strategy), min_size=1, max_size=8), scores)
+def test_every_answer_is_a_valid_event(
+    pairs: list[tuple[Signal, ModelAnswer | None]], threshold: float | None
+) -> None:
+    candidates = CandidateSet("m:1", tuple(a for _, a in pairs))
+    got = GUARD.decide("presidio", [s for s, _ in pairs], candidates, threshold=threshold)
+    assert event_errors(got.event) == []
+    assert got.event["confidence"] == got.confidence
+    assert (got.source is Source.MODEL) <= (got.fallback_reason is None)
+    json.dumps(got.event)
