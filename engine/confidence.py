@@ -1,0 +1,47 @@
+"""From the probability the model gives its answer to the confidence that the answer is right.
+
+In: a probability in 0..1. Out: a confidence in 0..1. The curve was fitted at export on answers
+with known truth; this module only applies it, and does not know where it came from.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A non-decreasing piecewise linear curve through (x[i], y[i]), flat beyond its ends.
+
+    No points: the identity.
+    """
+
+    x: tuple[float, ...] = ()
+    y: tuple[float, ...] = ()
+
+    def __call__(self, probability: float) -> float:
+        return float(np.interp(probability, self.x, self.y)) if self.x else probability
+
+
+def parse_calibration(spec: dict[str, Any] | None) -> Calibration:
+    """The manifest's `calibration`; None is the identity.
+
+    Raises ValueError, saying what is wrong, unless it is `{"kind": "isotonic", "x", "y"}` with
+    x rising strictly, y not falling, both of one length and within 0..1.
+    """
+    if spec is None:
+        return Calibration()
+    if spec.get("kind") != "isotonic":
+        raise ValueError(f"unknown kind {spec.get('kind')!r}; this engine applies 'isotonic'")
+    x, y = (tuple(float(value) for value in spec[axis]) for axis in ("x", "y"))
+    if not x or len(x) != len(y):
+        raise ValueError(f"x has {len(x)} points and y has {len(y)}; give as many, at least one")
+    if any(not 0 <= value <= 1 for value in x + y):
+        raise ValueError("a point lies outside 0..1")
+    if any(a >= b for a, b in pairwise(x)):
+        raise ValueError("x must rise strictly")
+    if any(a > b for a, b in pairwise(y)):
+        raise ValueError("y must not fall")
+    return Calibration(x, y)

@@ -1,0 +1,83 @@
+"""The one interface of the ways a version writes its answers.
+
+In: prompts as token ids. Out: candidates as JSON with the probability of the path that wrote
+them. Decoders know nothing of detectors, calibration or what becomes of an answer.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Status(StrEnum):
+    """How the making of a candidate ended; what it is worth, validation decides."""
+
+    OK = "ok"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What one row reads.
+
+    ids: the suffix's tokens, without the prefix that the session has cached.
+    draft: labels that are likely the answer; costs nothing if wrong, saves passes if right.
+    deadline: `time.monotonic()` seconds after which no pass begins; None for never.
+    """
+
+    ids: tuple[int, ...]
+    draft: tuple[str, ...] | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one row wrote.
+
+    text: the candidate JSON; empty unless status is ok. It may be cut short by a token limit.
+    labels: the text's labels in the order written; empty where the text is cut short.
+    probability: of the path under the constraint, product over its choices, 0..1.
+    passes: forward passes the row took part in.
+    """
+
+    text: str
+    labels: tuple[str, ...]
+    probability: float
+    status: Status
+    passes: int
+
+
+class Decoder(Protocol):
+    """Answers a batch of prompts, order kept, each by the model's own greedy choice."""
+
+    def decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+        """At least one prompt. Raises ArithmeticError when the model computes no number."""
+        ...
+
+
+def unfinished(status: Status, passes: int = 0) -> Decoded:
+    """The outcome of a row that wrote nothing usable."""
+    return Decoded(text="", labels=(), probability=0.0, status=status, passes=passes)
+
+
+def candidate_text(labels: Iterable[str]) -> str:
+    """The candidate JSON as the decoding grammar spells it, without spaces."""
+    return json.dumps({"taxonomy": list(labels)}, separators=(",", ":"))
+
+
+def choose(state: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]) -> tuple[int, float]:
+    """The likeliest row of a head and its probability among these rows.
+
+    state [hidden], rows [n, hidden]. Raises ArithmeticError if a logit is not finite.
+    """
+    logits = (rows @ state).astype(np.float64)
+    if not np.isfinite(logits).all():
+        raise ArithmeticError("the model computed logits that are not finite")
+    best = int(logits.argmax())
+    return best, float(1.0 / np.exp(logits - logits[best]).sum())

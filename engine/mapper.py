@@ -1,0 +1,182 @@
+"""The model's answer to signals: what `llama_mapper` serves, without Triton.
+
+In: a published version once, then queries. Out: one candidate a query, with the calibrated
+confidence that its whole label set is right. It does not know curated rules, thresholds or
+events, and whatever a query says, it answers: with a status, never with an exception.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.confidence import Calibration
+from engine.decoder import Decoded, Decoder, Prompt, Status, unfinished
+from engine.label_decoder import LabelDecoder
+from engine.prompt import PromptEncoder
+from engine.session import LlamaSession
+from engine.text_decoder import Grammar, TextDecoder
+from engine.version import Version, WritesLabelTokens, read_version
+from schemas.errors import ConfigError
+from schemas.event import decoding_schema
+from schemas.taxonomy import load_taxonomy
+
+MAX_BATCH = 16
+"""Queries in one pass, at most."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One signal to map.
+
+    detector, signal: as received; any text.
+    draft: labels that are likely the answer (a curated entry), verified by the model.
+    deadline: `time.monotonic()` seconds after which no pass begins; None for never.
+    """
+
+    detector: str
+    signal: str
+    draft: tuple[str, ...] | None = None
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What the model says about one query.
+
+    text: the candidate JSON; empty unless status is ok, cut short by the token limit.
+    labels: the text's labels; empty where there is no complete text.
+    probability, confidence: of the path, and calibrated; 0..1.
+    passes: forward passes the query took part in.
+    """
+
+    text: str
+    labels: tuple[str, ...]
+    probability: float
+    confidence: float
+    status: Status
+    passes: int
+
+
+class MapperEngine:
+    """One loaded version. One thread at a time."""
+
+    def __init__(
+        self,
+        model_id: str,
+        prompts: PromptEncoder,
+        decoder: Decoder,
+        calibration: Calibration,
+        max_batch: int = MAX_BATCH,
+    ) -> None:
+        self.model_id = model_id
+        self._prompts = prompts
+        self._decoder = decoder
+        self._calibration = calibration
+        self._max_batch = max_batch
+
+    @classmethod
+    def load(
+        cls,
+        version_dir: Path | str,
+        *,
+        threads: int,
+        max_input_tokens: int = 128,
+        max_new_tokens: int = 64,
+        max_batch: int = MAX_BATCH,
+    ) -> "MapperEngine":
+        """Load a published version.
+
+        threads: cores one pass uses; max_input_tokens: where a signal is cut; max_new_tokens:
+        where an answer written as text is cut. Raises ConfigError naming file and key.
+        """
+        version = read_version(version_dir)
+        shape = version.shape
+        prompts = _prompts(version, max_input_tokens)
+        longest = prompts.max_prompt_tokens + max_new_tokens
+        if longest > shape.max_position:
+            raise ConfigError(
+                version.path / "manifest.json",
+                "config.max_position",
+                f"{shape.max_position} is less than the longest prompt and answer, {longest};"
+                " lower max_input_tokens",
+            )
+        session = LlamaSession(version.graph, shape, threads=threads, prefix=prompts.prefix_ids)
+        decoder = _decoder(version, session, prompts, max_new_tokens)
+        return cls(version.model_id, prompts, decoder, version.calibration, max_batch)
+
+    def answer(self, queries: Sequence[Query]) -> list[Candidate]:
+        """One candidate a query, order kept. Never raises for what a query contains."""
+        prompts = [
+            Prompt(self._prompts.suffix_ids(q.detector, q.signal), q.draft, q.deadline)
+            for q in queries
+        ]
+        candidates: dict[int, Candidate] = {}
+        # Neighbours of like length waste the least padding.
+        by_length = sorted(range(len(prompts)), key=lambda i: len(prompts[i].ids))
+        for start in range(0, len(by_length), self._max_batch):
+            chosen = by_length[start : start + self._max_batch]
+            decoded = self._decode([prompts[i] for i in chosen])
+            candidates.update(zip(chosen, map(self._candidate, decoded), strict=True))
+        return [candidates[i] for i in range(len(queries))]
+
+    def _decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+        try:
+            return self._decoder.decode(prompts)
+        except Exception:  # whatever went wrong, the other batches and the rules still answer
+            _log.exception("a batch of %d prompts failed", len(prompts))
+            return [unfinished(Status.ERROR) for _ in prompts]
+
+    def _candidate(self, decoded: Decoded) -> Candidate:
+        ok = decoded.status is Status.OK
+        return Candidate(
+            text=decoded.text,
+            labels=decoded.labels,
+            probability=decoded.probability,
+            confidence=self._calibration(decoded.probability) if ok else 0.0,
+            status=decoded.status,
+            passes=decoded.passes,
+        )
+
+
+def _prompts(version: Version, max_input_tokens: int) -> PromptEncoder:
+    try:
+        text = version.tokenizer.read_text("utf-8")
+        return PromptEncoder(text, version.shape.bos, max_input_tokens)
+    except Exception as error:  # the tokenizers library raises bare Exception
+        raise ConfigError(version.tokenizer, "(file)", f"is no tokenizer: {error}") from error
+
+
+def _decoder(
+    version: Version, session: LlamaSession, prompts: PromptEncoder, max_new_tokens: int
+) -> Decoder:
+    answers = version.writes.answers if isinstance(version.writes, WritesLabelTokens) else None
+    rows = version.shape.vocab if answers is None else len(answers)
+    try:
+        head = np.load(version.head, mmap_mode="r")
+    except (ValueError, EOFError) as error:
+        raise ConfigError(version.head, "(array)", f"does not load: {error}") from error
+    if head.shape != (rows, version.shape.hidden) or head.dtype != np.float32:
+        raise ConfigError(
+            version.head,
+            "(array)",
+            f"{head.dtype}{list(head.shape)} instead of float32[{rows}, {version.shape.hidden}]",
+        )
+    if answers is not None:
+        return LabelDecoder(session, head, answers)
+    try:
+        grammar = Grammar(
+            version.tokenizer,
+            decoding_schema(load_taxonomy()),
+            vocabulary=rows,
+            eos=version.shape.eos,
+        )
+    except ValueError as error:
+        raise ConfigError(version.tokenizer, "(grammar)", str(error)) from error
+    return TextDecoder(
+        session, head, grammar, prompts.continuation_ids, max_new_tokens=max_new_tokens
+    )

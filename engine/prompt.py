@@ -1,0 +1,98 @@
+"""What the model reads: the one prompt that training, export and serving share.
+
+In: a detector's name and one signal's text, both untrusted. Out: token ids, or the same as text.
+The prompt is a fixed prefix (its KV is computed once a process) and a short suffix; the answer
+begins right after the suffix. Plain text, no chat template, so that any Llama tokenizer serves.
+
+Nothing in the signal can leave its line or become a control token: whitespace and control
+characters collapse to one space, invisible ones disappear, and text is encoded by a tokenizer
+that knows no added tokens. This module does not know what the model answers.
+"""
+
+import json
+import re
+import unicodedata
+
+from tokenizers import Tokenizer
+
+PROMPT_VERSION = "1"
+
+MAX_DETECTOR_TOKENS = 24
+_CHARS_PER_TOKEN = 16  # text beyond this many characters a token is cut before it is encoded
+
+_PREFIX = "Map the detector's signal to taxonomy labels.\n"
+_DETECTOR, _SIGNAL, _ANSWER = "Detector:", "\nSignal:", "\nLabels:"
+
+_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_INVISIBLE = frozenset({"Cf", "Cs", "Co", "Cn"})
+
+
+def neutralise(text: str) -> str:
+    """One line of visible text: breaks and controls become a space, invisible characters go."""
+    if not text.isascii():
+        text = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
+    return _BREAKS.sub(" ", text).strip()
+
+
+def prefix() -> str:
+    """The fixed beginning of every prompt."""
+    return _PREFIX
+
+
+def suffix(detector: str, signal: str) -> str:
+    """The rest of the prompt as text, uncut: for reading, and for engines that take text."""
+    return f"{_DETECTOR} {neutralise(detector)}{_SIGNAL} {neutralise(signal)}{_ANSWER}"
+
+
+class PromptEncoder:
+    """Prompts as token ids.
+
+    The variable parts are encoded apart from the fixed ones: the cut is exact, and no token
+    spans the border between our words and theirs.
+    """
+
+    def __init__(self, tokenizer_json: str, bos: int | None, max_input_tokens: int) -> None:
+        """tokenizer_json: contents of a `tokenizer.json`; bos: id to begin with, None for none;
+        max_input_tokens: where a signal is cut."""
+        spec = json.loads(tokenizer_json)
+        # Without added tokens, "<|im_end|>" in a signal is ten characters and not a command.
+        spec.update(added_tokens=[], truncation=None, padding=None)
+        self._tokenizer = Tokenizer.from_str(json.dumps(spec))
+        self._max_input_tokens = max_input_tokens
+        self._break = self._encode("\n")
+        begin = [] if bos is None else [bos]
+        self.prefix_ids: tuple[int, ...] = (*begin, *self._encode(_PREFIX))
+        self._detector, self._signal, self._answer = (
+            self.continuation_ids(part) for part in (_DETECTOR, _SIGNAL, _ANSWER)
+        )
+
+    @property
+    def max_prompt_tokens(self) -> int:
+        """The longest prompt, prefix included."""
+        fixed = len(self.prefix_ids) + len(self._detector) + len(self._signal) + len(self._answer)
+        return fixed + MAX_DETECTOR_TOKENS + self._max_input_tokens
+
+    def suffix_ids(self, detector: str, signal: str) -> tuple[int, ...]:
+        """The ids after the prefix; the next one is the answer's first. Never raises."""
+        return (
+            *self._detector,
+            *self._cut(detector, MAX_DETECTOR_TOKENS),
+            *self._signal,
+            *self._cut(signal, self._max_input_tokens),
+            *self._answer,
+        )
+
+    def continuation_ids(self, text: str) -> tuple[int, ...]:
+        """Ids of text that goes on after something, as an answer does after the prompt.
+
+        Some tokenizers set a space before every text they encode; here a line break takes it.
+        """
+        return tuple(self._encode(f"\n{text}")[len(self._break) :])
+
+    def _cut(self, text: str, limit: int) -> tuple[int, ...]:
+        line = neutralise(text)[: limit * _CHARS_PER_TOKEN]
+        return self.continuation_ids(f" {line}")[:limit]
+
+    def _encode(self, text: str) -> list[int]:
+        ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids
+        return ids

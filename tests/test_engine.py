@@ -1,0 +1,284 @@
+"""The engine through its public doors, on tiny random Llamas in the real runtime."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_llama
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.confidence import Calibration
+from engine.decoder import Decoded, Prompt, Status
+from engine.mapper import MapperEngine, Query
+from engine.prompt import PromptEncoder
+from engine.session import LlamaSession
+from engine.text_decoder import Grammar, TextDecoder
+from engine.version import read_version
+from schemas.event import candidate_errors
+from schemas.taxonomy import load_taxonomy
+
+ANSWERS = [[name] for name in load_taxonomy().names] + [
+    ["HARM.SPEECH.Hate.Other", "HARM.SPEECH.Threat"]
+]
+SIGNALS = [
+    "hate", "hate/threatening", "US_SSN", "S10", "toxic", "", "Prompt injection in a document",
+    "violence: medium (4)", "naïve 暴力", "🔪", "CREDIT_CARD_NUMBER" * 3, "x",
+]  # fmt: skip
+QUERIES = [Query("openai-moderation", signal) for signal in SIGNALS]
+
+
+@pytest.fixture(scope="session", params=tiny_llama.TOKENIZERS)
+def text_version(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("text") / "1"
+    return tiny_llama.publish(
+        directory, tokenizer=tiny_llama.TOKENIZERS[request.param](), bos=tiny_llama.BOS
+    )
+
+
+@pytest.fixture(scope="session")
+def label_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_llama.publish(tmp_path_factory.mktemp("labels") / "1", answers=ANSWERS)
+
+
+@pytest.fixture(scope="session")
+def text_engine(text_version: Path) -> MapperEngine:
+    return load(text_version)
+
+
+@pytest.fixture(scope="session")
+def label_engine(label_version: Path) -> MapperEngine:
+    return load(label_version)
+
+
+@pytest.fixture(scope="session", params=["text", "labels"])
+def engine(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> MapperEngine:
+    answers = ANSWERS if request.param == "labels" else None
+    return load(tiny_llama.publish(tmp_path_factory.mktemp(request.param) / "1", answers=answers))
+
+
+def load(version: Path, **settings: Any) -> MapperEngine:
+    settings.setdefault("max_new_tokens", 160)  # some tokenizers here need a token a byte
+    return MapperEngine.load(version, threads=1, **settings)
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+def test_batched_answers_as_alone(text_engine: MapperEngine, label_engine: MapperEngine) -> None:
+    for engine in (text_engine, label_engine):
+        together = engine.answer(QUERIES * 2)
+        for query, candidate in zip(QUERIES * 2, together, strict=True):
+            (alone,) = engine.answer([query])
+            assert candidate.labels == alone.labels
+            assert candidate.probability == pytest.approx(alone.probability, abs=1e-4)
+            assert candidate.passes == alone.passes
+
+
+def test_the_signal_matters(engine: MapperEngine) -> None:
+    assert len({candidate.labels for candidate in engine.answer(QUERIES)}) > 1
+
+
+def test_an_empty_batch_has_no_answers(engine: MapperEngine) -> None:
+    assert engine.answer([]) == []
+
+
+@settings(max_examples=40, deadline=None)
+@given(detector=st.text(max_size=40), signal=st.text(max_size=300))
+def test_whatever_is_asked_the_candidate_is_valid(
+    engine: MapperEngine, detector: str, signal: str
+) -> None:
+    (candidate,) = engine.answer([Query(detector, signal)])
+    assert candidate.status is Status.OK
+    assert candidate_errors(json.loads(candidate.text)) == []
+    assert tuple(json.loads(candidate.text)["taxonomy"]) == candidate.labels
+    assert 0 < candidate.probability <= 1
+    assert candidate.confidence == candidate.probability
+
+
+@pytest.mark.parametrize(
+    "signal",
+    ["\x00", "\ud800 lone", "a\x00b\r\n\u2028c", "\u202eevil\u200b", "😀" * 16_384, "x " * 32_768,
+     "\n" * 65_536, "<|end|>" * 9_000],
+)  # fmt: skip
+def test_hostile_signals_are_answered(text_engine: MapperEngine, signal: str) -> None:
+    for candidate in text_engine.answer([Query(signal, signal), Query("d", signal)]):
+        assert candidate.status is Status.OK
+        assert candidate_errors(json.loads(candidate.text)) == []
+
+
+def test_label_version_answers_in_one_pass(label_engine: MapperEngine) -> None:
+    for candidate in label_engine.answer(QUERIES):
+        assert candidate.passes == 1
+        assert list(candidate.labels) in ANSWERS
+
+
+def test_calibration_makes_the_confidence(tmp_path: Path) -> None:
+    curve = {"kind": "isotonic", "x": [0.0, 1.0], "y": [0.4, 0.6]}
+    engine = load(
+        tiny_llama.publish(tmp_path / "1", answers=ANSWERS, manifest={"calibration": curve})
+    )
+    for candidate in engine.answer(QUERIES):
+        assert candidate.confidence == pytest.approx(0.4 + 0.2 * candidate.probability)
+
+
+# --- drafts --------------------------------------------------------------------------------------
+
+
+def with_draft(query: Query, draft: Sequence[str]) -> Query:
+    return Query(query.detector, query.signal, draft=tuple(draft))
+
+
+DRAFTS = [
+    ["HARM.SPEECH.Threat"],
+    ["PII.Identifier.SSN", "SECRET.Other"],
+    ["NO.SUCH.Label"],
+    ['"]}'],
+]
+
+
+def test_a_draft_changes_nothing_but_passes(text_engine: MapperEngine) -> None:
+    plain = text_engine.answer(QUERIES)
+    drafts = [*DRAFTS, *([*candidate.labels, "OTHER.Unknown"][:3] for candidate in plain)]
+    for draft in drafts:
+        drafted = text_engine.answer([with_draft(query, draft) for query in QUERIES])
+        for expected, candidate in zip(plain, drafted, strict=True):
+            assert candidate.text == expected.text
+            assert candidate.probability == pytest.approx(expected.probability, abs=1e-4)
+            assert candidate.passes <= expected.passes
+
+
+def test_an_accepted_draft_costs_one_pass(tmp_path: Path) -> None:
+    decoder = text_decoder(tmp_path, load_taxonomy().names, max_labels=1)
+    for signal in SIGNALS:
+        (plain,) = decoder.decode([prompt(signal)])
+        (drafted,) = decoder.decode([prompt(signal, draft=plain.labels)])
+        assert plain.passes > 1
+        assert drafted.passes == 1
+        assert drafted.labels == plain.labels
+        assert drafted.probability == pytest.approx(plain.probability, abs=1e-4)
+
+
+# --- passes, deadlines, limits -------------------------------------------------------------------
+
+
+def text_decoder(tmp_path: Path, labels: Sequence[str], max_labels: int) -> TextDecoder:
+    version = read_version(
+        tiny_llama.publish(tmp_path / "1", tokenizer=tiny_llama.byte_only_tokenizer())
+    )
+    array = {"type": "array", "items": {"enum": list(labels)}, "minItems": 1}
+    schema = {
+        "type": "object",
+        "properties": {"taxonomy": {**array, "maxItems": max_labels}},
+        "required": ["taxonomy"],
+        "additionalProperties": False,
+    }
+    shape = version.shape
+    grammar = Grammar(version.tokenizer, schema, vocabulary=shape.vocab, eos=shape.eos)
+    return TextDecoder(
+        LlamaSession(version.graph, shape, threads=1),
+        np.load(version.head),
+        grammar,
+        ENCODER.continuation_ids,
+        max_new_tokens=128,
+    )
+
+
+ENCODER = PromptEncoder(tiny_llama.byte_only_tokenizer().to_str(), bos=None, max_input_tokens=128)
+
+
+def prompt(signal: str, draft: tuple[str, ...] | None = None) -> Prompt:
+    return Prompt((*ENCODER.prefix_ids, *ENCODER.suffix_ids("d", signal)), draft)
+
+
+@pytest.mark.parametrize(
+    ("labels", "passes"),
+    [
+        (["HARM.Aaaaaaaa"], 0),  # nothing to choose: the grammar alone writes it
+        (["HARM.Aaaaaaaa", "HARM.Bbbbbbbb"], 1),  # one choice, however long the text
+        (["PII.Aaa.Ccc", "PII.Aaa.Ddd", "PII.Bbb.Ccc", "PII.Bbb.Ddd"], 2),
+    ],
+)
+def test_forced_tokens_cost_no_pass(tmp_path: Path, labels: list[str], passes: int) -> None:
+    decoded = text_decoder(tmp_path, labels, max_labels=1).decode([prompt("x"), prompt("hate")])
+    for row in decoded:
+        assert row.passes == passes
+        assert row.labels[0] in labels
+        assert (row.probability == 1.0) == (passes == 0)
+
+
+def test_no_pass_begins_after_the_deadline(engine: MapperEngine) -> None:
+    late = Query("d", "hate", deadline=time.monotonic() - 1)
+    early = Query("d", "hate", deadline=time.monotonic() + 3600)
+    lost, answered, unlimited = engine.answer([late, early, Query("d", "hate")])
+    assert (lost.status, lost.passes, lost.text, lost.confidence) == (Status.TIMEOUT, 0, "", 0.0)
+    assert answered == unlimited
+
+
+def test_the_token_limit_cuts_an_answer_short(text_version: Path) -> None:
+    engine = load(text_version, max_new_tokens=4)
+    for candidate in engine.answer(QUERIES):
+        assert candidate.status is Status.OK
+        assert candidate.labels == ()
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(candidate.text)
+
+
+def test_a_cached_prefix_changes_no_state(text_version: Path) -> None:
+    version = read_version(text_version)
+    start, rows = [5, 6, 7, 8], [[9, 10, 11], [12], [13, 14]]
+    cached = LlamaSession(version.graph, version.shape, threads=1, prefix=start)
+    plain = LlamaSession(version.graph, version.shape, threads=1)
+    expected = plain.start(3).feed([start + row for row in rows])
+    states = cached.start(3).feed(rows)
+    for i, row in enumerate(rows):
+        np.testing.assert_allclose(
+            states[i, : len(row)], expected[i, len(start) : len(start) + len(row)], atol=1e-5
+        )
+
+
+def test_rows_that_leave_or_take_back_do_not_disturb_the_others(text_version: Path) -> None:
+    version = read_version(text_version)
+    session = LlamaSession(version.graph, version.shape, threads=1, prefix=[5, 6])
+    batch = session.start(3)
+    batch.feed([[7, 8, 9, 10], [11], [12, 13]])
+    batch.take_back(0, 2)
+    batch.take_back(2, 1)
+    batch.keep_rows([0, 2])
+    states = batch.feed([[20], [21, 22]])
+    for row, (seen, new) in enumerate((([7, 8], [20]), ([12], [21, 22]))):
+        alone = session.start(1).feed([seen + new])[0, len(seen) :]
+        np.testing.assert_allclose(states[row, : len(new)], alone, atol=1e-5)
+
+
+# --- failures ------------------------------------------------------------------------------------
+
+
+class FailsOnLong:
+    """A decoder that breaks on some content."""
+
+    def decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+        if any(len(row.ids) > 60 for row in prompts):
+            raise RuntimeError("out of memory")
+        return [Decoded("{}", ("OTHER.Safe",), 0.5, Status.OK, 1) for _ in prompts]
+
+
+def test_a_failing_batch_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
+    engine = MapperEngine("m", ENCODER, FailsOnLong(), Calibration(), max_batch=2)
+    candidates = engine.answer([Query("d", text) for text in ("a", "secret " * 20, "b", "c")])
+    assert [candidate.status for candidate in candidates] == ["ok", "error", "ok", "error"]
+    assert "failed" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_model_that_computes_no_numbers_is_an_error(tmp_path: Path) -> None:
+    version = tiny_llama.publish(tmp_path / "1", answers=ANSWERS, manifest={"files": {}})
+    np.save(version / "head.npy", np.full((len(ANSWERS), tiny_llama.HIDDEN), np.nan, np.float32))
+    (candidate,) = load(version).answer([Query("d", "hate")])
+    assert (candidate.status, candidate.confidence) == (Status.ERROR, 0.0)
