@@ -1,0 +1,23 @@
+"""Writes small files that a running service may be reading."""
+
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace the file as a whole, readable by its owner only; it survives a power cut.
+
+    Raises OSError, and then the file is as it was.
+    """
+    # A file of mkstemp is 0600 from the start, and the rename shows readers all or nothing.
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

@@ -1,0 +1,202 @@
+"""API keys: who presents one, for which tenant, and what it may do.
+
+In: a file of hashed keys, and what a caller presented. Out: a `Principal`, or nothing. Knows
+nothing of HTTP. The file is read again when it changes; a bad version of it is not taken over.
+
+A key reads `lm_<id>_<secret>`: 16 hex digits that find its record in one look-up, and 256 random
+bits that prove it. The file holds `sha256(salt + secret)` with a salt of its own for each key.
+A slow hash (scrypt, bcrypt) guards secrets that people choose, a few dozen bits that can be
+guessed one by one; nobody guesses 256 random bits at any speed. Here it would only cost a good
+part of a request's budget and megabytes of memory, before anything is known of the caller: a gift
+to whoever wants to stop the service. The salt keeps records from being compared across files.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from schemas.errors import ConfigError
+from schemas.watched_file import WatchedFile
+from schemas.yaml_file import check_keys, read_text, read_texts
+
+_KEY = re.compile(r"lm_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
+_ID = re.compile(r"[0-9a-f]{16}")
+_FIELDS = {"tenant", "scopes", "salt", "hash", "created", "expires"}
+
+
+class Scope(StrEnum):
+    """What a key may do; none includes another."""
+
+    MAP_WRITE = "map:write"
+    METRICS_READ = "metrics:read"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling."""
+
+    key_id: str
+    tenant: str
+    scopes: frozenset[Scope]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """One key as the file knows it; the secret is not in it.
+
+    expires: when it stops working, None for never; times are in UTC.
+    """
+
+    key_id: str
+    tenant: str
+    scopes: frozenset[Scope]
+    salt: bytes
+    hash: bytes
+    created: datetime
+    expires: datetime | None = None
+
+    def proves(self, secret: str) -> bool:
+        """Whether the secret is this key's; takes as long for a wrong one as for the right."""
+        return hmac.compare_digest(_digest(self.salt, secret), self.hash)
+
+    def expired(self, now: datetime) -> bool:
+        """Whether it has stopped working."""
+        return self.expires is not None and now >= self.expires
+
+
+# Compared with when the id is unknown, so that both refusals take the same time.
+_NOBODY = KeyRecord(
+    "0" * 16, "", frozenset(), bytes(16), secrets.token_bytes(32), datetime.now(UTC)
+)
+
+
+def make_key(
+    tenant: str, scopes: frozenset[Scope], now: datetime, expires: datetime | None = None
+) -> tuple[str, KeyRecord]:
+    """A new key, to be shown once, and its record, to be kept."""
+    key_id, secret, salt = secrets.token_hex(8), secrets.token_urlsafe(32), secrets.token_bytes(16)
+    record = KeyRecord(key_id, tenant, scopes, salt, _digest(salt, secret), now, expires)
+    return f"lm_{key_id}_{secret}", record
+
+
+class KeyStore:
+    """The keys in a file, as they are now.
+
+    on_change: called with None after a new version is taken over, with the error after a bad one.
+
+    Raises ConfigError when the file is missing or bad at the start.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        on_change: Callable[[ConfigError | None], None] = lambda problem: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._file = WatchedFile(path, read_keys, on_change)
+        self._now = now
+
+    def authenticate(self, presented: str) -> Principal | None:
+        """Who holds this key; None when it is malformed, unknown, wrong or expired."""
+        match = _KEY.fullmatch(presented)
+        key_id, secret = match.groups() if match else ("", "")
+        record = self._file.current().get(key_id, _NOBODY)
+        if not record.proves(secret) or record.expired(self._now()):
+            return None
+        return Principal(record.key_id, record.tenant, record.scopes)
+
+    @property
+    def problem(self) -> ConfigError | None:
+        """What is wrong with the file now, while an earlier version of it is served."""
+        return self._file.problem
+
+
+def read_keys(path: Path) -> dict[str, KeyRecord]:
+    """The records of a key file by id, in the order they were made.
+
+    Raises ConfigError, which never quotes a hash, when the file or a record is not as
+    `render_keys` writes it.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(path, "(file)", f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(path, "(file)", "is not JSON; restore it or make new keys") from error
+    keys = data.get("keys") if isinstance(data, dict) else None
+    if not isinstance(keys, dict):
+        raise ConfigError(path, "keys", "must be a mapping of ids to records")
+    return {key_id: _read_record(path, key_id, value) for key_id, value in keys.items()}
+
+
+def render_keys(records: Mapping[str, KeyRecord]) -> str:
+    """The text of a key file."""
+    keys = {
+        record.key_id: {
+            "tenant": record.tenant,
+            "scopes": sorted(record.scopes),
+            "salt": record.salt.hex(),
+            "hash": record.hash.hex(),
+            "created": record.created.isoformat(),
+            "expires": record.expires.isoformat() if record.expires else None,
+        }
+        for record in records.values()
+    }
+    return json.dumps({"keys": keys}, indent=2, ensure_ascii=False) + "\n"
+
+
+def _digest(salt: bytes, secret: str) -> bytes:
+    return hashlib.sha256(salt + secret.encode()).digest()
+
+
+def _read_record(path: Path, key_id: str, value: object) -> KeyRecord:
+    place = f"keys.{key_id}"
+    if not _ID.fullmatch(key_id):
+        raise ConfigError(path, place, "is not a key id of 16 hex digits")
+    if not isinstance(value, dict):
+        raise ConfigError(path, place, "must be a record")
+    data = check_keys(path, place, value, _FIELDS)
+    scopes = read_texts(path, f"{place}.scopes", data["scopes"])
+    if unknown := set(scopes) - set(Scope):
+        raise ConfigError(
+            path, f"{place}.scopes", f"{min(unknown)!r} is no scope; known are {', '.join(Scope)}"
+        )
+    return KeyRecord(
+        key_id=key_id,
+        tenant=read_text(path, f"{place}.tenant", data["tenant"]),
+        scopes=frozenset(map(Scope, scopes)),
+        salt=_read_hex(path, f"{place}.salt", data["salt"], 16),
+        hash=_read_hex(path, f"{place}.hash", data["hash"], 32),
+        created=_read_time(path, f"{place}.created", data["created"]),
+        expires=None
+        if data["expires"] is None
+        else _read_time(path, f"{place}.expires", data["expires"]),
+    )
+
+
+def _read_hex(path: Path, key: str, value: object, length: int) -> bytes:
+    try:
+        found = bytes.fromhex(value) if isinstance(value, str) else b""
+    except ValueError:
+        found = b""
+    if len(found) != length:
+        raise ConfigError(path, key, f"must be {length} bytes as hex digits")
+    return found
+
+
+def _read_time(path: Path, key: str, value: object) -> datetime:
+    try:
+        found = datetime.fromisoformat(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ConfigError(path, key, "must be a time such as 2026-01-31T12:00:00+00:00") from None
+    if found.tzinfo is None:
+        raise ConfigError(path, key, "must say its time zone, such as +00:00")
+    return found

@@ -1,0 +1,64 @@
+"""The Redis that several pods share, reached so that its outage costs little.
+
+In: a URL. Out: a connection pool for one event loop, and a guard around each use of it. Knows
+nothing of what is stored.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+# A request has 0.24 s for everything.
+DEFAULT_TIMEOUT_S = 0.05
+# After a failure Redis is left alone for a while: an outage must not cost every request a wait.
+_PAUSE_S = 1.0
+
+
+class RedisOutageError(Exception):
+    """Redis does not answer, or not as it should."""
+
+
+class SharedRedis:
+    """A pool over `redis://…`, `rediss://…` or `unix://…`; connects on first use.
+
+    timeout_s: the longest wait for Redis, in seconds.
+
+    Raises ValueError for another scheme.
+    """
+
+    def __init__(self, url: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        self.pool = redis.asyncio.ConnectionPool.from_url(
+            url,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            # Who uses it fails open: trying again would spend the request's budget for nothing.
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._paused_until = -math.inf
+
+    @asynccontextmanager
+    async def reach(self) -> AsyncIterator[None]:
+        """A block that uses the pool, for `timeout_s` at most.
+
+        Raises RedisOutageError for any failure in the block, and at once shortly after one.
+        """
+        now = asyncio.get_running_loop().time
+        if now() < self._paused_until:
+            raise RedisOutageError("Redis did not answer a moment ago")
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                yield
+        except (RedisError, OSError, TimeoutError) as error:
+            self._paused_until = now() + _PAUSE_S
+            raise RedisOutageError("Redis does not answer") from error
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self.pool.disconnect()

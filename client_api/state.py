@@ -1,0 +1,33 @@
+"""What the handlers of one app share, made once by `create_app`."""
+
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from fastapi import Depends, Request
+
+from client_api.health import Canary
+from client_api.metrics import Metrics
+from client_api.service import MapperService, ModeSwitch
+from client_api.settings import Settings
+from fallback.decision import MappingGuard
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """started: `time.monotonic()` seconds."""
+
+    settings: Settings
+    guard: MappingGuard
+    metrics: Metrics
+    switch: ModeSwitch
+    service: MapperService
+    canary: Canary
+    started: float
+
+
+def get_state(request: Request) -> State:
+    """The state of the app that handles the request."""
+    return cast(State, request.app.state.shared)
+
+
+Shared = Annotated[State, Depends(get_state)]

@@ -1,0 +1,85 @@
+"""What travels between Triton's steps comes back as it was, and nonsense is refused in words."""
+
+import math
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine import cores
+from fallback import wire
+from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
+from fallback.signal import Signal, Verdict
+
+scores = st.none() | st.floats(0, 1)
+signals = st.builds(
+    Signal,
+    name=st.text(),
+    score=scores,
+    flagged=st.sampled_from([True, False, None]),
+    verdict=st.none() | st.sampled_from(Verdict),
+)
+answers = st.builds(
+    ModelAnswer,
+    text=st.text(),
+    probability=st.floats(0, 1),
+    confidence=st.floats(0, 1),
+    status=st.sampled_from(CandidateStatus),
+)
+
+
+@given(st.lists(signals, min_size=1, max_size=4))
+def test_readings_travel(reading: list[Signal]) -> None:
+    assert wire.load_reading(wire.dump_reading(reading).decode()) == tuple(reading)
+
+
+@given(st.lists(st.none() | st.lists(st.text(), max_size=3).map(tuple), max_size=4))
+def test_drafts_travel(drafts: list[tuple[str, ...] | None]) -> None:
+    assert wire.load_drafts(wire.dump_drafts(drafts).decode(), len(drafts)) == tuple(drafts)
+
+
+@given(st.text(), st.lists(st.none() | answers, max_size=4))
+def test_candidates_travel(model: str, given_answers: list[ModelAnswer | None]) -> None:
+    candidates = CandidateSet(model, tuple(given_answers))
+    assert wire.load_candidates(wire.dump_candidates(candidates).decode()) == candidates
+
+
+@given(st.text() | st.sampled_from(["{}", "[]", "[1]", "null", '[{"name": 1}]', "[" * 9999]))
+def test_nonsense_is_refused_in_words(text: str) -> None:
+    with pytest.raises(ValueError, match="READING"):
+        wire.load_reading(text)
+    if text:
+        with pytest.raises(ValueError, match="CANDIDATE"):
+            wire.load_candidates(text)
+
+
+def test_columns_are_texts_whatever_the_bytes() -> None:
+    tensors = {"A": SimpleNamespace(as_numpy=lambda: np.array([[b"x"], [b"\xff"]], np.object_))}
+
+    assert wire.read_columns(tensors.get, ("A", "B")) == [["x", "\ufffd"], ["", ""]]
+    assert wire.to_column(["x", b"y"]).tolist() == [[b"x"], [b"y"]]
+
+
+def test_an_item_is_as_far_as_its_worst_answer() -> None:
+    def status(*found: CandidateStatus) -> str:
+        return wire.item_status(CandidateSet("m", tuple(ModelAnswer("", 0, 0, s) for s in found)))
+
+    ok, late, error = CandidateStatus.OK, CandidateStatus.TIMEOUT, CandidateStatus.ERROR
+    assert [status(ok), status(ok, late), status(late, error)] == ["ok", "timeout", "error"]
+    assert status() == "skipped"
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("max 100000", math.inf), ("150000 100000", 2), ("50000 100000", 1)]
+)
+def test_cores_heed_the_cgroup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, expected: float
+) -> None:
+    (tmp_path / "cpu.max").write_text(limit)
+    monkeypatch.setattr(cores, "_CGROUP_V2", tmp_path / "cpu.max")
+    monkeypatch.setattr(cores.os, "sched_getaffinity", lambda _: set(range(64)))
+
+    assert cores.usable_cores() == min(64, expected)
