@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cache
 
 from fallback.catalog import Detector, Detectors, Labels, load_detectors
-from fallback.normalise import match_key
+from fallback.normalise import detector_key, match_key
 from fallback.phrases import Phrases, fold, forms, words_of
 from fallback.signal import Signal, Verdict
 from schemas.taxonomy import Taxonomy, load_taxonomy
@@ -76,6 +76,11 @@ class RuleMapper:
     def resolve(self, detector_name: str) -> Detector | None:
         """The known detector of that name, whatever its spelling; None for an unknown one."""
         return self.detectors.resolve(detector_name)
+
+    def canonical(self, detector_name: str) -> str:
+        """A name that all spellings and aliases of a detector share, known or not."""
+        detector = self.resolve(detector_name)
+        return detector.name if detector else detector_key(detector_name)
 
     def knows(self, detector_name: str, text: str) -> bool:
         """Whether the detector's own vocabulary has the text, exactly or normalised."""
