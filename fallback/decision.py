@@ -91,9 +91,7 @@ class MappingGuard:
         else:
             missing = len(signals) - len(candidates.answers)
             if missing < 0:
-                raise ValueError(
-                    f"{len(candidates.answers)} candidates for {len(signals)} signals"
-                )
+                raise ValueError(f"{len(candidates.answers)} candidates for {len(signals)} signals")
             answers = candidates.answers + (None,) * missing
         judgements = [
             judge(
@@ -155,7 +153,9 @@ def _notes(judgements: list[Judgement]) -> str:
         parts.append(f"{unasked} beyond the limit of one item answered by rules alone")
     for judgement in judgements:
         if judgement.reason is not None:
-            guess = f", the model's guess was {'+'.join(judgement.guess)}" if judgement.guess else ""
+            guess = (
+                f", the model's guess was {'+'.join(judgement.guess)}" if judgement.guess else ""
+            )
             parts.append(f"{judgement.signal.name[:60]!r}: {judgement.reason.value}{guess}")
     text = "; ".join(parts)
     return text if len(text) <= _NOTES_LIMIT else text[: _NOTES_LIMIT - 1] + "…"

@@ -82,9 +82,7 @@ def judge(
     if confidence < threshold:
         return _by_rules(signal, rule, FallbackReason.LOW_CONFIDENCE, labels, True)
     score = signal.score if signal.score is not None else answer.probability
-    return Judgement(
-        signal, labels, Source.MODEL, confidence, score, rule.kind, schema_valid=True
-    )
+    return Judgement(signal, labels, Source.MODEL, confidence, score, rule.kind, schema_valid=True)
 
 
 def _read_candidate(text: str, taxonomy: Taxonomy) -> tuple[str, ...] | FallbackReason:

@@ -82,6 +82,11 @@ class RuleMapper:
         detector = self.resolve(detector_name)
         return detector.name if detector else detector_key(detector_name)
 
+    def legend(self, detector_name: str, code: str) -> str | None:
+        """An opaque code of the detector in its vendor's words; None where there are none."""
+        detector = self.resolve(detector_name)
+        return detector.legend.get(code) if detector else None
+
     def knows(self, detector_name: str, text: str) -> bool:
         """Whether the detector's own vocabulary has the text, exactly or normalised."""
         detector = self.resolve(detector_name)

@@ -21,9 +21,16 @@ class Signal:
     flagged: True when the output itself says so (true, score over the threshold, severity above
         zero, an unsafe verdict); None for a bare label; False only for `nothing_found`.
     verdict: set when the output names no category.
+    legend: an opaque code in the words of its vendor, where the detector's file has them.
     """
 
     name: str
     score: float | None = None
     flagged: bool | None = None
     verdict: Verdict | None = None
+    legend: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What the model reads: `S10: Hate` says more than `S10`."""
+        return f"{self.name}: {self.legend}" if self.legend else self.name

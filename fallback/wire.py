@@ -5,6 +5,7 @@ arrays, and nothing of Triton. One JSON text an item, because tensors of differe
 not batch together.
 """
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -42,13 +43,8 @@ def read_columns(tensor: Callable[[str], Any], names: Sequence[str]) -> list[lis
 
 
 def dump_reading(signals: Sequence[Signal]) -> bytes:
-    """READING: `[{"name", "score", "flagged", "verdict"}]`."""
-    return _dump(
-        [
-            {"name": s.name, "score": s.score, "flagged": s.flagged, "verdict": s.verdict}
-            for s in signals
-        ]
-    )
+    """READING: `[{"name", "score", "flagged", "verdict", "legend"}]`."""
+    return _dump([dataclasses.asdict(signal) for signal in signals])
 
 
 def load_reading(text: str) -> tuple[Signal, ...]:
@@ -60,6 +56,7 @@ def load_reading(text: str) -> tuple[Signal, ...]:
                 score=None if entry["score"] is None else float(entry["score"]),
                 flagged=entry["flagged"],
                 verdict=None if entry["verdict"] is None else Verdict(entry["verdict"]),
+                legend=entry.get("legend"),
             )
             for entry in json.loads(text)
         )

@@ -1,4 +1,4 @@
-"""The guard's decision order (contract, section 2), each step by itself, and the event it builds."""
+"""The guard's decision order, each step by itself, and the event it builds."""
 
 import json
 

@@ -43,7 +43,11 @@ class SignalReader:
         """The signals of one output, deduplicated, flagged and highest first."""
         contributing = metadata.contributing_detectors if metadata else ()
         scores: Mapping[str, float] = metadata.normalized_scores if metadata else {}
-        return _Reading(self._vocabulary(detector_name, contributing), scores).read(output)
+        found = _Reading(self._vocabulary(detector_name, contributing), scores).read(output)
+        return tuple(
+            replace(signal, legend=self._rules.legend(detector_name, signal.name))
+            for signal in found
+        )
 
     def _vocabulary(self, detector_name: str, contributing: tuple[str, ...]) -> Names:
         """The names known for a detector; unknown detectors share one vocabulary."""

