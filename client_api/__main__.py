@@ -1,19 +1,29 @@
-"""`python -m client_api serve`: a local Triton and the facade in front of it, until Ctrl-C."""
+"""`python -m client_api serve`: a local Triton and the facade in front of it, until Ctrl-C.
+
+`facade` starts the facade alone, `keys` manages API keys, `docs` writes the tables of docs/ anew.
+"""
 
 import argparse
 import signal
 import sys
 
 import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
 
-from client_api import logs
+from client_api import docs_tables, keys_cli, logs, tracing
 from client_api.app import create_app
+from client_api.drain import DrainingServer
+from client_api.health import ModelHealth
 from client_api.settings import Settings
-from client_api.triton_server import LocalTriton, Ports, TritonError
-
-_DRAIN_S = 25  # a batch may take 20 s
+from client_api.state import State
+from client_api.triton_install import TritonError, find_installation
+from client_api.triton_server import LocalTriton, Ports
+from client_api.watchdog import Watchdog
+from schemas.errors import ConfigError
 
 MODELS = ("signal_reader", "llama_mapper", "mapping_guard", "mapper")
+_MODEL = "llama_mapper"
 
 
 def main() -> int:
@@ -22,15 +32,31 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="Triton and the facade on this machine")
     commands.add_parser("facade", help="the facade alone, in front of a Triton elsewhere")
+    commands.add_parser("keys", help="make, rotate, revoke and list API keys", add_help=False)
+    commands.add_parser("docs", help="write the generated tables of docs/ anew")
+    known, rest = parser.parse_known_args()
+    if known.command == "keys":
+        return keys_cli.main(rest)
     command = parser.parse_args().command
-    settings = Settings()
+    if command == "docs":
+        docs_tables.write()
+        return 0
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     logs.configure(settings.log_level)
+    tracing.install(settings.otlp_endpoint)
     # uvicorn drains and then lets the signal through: leave by the front door, past `finally`.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         return _serve(settings) if command == "serve" else _facade(settings)
     except KeyboardInterrupt:
         return 0
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
 
 def _serve(settings: Settings) -> int:
@@ -43,33 +69,58 @@ def _serve(settings: Settings) -> int:
         ready_model="mapper",
         ports=ports,
         log_path=settings.triton_log,
+        # Triton works elsewhere, so a relative path would not be found.
+        extra_env={"MAPPER_POLICIES_FILE": str(settings.policies_file.resolve())}
+        if settings.policies_file
+        else {},
     )
-    print(f"Starting Triton; its log is {settings.triton_log} ...", flush=True)
     try:
-        triton.start(settings.triton_start_timeout_s)
+        find_installation()
     except TritonError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    try:
-        print(f"Triton  http://{triton.http_url}   gRPC {triton.grpc_url}   metrics", end=" ")
-        print(f"http://{triton.host}:{ports.metrics}/metrics")
-        return _facade(settings.model_copy(update={"triton_url": triton.grpc_url}))
-    finally:
-        triton.stop()
+    settings = settings.model_copy(update={"triton_url": triton.grpc_url})
+    app = create_app(settings)
+
+    def health() -> ModelHealth | None:
+        state: State | None = getattr(app.state, "shared", None)
+        return state.canary.health() if state else None
+
+    watchdog = Watchdog(
+        triton,
+        _MODEL,
+        health,
+        patience_s=settings.watchdog_patience_s,
+        start_timeout_s=settings.triton_start_timeout_s,
+    )
+    print(f"Triton  http://{triton.http_url}   gRPC {triton.grpc_url}   metrics", end=" ")
+    print(f"http://{triton.host}:{ports.metrics}/metrics   log {settings.triton_log}")
+    # The rules answer while Triton starts; it stops when the last request is answered.
+    with watchdog:
+        return _run(app, settings)
 
 
 def _facade(settings: Settings) -> int:
+    return _run(create_app(settings), settings)
+
+
+def _run(app: FastAPI, settings: Settings) -> int:
     print(f"Facade  http://{settings.host}:{settings.port}   docs /docs", flush=True)
-    uvicorn.run(
-        create_app(settings),
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=_DRAIN_S,
+        # Whose X-Forwarded-For is believed is MAPPER_TRUSTED_PROXIES' to say.
+        proxy_headers=False,
+        # Limits, kept answers, metrics and the kill switch are one process's.
+        workers=1,
     )
-    return 0
+    server = DrainingServer(config, app.state.drain, settings.drain_delay_s)
+    server.run()
+    return 0 if server.started else 1
 
 
 if __name__ == "__main__":

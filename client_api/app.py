@@ -1,6 +1,7 @@
 """Puts the facade together: settings in, an ASGI application out.
 
-Everything that lives as long as the process is made here, once, in the lifespan's event loop.
+Everything that lives as long as the process is made here, once; what needs the event loop, in
+its lifespan.
 """
 
 import asyncio
@@ -8,20 +9,36 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
+import structlog
 from fastapi import FastAPI
 
-from client_api import errors
+from client_api import errors, logs, tracing
+from client_api.admission import AccessMiddleware, RateGate, RateLimitMiddleware
+from client_api.breaker import CircuitBreaker
+from client_api.drain import Drain, DrainMiddleware
+from client_api.guarded_gateway import GuardedGateway
+from client_api.guarding import Guarding
 from client_api.health import Canary
+from client_api.item_gate import ItemGate
 from client_api.metrics import CircuitState, Metrics
-from client_api.middleware import BodyLimitMiddleware, RequestContextMiddleware
+from client_api.middleware import (
+    BodyLimitMiddleware,
+    InFlightMiddleware,
+    RequestContextMiddleware,
+)
 from client_api.model_gateway import Item, ModelGateway
+from client_api.permits import Permits
 from client_api.routes import admin, health, mapping, meta, metrics
-from client_api.service import Limits, MapperService, ModeSwitch, RulesAnswerer
+from client_api.service import Limits, MapperService, RulesAnswerer
 from client_api.settings import Settings
 from client_api.state import State
 from client_api.triton_client import TritonGateway
 from fallback.decision import MappingGuard, load_guard
 from schemas.contract import FallbackReason
+
+_log = structlog.get_logger()
+# Of what has no items in it.
+_SMALL_BODY = 16 * 1024
 
 
 def triton_gateway(settings: Settings) -> ModelGateway:
@@ -34,60 +51,120 @@ def create_app(
     settings: Settings | None = None,
     gateway: Callable[[Settings], ModelGateway] = triton_gateway,
 ) -> FastAPI:
-    """The facade over one gateway."""
+    """The facade over one gateway. Raises ConfigError for a bad file of keys, policies or mode."""
     settings = settings or Settings()
     guard = load_guard()
     counted = Metrics(lambda name: getattr(guard.rules.resolve(name), "name", None))
     counted.set_build(meta.SERVICE_VERSION, guard.versions())
     counted.set_circuit(CircuitState.CLOSED)
+    guarding = Guarding(settings, guard.rules.canonical, counted)
+    counted.follow_mode(lambda: guarding.switch.current().mode)
+    rates = RateGate(guarding.limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_exception_handler(logs.on_loop_exception)
         client = gateway(settings)
-        app.state.shared = state = _state(settings, guard, counted, client)
+        app.state.shared = state = _state(settings, guard, counted, guarding, rates, client)
         canary = asyncio.create_task(state.canary.run())
         yield
         canary.cancel()
         with suppress(asyncio.CancelledError):
             await canary
         await client.close()
+        await guarding.close()
 
     app = FastAPI(
         title="Llama Mapper",
         version=meta.SERVICE_VERSION,
         description="Maps what AI-safety detectors say to one canonical taxonomy.",
         lifespan=lifespan,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
+        telemetry=tracing.FASTAPI,
     )
+    app.state.drain = drain = Drain()
     for module in (mapping, health, metrics, meta, admin):
         app.include_router(module.router)
     errors.install(app, counted)
-    app.add_middleware(BodyLimitMiddleware, limit=settings.body_max_bytes, metrics=counted)
+    # The last one added is the first to see a request.
+    app.add_middleware(
+        BodyLimitMiddleware,
+        limit=_body_limits(settings),
+        total=settings.inflight_max_bytes,
+        timeout_s=settings.body_timeout_s,
+    )
+    app.add_middleware(RateLimitMiddleware, gate=rates)
+    app.add_middleware(
+        AccessMiddleware,
+        keys=guarding.keys,
+        gate=rates,
+        trusted_proxies=settings.trusted_proxies,
+        allowed_hosts=settings.allowed_hosts,
+    )
+    app.add_middleware(InFlightMiddleware, limit=settings.inflight_max)
     app.add_middleware(RequestContextMiddleware, metrics=counted)
+    app.add_middleware(DrainMiddleware, drain=drain)
     return app
 
 
+def _body_limits(settings: Settings) -> Callable[[str], int]:
+    """Bytes that a body may have at a path."""
+    limits = {"/map": settings.single_max_bytes, "/map/batch": settings.batch_max_bytes}
+    return lambda path: limits.get(path, _SMALL_BODY)
+
+
 def _state(
-    settings: Settings, guard: MappingGuard, counted: Metrics, client: ModelGateway
+    settings: Settings,
+    guard: MappingGuard,
+    counted: Metrics,
+    guarding: Guarding,
+    rates: RateGate,
+    client: ModelGateway,
 ) -> State:
-    switch = ModeSwitch(settings.mode, counted)
     rules = RulesAnswerer(guard)
     # Validators and indexes are built at first use; better now than in someone's budget.
-    rules.answer(Item("warm-up", "hate"), FallbackReason.RULES_ONLY)
+    for output in ("hate", '{"categories": {"hate": true}, "scores": {"hate": 0.9}}'):
+        rules.answer(Item("warm-up", output), FallbackReason.RULES_ONLY)
+
+    def on_circuit(circuit: CircuitState) -> None:
+        counted.set_circuit(circuit)
+        if circuit is CircuitState.OPEN:
+            canary.doubt()
+
+    breaker = CircuitBreaker(settings.circuit_failures, on_circuit)
     canary = Canary(
         client,
-        switch,
+        guarding.switch,
+        breaker,
         interval_s=settings.canary_interval_s,
         timeout_s=settings.canary_timeout_s,
         max_age_s=settings.canary_max_age_s,
         on_answer=lambda decision: counted.set_build(meta.SERVICE_VERSION, decision.versions),
     )
-    limits = Limits(item_s=settings.budget_ms / 1000, chunk=settings.batch_chunk)
+    item_s = settings.budget_ms / 1000
+    guarded = GuardedGateway(
+        client,
+        breaker,
+        Permits(settings.model_permits, settings.permit_hold_ms / 1000),
+        fair_s=item_s / 2,
+    )
+    limits = Limits(
+        item_s=item_s,
+        reserve_s=settings.fallback_reserve_ms / 1000,
+        chunk=settings.batch_chunk,
+        on_timeout=settings.on_timeout,
+    )
     return State(
         settings=settings,
         guard=guard,
         metrics=counted,
-        switch=switch,
-        service=MapperService(client, rules, switch, counted, limits, canary.doubt),
+        switch=guarding.switch,
+        service=MapperService(guarded, rules, guarding.switch, counted, limits),
         canary=canary,
+        gate=ItemGate(guarding.policies, settings, counted),
+        rates=rates,
+        idempotency=guarding.idempotency,
+        config_problems=guarding.problems,
         started=time.monotonic(),
     )

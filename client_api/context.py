@@ -11,14 +11,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from client_api import tracing
+
 _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
 
 @dataclass(slots=True)
 class RequestContext:
-    """trace_id: of the caller's trace (W3C), None without one; started: `time.perf_counter()`
-    seconds; facts: for the access log.
+    """trace_id: of the caller's trace or a new one (W3C); started: `time.perf_counter()` seconds;
+    facts: for the access log.
     """
 
     request_id: str
@@ -40,13 +41,12 @@ def current_or_none() -> RequestContext | None:
     return _context.get()
 
 
-def enter(request_id: str | None, traceparent: str | None) -> RequestContext:
+def enter(request_id: str | None) -> RequestContext:
     """Begin a request: echo the id if it is a harmless one, else make one."""
     usable = request_id and _REQUEST_ID.fullmatch(request_id)
-    trace = _TRACEPARENT.fullmatch(traceparent or "")
     context = RequestContext(
         request_id=request_id if request_id and usable else uuid.uuid4().hex,
-        trace_id=trace.group(1) if trace and set(trace.group(1)) != {"0"} else None,
+        trace_id=tracing.trace_id(),
     )
     _context.set(context)
     return context

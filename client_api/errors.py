@@ -17,11 +17,15 @@ from starlette.exceptions import HTTPException
 
 from client_api.context import current
 from client_api.metrics import Metrics
-from client_api.models import Problem
+from client_api.models import BatchRequest, MapRequest, ModeBody
+from client_api.openapi import MEDIA_TYPE, document
 from schemas.contract import ErrorCode
 
-MEDIA_TYPE: Final = "application/problem+json"
-_PROBLEM = "#/components/schemas/Problem"
+# The places in a request that a problem may name; what else stands there is the client's own.
+_PLACES: Final = frozenset(
+    {"body", "query", "path", "header", *MapRequest.model_fields, *BatchRequest.model_fields}
+    | {*ModeBody.model_fields, "explain", "X-Budget-Ms", "X-Tenant-ID", "Idempotency-Key"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +54,12 @@ _BY_STATUS: Final[Mapping[int, ErrorCode]] = {
 
 #: What the framework refuses by itself.
 _FRAMEWORK_DETAILS: Final[Mapping[int, str]] = {
+    400: "the body cannot be read",
     404: "there is nothing at this path; /docs lists what there is",
     405: "this path does not answer this method; see the Allow header",
-    413: "the body has more bytes than a body may have",
+    408: "the body did not arrive in time",
+    413: "the body has more bytes, or more values, than a body may have",
+    503: "the bodies in flight take all the memory they may; see Retry-After",
 }
 
 
@@ -80,7 +87,7 @@ class ApiError(Exception):
 
 def problem_response(path: str, error: ApiError) -> Response:
     """The problem body of an error at `path`."""
-    kind = ERRORS[error.code]
+    kind, request = ERRORS[error.code], current()
     usual = error.status == kind.status
     body = {
         "type": f"urn:llama-mapper:error:{error.code.lower().replace('_', '-')}",
@@ -89,47 +96,29 @@ def problem_response(path: str, error: ApiError) -> Response:
         "detail": error.detail,
         "instance": path,
         "error_code": error.code,
-        "request_id": current().request_id,
+        "request_id": request.request_id,
         "retryable": kind.retryable,
+        **({"trace_id": request.trace_id} if request.trace_id else {}),
         **error.extra,
     }
     return Response(orjson.dumps(body), error.status, error.headers, MEDIA_TYPE)
 
 
-def problem_docs(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these statuses, for its OpenAPI page."""
-    return {status: {"model": Problem} for status in statuses}
-
-
-def document(app: FastAPI) -> None:
-    """Give problem bodies their media type in the OpenAPI page: FastAPI has one for all."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, Any]:
-        schema = generate()
-        operations = (op for path in schema["paths"].values() for op in path.values())
-        for response in (r for op in operations for r in op["responses"].values()):
-            content = response.get("content", {})
-            if content.get("application/json", {}).get("schema", {}).get("$ref") == _PROBLEM:
-                content[MEDIA_TYPE] = content.pop("application/json")
-        return schema
-
-    app.openapi = openapi  # type: ignore[method-assign]
-
-
 def describe(errors: Sequence[ErrorDetails] | Sequence[Any]) -> str:
-    """What a validation found, as `place: problem`, without the offending values."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in error['loc']) or 'body'}: {error['msg']}"
-        for error in errors[:10]
-    )
+    """What a validation found, as `place: problem`, without the offending values and names."""
+    return "; ".join(f"{_place(error['loc'])}: {error['msg']}" for error in errors[:10])
+
+
+def _place(parts: Sequence[int | str]) -> str:
+    known = (str(p) if isinstance(p, int) or p in _PLACES else "(unknown)" for p in parts)
+    return ".".join(known) or "body"
 
 
 def install(app: FastAPI, metrics: Metrics) -> None:
     """Make every error path of the app answer with a problem body, and count it."""
 
-    def respond(request: Request, error: ApiError) -> Response:
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == 408:
+    def respond(request: Request, error: ApiError, *, failed: bool = False) -> Response:
+        if failed:
             metrics.failed(error.code)
         else:
             metrics.rejected(error.code)
@@ -137,10 +126,11 @@ def install(app: FastAPI, metrics: Metrics) -> None:
 
     async def on_api_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ApiError)
-        return respond(request, error)
+        failed = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == 408
+        return respond(request, error, failed=failed)
 
     async def on_http_error(request: Request, error: Exception) -> Response:
-        """404, 405, 413 and the like, raised by the framework."""
+        """404, 405, 413 and the like, raised by the framework or while a body is read."""
         assert isinstance(error, HTTPException)
         server = error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
         usual = ErrorCode.INTERNAL_ERROR if server else ErrorCode.INVALID_REQUEST

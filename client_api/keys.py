@@ -116,6 +116,7 @@ class KeyStore:
     @property
     def problem(self) -> ConfigError | None:
         """What is wrong with the file now, while an earlier version of it is served."""
+        self._file.current()
         return self._file.problem
 
 

@@ -3,6 +3,7 @@
 Everything the process logs goes through here, uvicorn's own lines included.
 """
 
+import asyncio
 import logging
 import sys
 import traceback
@@ -44,6 +45,13 @@ def configure(level: str) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = name != "uvicorn.access"
+
+
+def on_loop_exception(_: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
+    """An event loop's exception handler: the loop's own quotes exceptions in its message."""
+    error = facts.get("exception")
+    found = exception_facts(error) if isinstance(error, BaseException) else {}
+    structlog.get_logger().error("a task failed unseen", **found)
 
 
 def _add_request(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -5,7 +5,8 @@ window. Knows no HTTP. Every answer that a client got counts here once and nowhe
 """
 
 from collections.abc import Callable, Iterable
-from enum import IntEnum
+from enum import IntEnum, StrEnum
+from functools import partial
 from typing import Final
 
 from prometheus_client import (
@@ -17,6 +18,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from client_api.privacy import RawContent
 from client_api.window import Window
 from schemas.contract import ErrorCode, FallbackReason, Mode
 
@@ -39,6 +41,13 @@ class CircuitState(IntEnum):
     CLOSED = 0
     HALF_OPEN = 1
     OPEN = 2
+
+
+class SharedUse(StrEnum):
+    """What pods share through Redis."""
+
+    RATE_LIMITS = "rate_limits"
+    IDEMPOTENCY = "idempotency"
 
 
 class Metrics:
@@ -82,6 +91,17 @@ class Metrics:
         self._confidence = self._histogram(
             "mapper_confidence", "Calibrated confidence of the answers", _CONFIDENCE_EDGES
         )
+        self._raw_content = self._counter(
+            "mapper_raw_content_rejected_total", "Items refused as raw content, by kind", "reason"
+        )
+        self._outages = self._counter(
+            "mapper_shared_store_outages_total",
+            "Requests answered without Redis, as it was out",
+            "use",
+        )
+        self._replays = self._counter(
+            "mapper_idempotent_replays_total", "Requests answered by an answer given before"
+        )
         self._mode = Gauge(
             "mapper_mode", "1 for the mode in force", ("mode",), registry=self.registry
         )
@@ -113,6 +133,10 @@ class Metrics:
         for code in ErrorCode:
             self._rejected.labels(code.value)
             self._errors.labels(code.value)
+        for kind in RawContent:
+            self._raw_content.labels(kind.value)
+        for use in SharedUse:
+            self._outages.labels(use.value)
         self._seen = {OTHER}
 
     def answered(
@@ -161,9 +185,22 @@ class Metrics:
         """A request or a batch item failed for a reason of ours."""
         self._errors.labels(code.value).inc()
 
-    def set_mode(self, mode: Mode) -> None:
+    def raw_content(self, kind: RawContent) -> None:
+        """An item was refused for what it holds; counts beside `rejected`."""
+        self._raw_content.labels(kind.value).inc()
+
+    def outage(self, use: SharedUse) -> None:
+        """A request was answered without what Redis would have told."""
+        self._outages.labels(use.value).inc()
+
+    def replayed(self) -> None:
+        """A request was answered by an answer given before; its items count nowhere again."""
+        self._replays.inc()
+
+    def follow_mode(self, mode: Callable[[], Mode]) -> None:
+        """mode: the one in force; asked whenever someone looks."""
         for each in Mode:
-            self._mode.labels(each.value).set(each is mode)
+            self._mode.labels(each.value).set_function(partial(_is_mode, mode, each))
 
     def set_circuit(self, state: CircuitState) -> None:
         self._circuit.set(state)
@@ -200,3 +237,7 @@ class Metrics:
 
     def _histogram(self, name: str, text: str, edges: Iterable[float], *labels: str) -> Histogram:
         return Histogram(name, text, labels, buckets=tuple(edges), registry=self.registry)
+
+
+def _is_mode(mode: Callable[[], Mode], each: Mode) -> float:
+    return float(mode() is each)

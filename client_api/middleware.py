@@ -1,27 +1,36 @@
-"""What surrounds every request: its ids, its log line, its size limit, its last resort.
+"""What surrounds every request: its ids, its log line, its last resort, its share of memory.
 
 Pure ASGI, so that streamed bodies stay streamed and the context reaches every handler.
 """
 
+import asyncio
 import time
+from collections.abc import Callable
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from client_api import context
+from client_api import context, tracing
 from client_api.errors import ApiError, problem_response
 from client_api.logs import exception_facts
 from client_api.metrics import Metrics
 from schemas.contract import ErrorCode
 
 _log = structlog.get_logger()
+_BUSY = {"Retry-After": "1"}
+
+
+def is_mapping(scope: Scope) -> bool:
+    """Whether it is `/map` or below: what costs, and so is counted and limited."""
+    path: str = scope.get("path", "")
+    return path == "/map" or path.startswith("/map/")
 
 
 class RequestContextMiddleware:
-    """Gives the request its ids, logs one line of metadata, and turns what nobody caught into
-    a problem body."""
+    """Gives the request its ids, logs one line of metadata, and turns refusals of the other
+    middlewares, and what nobody caught, into problem bodies."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -31,8 +40,8 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        request = context.enter(headers.get("x-request-id"), headers.get("traceparent"))
+        request = context.enter(Headers(scope=scope).get("x-request-id"))
+        tracing.hide_words()
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -44,6 +53,9 @@ class RequestContextMiddleware:
 
         try:
             await self._app(scope, receive, send_with_id)
+        except ApiError as refusal:
+            self._metrics.rejected(refusal.code)
+            await problem_response(scope["path"], refusal)(scope, receive, send_with_id)
         except Exception as failure:
             _log.error("unexpected failure", **exception_facts(failure))
             self._metrics.failed(ErrorCode.INTERNAL_ERROR)
@@ -51,47 +63,89 @@ class RequestContextMiddleware:
                 error = ApiError(ErrorCode.INTERNAL_ERROR, "an unexpected failure; it is logged")
                 await problem_response(scope["path"], error)(scope, receive, send_with_id)
         finally:
-            route = scope.get("route")
             _log.info(
                 "request",
                 method=scope["method"],
-                route=getattr(route, "path", None),
+                route=getattr(scope.get("route"), "path", None),
                 status=status,
                 ms=round((time.perf_counter() - request.started) * 1000, 2),
                 **request.facts,
             )
 
 
-class BodyLimitMiddleware:
-    """Refuses a body over the limit: a declared one unread, a streamed one where it gets there.
+class InFlightMiddleware:
+    """Refuses mapping requests beyond a number in flight; others pass: probes must, and who
+    operates the kill switch."""
 
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+        self._count = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not is_mapping(scope):
+            await self._app(scope, receive, send)
+            return
+        if self._count >= self._limit:
+            detail = f"{self._limit} requests are in flight already"
+            raise ApiError(ErrorCode.OVERLOADED, detail, headers=_BUSY)
+        self._count += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._count -= 1
+
+
+class BodyLimitMiddleware:
+    """Bounds what bodies take: each by its path's limit, all together, and in time.
+
+    A body that is declared too large is refused unread, a streamed one where it gets there.
     Starlette's own answers in plain text.
     """
 
-    def __init__(self, app: ASGIApp, limit: int, metrics: Metrics) -> None:
+    def __init__(
+        self, app: ASGIApp, limit: Callable[[str], int], total: int, timeout_s: float
+    ) -> None:
+        """limit: bytes a body may have at a path; total: bytes of all bodies in flight."""
         self._app = app
         self._limit = limit
-        self._metrics = metrics
+        self._total = total
+        self._timeout_s = timeout_s
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = self._limit(scope["path"])
         declared = Headers(scope=scope).get("content-length", "")
-        if declared.isdecimal() and int(declared) > self._limit:
-            error = ApiError(ErrorCode.PAYLOAD_TOO_LARGE, f"a body has at most {self._limit} bytes")
-            self._metrics.rejected(error.code)
-            await problem_response(scope["path"], error)(scope, receive, send)
-            return
-        received = 0
+        if declared.isdecimal() and int(declared) > limit:
+            raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, f"a body has at most {limit} bytes here")
+        until = asyncio.get_running_loop().time() + self._timeout_s
+        received, complete = 0, False
 
         async def counted() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._limit:
-                # The one kind of exception that the framework lets through while it reads.
+            nonlocal received, complete
+            if complete:
+                # Only the news that the client is gone can follow; that may take any time.
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408) from None
+            size = len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            received += size
+            self._held += size
+            # The one kind of exception that the framework lets through while it reads.
+            if received > limit:
                 raise HTTPException(413)
+            if self._held > self._total:
+                raise HTTPException(503, headers=_BUSY)
             return message
 
-        await self._app(scope, counted, send)
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= received

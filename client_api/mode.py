@@ -67,6 +67,7 @@ class ModeSwitch:
         """
         self._admin = mode
         if self._state is not None:
+            self._state.parent.mkdir(parents=True, exist_ok=True)
             write_private(self._state, json.dumps({"mode": mode.value}) + "\n")
         return self.current()
 

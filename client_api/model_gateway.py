@@ -36,6 +36,24 @@ class ModelTimeout(ModelError):  # noqa: N818 - a kind of ModelError, as in http
     reason = FallbackReason.TIMEOUT
 
 
+class ModelRefused(ModelError):  # noqa: N818
+    """The model works and would not take these items: says nothing of its health."""
+
+
+class ModelOverloaded(ModelError):  # noqa: N818
+    """Nobody asked the model: it has all the work it can do in time."""
+
+    reason = FallbackReason.OVERLOADED
+
+
+class CircuitOpen(ModelError):  # noqa: N818
+    """Nobody asked the model: it is known to be lost; `reason` is how."""
+
+    def __init__(self, problem: str, reason: FallbackReason) -> None:
+        super().__init__(problem)
+        self.reason = reason
+
+
 class ModelGateway(Protocol):
     """Asks the served model."""
 

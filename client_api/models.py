@@ -14,6 +14,29 @@ from client_api.model_gateway import Item
 from schemas.contract import ErrorCode, FallbackReason, Mode, Source
 
 MAX_BATCH = 100
+#: Of one item's output and of its metadata. What detectors say has a few levels and, with every
+#: span of a long text, some thousand values.
+MAX_DEPTH = 32
+MAX_VALUES = 10_000
+
+
+def shape_problem(value: object) -> str | None:
+    """Which limit on nested JSON a value breaks; None when it keeps them all."""
+    level, values = [value], 0
+    for _ in range(MAX_DEPTH + 1):
+        nested: list[object] = []
+        for node in level:
+            if isinstance(node, dict):
+                nested.extend(node.values())
+            elif isinstance(node, list):
+                nested.extend(node)
+        values += len(nested)
+        if values > MAX_VALUES:
+            return f"at most {MAX_VALUES} values"
+        if not nested:
+            return None
+        level = nested
+    return f"at most {MAX_DEPTH} levels"
 
 
 class _Closed(BaseModel):
@@ -34,6 +57,14 @@ class MapRequest(_Closed):
     tenant_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     metadata: dict[str, JsonValue] | None = None
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+
+    @field_validator("output", "metadata", mode="before")
+    @classmethod
+    def _is_of_modest_shape(cls, value: object) -> object:
+        # Before pydantic walks it, and again for everyone who walks it later.
+        if problem := shape_problem(value):
+            raise PydanticCustomError("shape", "Input should have {limit}", {"limit": problem})
+        return value
 
     @field_validator("output", mode="before")
     @classmethod
@@ -57,7 +88,7 @@ class MapRequest(_Closed):
 class BatchRequest(_Closed):
     """Up to 100 outputs; each is checked on its own, as a bad one never fails the others."""
 
-    requests: Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_BATCH)]
+    requests: Annotated[list[Any], Field(min_length=1, max_length=MAX_BATCH)]
 
 
 class ModeBody(_Closed):
@@ -127,3 +158,4 @@ class Problem(BaseModel):
     error_code: ErrorCode
     request_id: str
     retryable: bool
+    trace_id: str | None = None

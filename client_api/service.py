@@ -3,15 +3,19 @@
 In: items and budgets. Out: a decision for each, counted. Knows no HTTP and no tensors.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import structlog
 
 from client_api.logs import exception_facts
 from client_api.metrics import Metrics
+from client_api.mode import ModeSwitch
 from client_api.model_gateway import Item, ModelError, ModelGateway
+from client_api.pace import ChunkPace
 from fallback.decision import Decision, MappingGuard
 from fallback.signals import SignalReader
 from schemas.contract import FallbackReason, Mode
@@ -19,6 +23,11 @@ from schemas.requests import parse_metadata
 
 _log = structlog.get_logger()
 _Clock = Callable[[], float]
+
+# What the rules take for a byte of an item, measured on outputs of 64 KB with the most signals.
+_RULES_S_PER_BYTE = 3e-6
+# An item of more bytes is answered by rules beside the event loop, not in it.
+_LARGE_BYTES = 4096
 
 
 class RulesAnswerer:
@@ -40,28 +49,27 @@ class RulesAnswerer:
         )
 
 
-class ModeSwitch:
-    """The kill switch of this process."""
+class OnTimeout(StrEnum):
+    """What an item gets whose budget the model could not keep."""
 
-    def __init__(self, mode: Mode, metrics: Metrics) -> None:
-        self._metrics = metrics
-        self.set(mode)
+    RULES = "rules"
+    ERROR = "error"
 
-    @property
-    def mode(self) -> Mode:
-        return self._mode
 
-    def set(self, mode: Mode) -> None:
-        self._mode = mode
-        self._metrics.set_mode(mode)
+class BudgetSpent(Exception):  # noqa: N818 - as TimeoutError is none of ours
+    """The model did not answer in time, and the operator chose that no rules stand in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Budgets in seconds: of an item, and the items that travel together in a batch."""
+    """Budgets in seconds: of an item, and what of it is kept for the rules; the most items that
+    travel together in a batch; what a timeout becomes.
+    """
 
     item_s: float
+    reserve_s: float
     chunk: int
+    on_timeout: OnTimeout = OnTimeout.RULES
 
 
 class MapperService:
@@ -74,22 +82,19 @@ class MapperService:
         switch: ModeSwitch,
         metrics: Metrics,
         limits: Limits,
-        on_model_error: Callable[[], None] = lambda: None,
         clock: _Clock = time.perf_counter,
     ) -> None:
-        """on_model_error: told when the model could not be reached (not when it was slow)."""
         self._gateway = gateway
         self._rules = rules
         self._switch = switch
         self._metrics = metrics
         self._limits = limits
-        self._on_model_error = on_model_error
         self.clock = clock
 
     async def map(self, item: Item, started: float, budget_s: float) -> Decision:
         """Answer one item, `started` (clock seconds) being when its request came in.
 
-        Raises only for a defect in the rules; that is counted too.
+        Raises BudgetSpent, or what a defect in the rules raised; both are counted.
         """
         [outcome] = await self._chunk([item], started, started + budget_s)
         if isinstance(outcome, Exception):
@@ -99,15 +104,24 @@ class MapperService:
     async def map_batch(
         self, items: Sequence[Item], started: float, budget_s: float
     ) -> list[Decision | Exception]:
-        """Answer items in order, a few at a time; an item that failed is its exception."""
-        end = started + budget_s
+        """Answer items in order, a few at a time; an item that failed is its exception.
+
+        An item has its usual budget from when its chunk is sent, or its share of a raised one.
+        When `budget_s` ends, what the model has not answered is left to the rules.
+        """
+        item_s = max(self._limits.item_s, budget_s / max(1, len(items)))
+        pace = ChunkPace(self._limits.chunk)  # of this batch: another's budget teaches it nothing
         outcomes: list[Decision | Exception] = []
-        for first in range(0, len(items), self._limits.chunk):
-            chunk = items[first : first + self._limits.chunk]
+        while len(outcomes) < len(items):
+            rest = items[len(outcomes) :]
+            chunk, after = rest[: pace.size], rest[pace.size :]
             sent = self.clock()
-            outcomes += await self._chunk(
-                chunk, sent, min(end, sent + self._limits.item_s * len(chunk))
-            )
+            end = started + budget_s - sum(map(_rules_s, after))
+            answers = await self._chunk(chunk, sent, min(end, sent + item_s))
+            in_time = not any(_timed_out(answer) for answer in answers)
+            pace.ended(len(chunk), self.clock() - sent, item_s, in_time)
+            outcomes += answers
+            await asyncio.sleep(0)  # rules alone would not let other requests have their turn
         return outcomes
 
     async def _chunk(
@@ -129,27 +143,50 @@ class MapperService:
         return outcomes
 
     async def _decide(self, items: Sequence[Item], deadline: float) -> list[Decision | Exception]:
-        remaining = deadline - self.clock()
-        if self._switch.mode is Mode.RULES_ONLY:
+        reserve_s = self._limits.reserve_s + sum(map(_rules_s, items))
+        remaining = deadline - reserve_s - self.clock()
+        if self._switch.current().mode is Mode.RULES_ONLY:
             reason = FallbackReason.RULES_ONLY
         elif remaining <= 0:
             reason = FallbackReason.TIMEOUT
         else:
             try:
-                return list(await self._gateway.map(items, remaining))
+                return [self._stands(d) for d in await self._gateway.map(items, remaining)]
             except ModelError as error:
-                _log.warning("the model gave no answer", problem=str(error), items=len(items))
                 reason = error.reason
             except Exception as error:
                 _log.error("asking the model failed", **exception_facts(error))
                 reason = FallbackReason.MODEL_ERROR
-            if reason is FallbackReason.MODEL_ERROR:
-                self._on_model_error()
-        return [self._by_rules(item, reason) for item in items]
+        return [await self._by_rules(item, reason) for item in items]
 
-    def _by_rules(self, item: Item, reason: FallbackReason) -> Decision | Exception:
+    def _stands(self, decision: Decision) -> Decision | Exception:
+        """The ensemble answers a timeout by rules; the operator may not want that."""
+        if decision.fallback_reason is FallbackReason.TIMEOUT:
+            return decision if self._limits.on_timeout is OnTimeout.RULES else BudgetSpent()
+        return decision
+
+    async def _by_rules(self, item: Item, reason: FallbackReason) -> Decision | Exception:
+        if reason is FallbackReason.TIMEOUT and self._limits.on_timeout is OnTimeout.ERROR:
+            return BudgetSpent()
         try:
+            if _bytes(item) > _LARGE_BYTES:
+                return await asyncio.to_thread(self._rules.answer, item, reason)
             return self._rules.answer(item, reason)
         except Exception as error:  # one item's defect is not the other items'
             _log.error("the rules failed", **exception_facts(error))
             return error
+
+
+def _bytes(item: Item) -> int:
+    return len(item.output) + len(item.metadata)
+
+
+def _rules_s(item: Item) -> float:
+    """About how long the rules take for an item."""
+    return _bytes(item) * _RULES_S_PER_BYTE
+
+
+def _timed_out(outcome: Decision | Exception) -> bool:
+    if isinstance(outcome, Decision):
+        return outcome.fallback_reason is FallbackReason.TIMEOUT
+    return isinstance(outcome, BudgetSpent)

@@ -1,56 +1,163 @@
 """The one settings object of the facade process, read once from `MAPPER_*` variables.
 
-Knows names, defaults and bounds; what they do is said where they are used.
+Knows names, defaults and bounds; what they do is said where they are used. `docs/configuration.md`
+has a table made from it.
 """
 
+import ipaddress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from limits import RateLimitItem
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from client_api.access import is_loopback
+from client_api.limits import parse_limit
+from client_api.service import OnTimeout
 from schemas.contract import Mode
+
+
+def _split(value: object) -> object:
+    """`a, b` as a list; what is no text stays as it is."""
+    if not isinstance(value, str):
+        return value
+    return [part for part in (text.strip() for text in value.split(",")) if part]
+
+
+def _is_limit(text: str) -> str:
+    parse_limit(text)
+    return text
+
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 Milliseconds = Annotated[float, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+RateLimit = Annotated[str, AfterValidator(_is_limit)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_DEFAULT_LIMITS = {"key": "6000/minute", "tenant": "off", "address": "1200/minute"}
 
 
 class Settings(BaseSettings):
-    """Every field is an environment variable with the prefix `MAPPER_`."""
+    """Every field is an environment variable with the prefix `MAPPER_`; an empty one is unset."""
 
-    model_config = SettingsConfigDict(env_prefix="MAPPER_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="MAPPER_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        # A URL may hold a password.
+        hide_input_in_errors=True,
+    )
 
-    host: str = "127.0.0.1"
-    port: Port = 8080
-    mode: Mode = Mode.HYBRID
-    log_level: str = "info"
+    host: str = Field(
+        default="127.0.0.1",
+        description="address to listen on; beyond loopback it needs `MAPPER_KEYS_FILE`",
+    )
+    port: Port = Field(default=8080, description="port to listen on")
+    log_level: str = Field(default="info", description="of the JSON lines on standard error")
+    otlp_endpoint: str | None = Field(
+        default=None,
+        description="where spans go, such as `http://collector:4318/v1/traces`; unset: nowhere",
+    )
+
+    mode: Mode = Field(default=Mode.HYBRID, description="`rules_only`: the model is not asked")
+    mode_state_file: Path | None = Field(
+        default=Path("build/mode.json"),
+        description="keeps what `PUT /admin/mode` said across restarts",
+    )
+    policies_file: Path | None = Field(
+        default=None,
+        description="YAML of settings by tenant and detector; Triton's guard reads it as well",
+    )
+
+    keys_file: Path | None = Field(
+        default=None, description="API keys, made by `python -m client_api keys`; unset: no keys"
+    )
+    allow_open: bool = Field(
+        default=False, description="listen beyond loopback without keys all the same"
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=("localhost", "127.0.0.1", "[::1]"),
+        description="names in `Host` under which console and admin answer; `*`: any",
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = Field(
+        default=(), description="networks whose `X-Forwarded-For` is believed"
+    )
+
+    rate_limit_key: RateLimit | None = Field(
+        default=None,
+        description=f"items a key may send, or `off`; unset: {_DEFAULT_LIMITS['key']}, "
+        "on loopback off",
+    )
+    rate_limit_tenant: RateLimit | None = Field(
+        default=None, description="items all keys of a tenant may send together; unset: off"
+    )
+    rate_limit_address: RateLimit | None = Field(
+        default=None,
+        description="items an address without a key may send, and its wrong keys; unset: "
+        f"{_DEFAULT_LIMITS['address']}, on loopback off",
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="Redis that pods share limits and idempotent answers in; unset: per process",
+    )
+    redis_timeout_ms: Milliseconds = Field(
+        default=50.0, description="longest wait for Redis; then requests pass without it"
+    )
+    idempotency_ttl_s: Seconds = Field(
+        default=86_400.0, description="how long an answer is replayed for its `Idempotency-Key`"
+    )
+    idempotency_max_bytes: Count = Field(
+        default=64 * 1024 * 1024, description="what kept answers may take in this process"
+    )
 
     triton_url: str = Field(default="127.0.0.1:8001", description="gRPC address of Triton")
-    triton_model: str = "mapper"
+    triton_model: str = Field(default="mapper", description="the ensemble's name")
 
     budget_ms: Milliseconds = Field(default=240.0, description="what an item may take, all told")
     batch_budget_ms: Milliseconds = Field(
         default=20_000.0, description="what a batch may take at most"
     )
-    budget_cap_ms: Milliseconds = Field(
-        default=20_000.0, description="how far X-Budget-Ms may raise it"
-    )
     budget_margin_ms: Milliseconds = Field(
         default=15.0, description="kept from the model's budget for the steps after it"
     )
-    batch_chunk: Count = Field(default=4, description="items of a batch sent to Triton together")
+    fallback_reserve_ms: Milliseconds = Field(
+        default=10.0, description="kept from the gRPC deadline for the rules to answer in"
+    )
+    on_timeout: OnTimeout = Field(
+        default=OnTimeout.RULES,
+        description="`rules` answer when the model is late; `error`: nobody does, 408",
+    )
+    batch_chunk: Count = Field(
+        default=4, description="items of a batch sent to Triton together at most"
+    )
+    model_permits: Count = Field(
+        default=12, description="calls to the model at once; more are `overloaded`, rules answer"
+    )
+    permit_hold_ms: Milliseconds = Field(
+        default=1000.0, description="longest that a call given up keeps its permit"
+    )
+    circuit_failures: Count = Field(
+        default=5, description="failed calls in a row that open the circuit to the model"
+    )
 
     item_max_bytes: Count = Field(
         default=64 * 1024, description="output and metadata of one item, UTF-8"
     )
-    body_max_bytes: Count = Field(
-        default=16 * 1024 * 1024, description="a request body, streamed or not"
+    batch_max_bytes: Count = Field(
+        default=8 * 1024 * 1024, description="body of a batch, streamed or not"
     )
+    inflight_max: Count = Field(default=100, description="mapping requests in flight; more get 503")
+    inflight_max_bytes: Count = Field(
+        default=64 * 1024 * 1024, description="bodies in memory together; more get 503"
+    )
+    body_timeout_s: Seconds = Field(default=30.0, description="for a body to arrive; then 408")
 
-    canary_interval_s: Seconds = 10.0
-    canary_timeout_s: Seconds = 5.0
+    canary_interval_s: Seconds = Field(default=10.0, description="between canary mappings")
+    canary_timeout_s: Seconds = Field(default=5.0, description="of a canary mapping")
     canary_max_age_s: Seconds = Field(
         default=30.0, description="older, and the model counts as lost"
     )
@@ -58,10 +165,43 @@ class Settings(BaseSettings):
         default=60.0, description="after this the facade is ready by rules alone"
     )
 
+    drain_delay_s: Annotated[float, Field(ge=0)] = Field(
+        default=1.0,
+        description="from SIGTERM, how long new requests are taken while readiness says no",
+    )
+
     # `python -m client_api serve` only: the Triton it starts itself.
-    model_repository: Path = Path("model_repository")
-    triton_http_port: Port = 8000
-    triton_grpc_port: Port = 8001
-    triton_metrics_port: Port = 8002
-    triton_start_timeout_s: Seconds = 120.0
-    triton_log: Path = Path("build/triton.log")
+    watchdog_patience_s: Seconds = Field(
+        default=10.0, description="`serve` only: canaries that fail for longer restart Triton"
+    )
+    model_repository: Path = Field(
+        default=Path("model_repository"), description="`serve` only: what Triton serves"
+    )
+    triton_http_port: Port = Field(default=8000, description="`serve` only")
+    triton_grpc_port: Port = Field(default=8001, description="`serve` only")
+    triton_metrics_port: Port = Field(default=8002, description="`serve` only")
+    triton_start_timeout_s: Seconds = Field(default=120.0, description="`serve` only")
+    triton_log: Path = Field(
+        default=Path("build/triton.log"), description="`serve` only: Triton's own output"
+    )
+
+    @model_validator(mode="after")
+    def _is_guarded(self) -> Self:
+        if not (is_loopback(self.host) or self.keys_file or self.allow_open):
+            raise ValueError(
+                "listening beyond loopback lets anyone in: set MAPPER_KEYS_FILE, or "
+                "MAPPER_ALLOW_OPEN=true if something in front keeps strangers out"
+            )
+        return self
+
+    @property
+    def single_max_bytes(self) -> int:
+        """Body of `/map`: the item, were every byte of it written as a JSON escape."""
+        return 6 * self.item_max_bytes + 16 * 1024
+
+    def rate_limit(self, kind: str) -> RateLimitItem | None:
+        """The limit of a `key`, a `tenant` or an `address`; None for none."""
+        said: str | None = getattr(self, f"rate_limit_{kind}")
+        if said is None:
+            said = "off" if is_loopback(self.host) else _DEFAULT_LIMITS[kind]
+        return parse_limit(said)

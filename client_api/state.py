@@ -1,20 +1,27 @@
 """What the handlers of one app share, made once by `create_app`."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Request
 
+from client_api.admission import RateGate
 from client_api.health import Canary
+from client_api.idempotency import Idempotency
+from client_api.item_gate import ItemGate
 from client_api.metrics import Metrics
-from client_api.service import MapperService, ModeSwitch
+from client_api.mode import ModeSwitch
+from client_api.service import MapperService
 from client_api.settings import Settings
 from fallback.decision import MappingGuard
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """started: `time.monotonic()` seconds."""
+    """started: `time.monotonic()` seconds; config_problems: what is wrong with files that are
+    served in an earlier version, in words for everyone.
+    """
 
     settings: Settings
     guard: MappingGuard
@@ -22,6 +29,10 @@ class State:
     switch: ModeSwitch
     service: MapperService
     canary: Canary
+    gate: ItemGate
+    rates: RateGate
+    idempotency: Idempotency
+    config_problems: Callable[[], list[str]]
     started: float
 
 

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import orjson
-import tritonclient.grpc.aio as triton  # type: ignore[import-untyped]
-from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]
+import tritonclient.grpc.aio as triton
+from tritonclient.utils import InferenceServerException
 
-from client_api.model_gateway import Item, ModelError, ModelTimeout
+from client_api.model_gateway import Item, ModelError, ModelRefused, ModelTimeout
+from client_api.tracing import client_span
 from fallback.decision import Decision
 from schemas.contract import FallbackReason, Source
+
+#: How often a silent connection is tried.
+KEEPALIVE_MS = 5000
 
 # Given at all, they replace the client's defaults, so the message sizes stand here too.
 # Back to a restarted server within a second: gRPC's own backoff grows to two minutes.
@@ -24,6 +28,11 @@ _CHANNEL_ARGS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
+    # A peer that has vanished without a word is noticed; what Triton must allow is in its launcher.
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
     # One connection sticks to one pod: spread over what a `dns:///` name resolves to.
     ("grpc.lb_policy_name", "round_robin"),
 ]
@@ -48,12 +57,20 @@ class TritonGateway:
         if any(item.metadata for item in items):
             inputs.append(_bytes_input("METADATA", [item.metadata for item in items]))
         try:
-            result = await self._client.infer(self._model, inputs, client_timeout=budget_s)
+            with client_span("triton.infer", {"mapper.items": len(items)}) as headers:
+                result = await self._client.infer(
+                    self._model, inputs, client_timeout=budget_s, headers=headers
+                )
         except InferenceServerException as error:
             if error.status() == "StatusCode.DEADLINE_EXCEEDED":
                 raise ModelTimeout(f"no answer within {budget_s * 1000:.0f} ms") from error
+            if error.status() == "StatusCode.INVALID_ARGUMENT":
+                raise ModelRefused("Triton calls the request malformed") from error
             raise ModelError(error.status() or "no status") from error
-        return _decisions(result)
+        decisions = _decisions(result)
+        if len(decisions) != len(items):
+            raise ModelError(f"{len(decisions)} answers for {len(items)} items")
+        return decisions
 
     async def close(self) -> None:
         await self._client.close()

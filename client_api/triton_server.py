@@ -2,22 +2,18 @@
 
 In: a model repository, ports, the models to load. Out: a running process that answers, and its
 control token. Knows nothing of the facade, of HTTP handlers or of what the models compute.
-
-Nothing is written below site-packages: the Python backend and the stub that fits this
-interpreter are linked into a runtime directory of their own.
 """
 
 import contextlib
 import glob
-import importlib.util
 import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import sys
-import sysconfig
-import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -25,9 +21,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from client_api.triton_control import TritonControl
+from client_api.triton_install import (
+    Installation,
+    LoadError,
+    TritonError,
+    environment,
+    find_installation,
+    link_runtime,
+)
+
+__all__ = ["LoadError", "LocalTriton", "Ports", "TritonError"]
+
 # Whoever may call these can swap the model or read memory, so they need the launcher's token.
 _RESTRICTED = "model-repository,shared-memory,trace,logging"
 _CONTROL_KEY = "mapper-control"
+# Shorter than what the facade's client keeps to.
+_PING_INTERVAL_MS = 2000
 # Becomes Triton after asking the kernel (PR_SET_PDEATHSIG = 1) to end it when this process ends,
 # however it ends. Not a preexec_fn: that is a real fork, and gRPC's fork handlers abort the child.
 _DIE_WITH_PARENT = """\
@@ -36,11 +46,6 @@ ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 if os.getppid() == int(sys.argv[1]):
     os.execv(sys.argv[2], sys.argv[2:])
 """
-_STUB_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-class TritonError(RuntimeError):
-    """Triton could not be found, did not start, or died while starting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,56 +55,6 @@ class Ports:
     http: int = 8000
     grpc: int = 8001
     metrics: int = 8002
-
-
-@dataclass(frozen=True, slots=True)
-class Installation:
-    """The server inside the installed wheel."""
-
-    binary: Path
-    backends: Path
-    stub: Path
-    libraries: Path
-
-
-def find_installation() -> Installation:
-    """Locate binary, backends, libraries and the stub for this interpreter.
-
-    Raises TritonError when the wheel or a part of it is missing.
-    """
-    # find_spec does not import the package: it would change logging and signal handling.
-    spec = importlib.util.find_spec("pytriton")
-    if spec is None or spec.origin is None:
-        raise TritonError("no Triton server: install the nvidia-pytriton wheel into this Python")
-    package = Path(spec.origin).parent
-    server = package / "tritonserver"
-    found = Installation(
-        binary=server / "bin" / "tritonserver",
-        backends=server / "backends",
-        stub=server / "python_backend_stubs" / _STUB_PYTHON / "triton_python_backend_stub",
-        libraries=package.parent / "nvidia_pytriton.libs",
-    )
-    for part in (found.binary, found.backends, found.stub, found.libraries):
-        if not part.exists():
-            raise TritonError(f"the nvidia-pytriton wheel has no {part}: Python 3.9 to 3.13 needed")
-    return found
-
-
-def _environment(installation: Installation) -> dict[str, str]:
-    """The environment in which the stub embeds this very interpreter and its packages.
-
-    The embedded Python finds its home through the first `python3` on PATH, so the virtual
-    environment's bin comes first; an inherited PYTHONHOME would override that.
-    """
-    env = {k: v for k, v in os.environ.items() if k not in ("PYTHONHOME", "PYTHONPATH")}
-    env["PATH"] = f"{Path(sys.prefix) / 'bin'}:{env.get('PATH', os.defpath)}"
-    # The wheel's libraries first (the stub's own search path is relative to site-packages),
-    # then the libpython this interpreter was built with rather than the system's.
-    libraries = [str(installation.libraries), str(sysconfig.get_config_var("LIBDIR"))]
-    if inherited := env.get("LD_LIBRARY_PATH"):
-        libraries.append(inherited)
-    env["LD_LIBRARY_PATH"] = ":".join(libraries)
-    return env
 
 
 class LocalTriton:
@@ -133,7 +88,8 @@ class LocalTriton:
         self._log_path = log_path
         self._log_verbose = log_verbose
         self._extra_env = dict(extra_env or {})
-        self._shm_prefix = f"mapper_{secrets.token_hex(6)}_"
+        self.shm_prefix = f"mapper_{secrets.token_hex(6)}_"
+        self.control = TritonControl(self.http_url, self.http_control_headers, self.repository)
         self._process: subprocess.Popen[bytes] | None = None
         self._runtime: Path | None = None
 
@@ -176,25 +132,41 @@ class LocalTriton:
             raise TritonError("no log yet: Triton was not started")
         return self._runtime / "triton.log"
 
-    def start(self, timeout_s: float = 120.0) -> None:
+    def start(
+        self,
+        timeout_s: float = 120.0,
+        *,
+        versions: Mapping[str, Sequence[int]] | None = None,
+        abort: threading.Event | None = None,
+    ) -> None:
         """Start Triton and wait until `ready_model` is ready.
 
         Call it from a thread that lives on: the kernel ends Triton with the calling thread.
 
-        Raises TritonError with the end of Triton's log when it exits or `timeout_s` passes.
+        versions: of models that are not to follow their own version policy.
+        abort: ends the wait when set.
+
+        Raises LoadError with the end of Triton's log when it exits or does not load what it
+        should; TritonError when a port is taken, when `timeout_s` passes, or on `abort`.
         """
         if self.pid is not None:
             raise TritonError(f"Triton already runs as process {self.pid}")
+        self._check_ports()
         installation = find_installation()
-        self._runtime = _link_runtime(installation)
+        self._runtime = link_runtime(installation)
+        pinned = dict(versions or {})
+        # What comes after a pinned model may need it, and a pinned one loads on request only.
+        by_itself = next(
+            (i for i, model in enumerate(self.models) if model in pinned), len(self.models)
+        )
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())),
-                    *self._command(installation),
+                    *self._command(installation, self.models[:by_itself]),
                 ],
-                env=_environment(installation) | self._extra_env,
+                env=environment(installation) | self._extra_env,
                 # The embedded Python searches its working directory first: keep it empty.
                 cwd=self._runtime,
                 stdin=subprocess.DEVNULL,
@@ -203,13 +175,19 @@ class LocalTriton:
                 # Its own session: Ctrl-C reaches the launcher first, which drains in order.
                 start_new_session=True,
             )
+        end = time.monotonic() + timeout_s
         try:
-            self._wait_ready(self._process, timeout_s)
+            if by_itself < len(self.models):
+                self._wait_for("health/live", end, abort)
+            for model in self.models[by_itself:]:
+                left_s = max(1.0, end - time.monotonic())
+                self.control.load(model, pinned.get(model), timeout_s=left_s)
+            self._wait_for(f"models/{self.ready_model}/ready", end, abort)
         except BaseException:
             tail = self.log_tail()
             self.stop()
             if isinstance(failure := sys.exception(), TritonError):
-                raise TritonError(f"{failure}\nThe end of Triton's log:\n{tail}") from None
+                raise type(failure)(f"{failure}\nThe end of Triton's log:\n{tail}") from None
             raise
 
     def stop(self, grace_s: float = 10.0) -> None:
@@ -225,7 +203,7 @@ class LocalTriton:
             # A killed server leaves its stubs running; they share its process group.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-        for segment in glob.glob(f"/dev/shm/{self._shm_prefix}*"):
+        for segment in glob.glob(f"/dev/shm/{self.shm_prefix}*"):
             Path(segment).unlink(missing_ok=True)
         if self._runtime is not None:
             shutil.rmtree(self._runtime, ignore_errors=True)
@@ -236,22 +214,24 @@ class LocalTriton:
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
-    def _command(self, installation: Installation) -> list[str]:
+    def _command(self, installation: Installation, models: Sequence[str]) -> list[str]:
         assert self._runtime is not None
         control = f"{_RESTRICTED}:{_CONTROL_KEY}={self.control_token}"
         return [
             str(installation.binary),
             f"--model-repository={self.repository}",
             f"--backend-directory={self._runtime / 'backends'}",
-            f"--backend-config=python,shm-region-prefix-name={self._shm_prefix}",
+            f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             "--model-control-mode=explicit",
-            *(f"--load-model={model}" for model in self.models),
+            *(f"--load-model={model}" for model in models),
             # Completion starts every stub twice; the configurations are complete anyway.
             "--disable-auto-complete-config",
             f"--http-address={self.host}",
             f"--http-port={self.ports.http}",
             f"--grpc-address={self.host}",
             f"--grpc-port={self.ports.grpc}",
+            # Clients may try a silent connection; by default that gets them disconnected.
+            f"--grpc-http2-min-recv-ping-interval-without-data={_PING_INTERVAL_MS}",
             f"--metrics-address={self.host}",
             f"--metrics-port={self.ports.metrics}",
             "--allow-gpu-metrics=false",
@@ -261,26 +241,26 @@ class LocalTriton:
             "--exit-timeout-secs=5",
         ]
 
-    def _wait_ready(self, process: subprocess.Popen[bytes], timeout_s: float) -> None:
-        url = f"http://{self.http_url}/v2/models/{self.ready_model}/ready"
-        deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
-            if (code := process.poll()) is not None:
-                raise TritonError(f"Triton exited with code {code} while starting")
+    def _check_ports(self) -> None:
+        """So that a taken port is not mistaken for models that do not load."""
+        for port in (self.ports.http, self.ports.grpc, self.ports.metrics):
             try:
-                with urllib.request.urlopen(url, timeout=2.0):
+                socket.create_server((self.host, port)).close()
+            except OSError as error:
+                raise TritonError(f"port {port} of {self.host} is taken") from error
+
+    def _wait_for(self, path: str, end: float, abort: threading.Event | None) -> None:
+        """Until Triton says 200; end: `time.monotonic()` seconds."""
+        process = self._process
+        assert process is not None
+        while time.monotonic() < end:
+            if (code := process.poll()) is not None:
+                raise LoadError(f"Triton exited with code {code} while starting")
+            if abort is not None and abort.is_set():
+                raise TritonError("told to stop while Triton was starting")
+            try:
+                with urllib.request.urlopen(f"http://{self.http_url}/v2/{path}", timeout=2.0):
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
-        raise TritonError(f"{self.ready_model} was not ready within {timeout_s:.0f} s")
-
-
-def _link_runtime(installation: Installation) -> Path:
-    """A backend directory with the stub beside the Python backend, made of links."""
-    runtime = Path(tempfile.mkdtemp(prefix="mapper-triton-"))
-    python = runtime / "backends" / "python"
-    python.mkdir(parents=True)
-    for name in ("libtriton_python.so", "triton_python_backend_utils.py"):
-        (python / name).symlink_to(installation.backends / "python" / name)
-    (python / installation.stub.name).symlink_to(installation.stub)
-    return runtime
+        raise TritonError(f"Triton did not get to {path} in time")

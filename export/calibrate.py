@@ -3,8 +3,8 @@
 In: an engine on the files just built, and labelled rows. Out: the isotonic curve for the manifest
 and the figures behind it. It does not know how the model was made or trained.
 
-For versions whose adapter brings no calibration of its own. Rows are sent under a neutral
-detector name, so that the curve holds for detectors nobody curated.
+For versions whose adapter brings no calibration of its own. The rows are of families that were
+never trained on, sent under a neutral detector name: the curve holds for detectors nobody curated.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from engine.mapper import MapperEngine, Query
-from export.vocabulary import NEUTRAL_DETECTOR, Row
+from export.dataset import NEUTRAL, Row
 
 _BATCH = 8
 _BINS = 20  # equal masses; single rows would make the curve's ends certain of 0 and 1
@@ -39,10 +39,10 @@ def calibrate(engine: MapperEngine, rows: Sequence[Row]) -> Measured:
     with tqdm(total=len(rows), desc="      answering", unit="row") as bar:
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
-            answers = engine.answer([Query(NEUTRAL_DETECTOR, row.output) for row in batch])
+            answers = engine.answer([Query(NEUTRAL, row.output) for row in batch])
             probability += [answer.probability for answer in answers]
             exact += [
-                frozenset(answer.labels) == row.gold
+                frozenset(answer.labels) == frozenset(row.gold)
                 for answer, row in zip(answers, batch, strict=True)
             ]
             bar.update(len(batch))

@@ -15,8 +15,8 @@ from engine.cores import usable_cores
 from engine.prompt import PromptEncoder
 from engine.session import LlamaSession
 from engine.version import LlamaShape
+from export.dataset import NEUTRAL, Row
 from export.errors import ExportError
-from export.vocabulary import NEUTRAL_DETECTOR, Row
 
 _BATCH = 8
 
@@ -41,7 +41,7 @@ def compare(
     rows: Sequence[Row],
 ) -> Fidelity:
     """Compare two graphs of one shape. Raises ExportError when a state is not finite."""
-    ids = [prompts.suffix_ids(NEUTRAL_DETECTOR, row.output) for row in rows]
+    ids = [prompts.suffix_ids(NEUTRAL, row.output) for row in rows]
     found, expected = (_last_states(graph, shape, prompts, ids) for graph in (served, reference))
     if not np.isfinite(found).all():
         raise ExportError("the quantised graph computes values that are not finite; use QUANT=none")

@@ -25,10 +25,11 @@ from engine.cores import usable_cores
 from engine.mapper import MapperEngine
 from engine.prompt import PROMPT_VERSION, PromptEncoder
 from engine.version import MANIFEST, LlamaShape, read_version
-from export import calibrate, fidelity, vocabulary
+from export import calibrate, fidelity
 from export.adapter import CONFIG, Merged, merge_adapter, without_adapter
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.errors import ExportError
+from export.folds import gate_rows
 from export.graph import export_graph
 from export.hashing import sha256_file
 from export.progress import Steps
@@ -44,7 +45,6 @@ DEFAULT_ADAPTER = ROOT / "export" / "adapter"
 NO_ADAPTER = "none"
 
 _TOOLS = ("torch", "transformers", "peft", "optimum-onnx", "onnx", "onnxruntime", "tokenizers")
-_FIDELITY_ROWS, _CALIBRATION_ROWS = 64, 300
 _MAX_INPUT_TOKENS = 128  # the serving default, so that prompts are cut alike
 
 
@@ -153,7 +153,7 @@ def _compare(
         shape=shape,
         prompts=PromptEncoder(tokenizer, shape.bos, _MAX_INPUT_TOKENS),
         head=merged.head,
-        rows=vocabulary.sample(_FIDELITY_ROWS),
+        rows=gate_rows(),
     )
 
 
@@ -164,11 +164,11 @@ def _calibrate(folder: Path, manifest: dict[str, Any], merged: Merged, steps: St
         return
     _write_manifest(folder, manifest)
     engine = MapperEngine.load(folder, threads=usable_cores(), max_input_tokens=_MAX_INPUT_TOKENS)
-    measured = calibrate.calibrate(engine, vocabulary.sample(_CALIBRATION_ROWS))
+    measured = calibrate.calibrate(engine, gate_rows())
     steps.note(f"exact answers {measured.accuracy:.1%} of {measured.rows}")
     manifest["calibration"] = measured.curve
     manifest["checks"]["calibration"] = {
-        "source": "vocabulary sample",
+        "source": "gate families",
         "rows": measured.rows,
         "accuracy": measured.accuracy,
     }

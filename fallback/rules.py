@@ -83,9 +83,15 @@ class RuleMapper:
         return detector.name if detector else detector_key(detector_name)
 
     def legend(self, detector_name: str, code: str) -> str | None:
-        """An opaque code of the detector in its vendor's words; None where there are none."""
+        """An opaque code of the detector in its vendor's words; None where there are none.
+
+        A verdict that ends with a code (`unsafe`, a new line, `S10`) has the code's words.
+        """
         detector = self.resolve(detector_name)
-        return detector.legend.get(code) if detector else None
+        words = code.split()
+        if detector is None or not words:
+            return None
+        return detector.legend.get(code) or detector.legend.get(words[-1])
 
     def knows(self, detector_name: str, text: str) -> bool:
         """Whether the detector's own vocabulary has the text, exactly or normalised."""

@@ -20,9 +20,11 @@ tenants:
 Who stands nearer wins: a tenant's detector, the tenant, the detector, the defaults.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from schemas.contract import Mode
 from schemas.errors import ConfigError
@@ -148,6 +150,16 @@ class PolicyFile:
         self._none = Policies(canonical)
         self._file = path and WatchedFile(path, lambda p: read_policies(p, canonical), on_change)
 
+    @classmethod
+    def from_environment(
+        cls,
+        canonical: Canonical,
+        on_change: Callable[[ConfigError | None], None] = lambda problem: None,
+    ) -> Self:
+        """The file that `MAPPER_POLICIES_FILE` names, for a process without settings of its own."""
+        path = os.environ.get("MAPPER_POLICIES_FILE")
+        return cls(Path(path) if path else None, canonical, on_change)
+
     def current(self) -> Policies:
         """The last good version of the file."""
         return self._file.current() if self._file else self._none
@@ -155,6 +167,7 @@ class PolicyFile:
     @property
     def problem(self) -> ConfigError | None:
         """What is wrong with the file now, while an earlier version of it is served."""
+        self.current()
         return self._file.problem if self._file else None
 
 

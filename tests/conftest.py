@@ -12,6 +12,12 @@ if TYPE_CHECKING:
     from serving import Stack
 
 
+@pytest.fixture(autouse=True)
+def own_mode_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a kill switch of its own, which nobody has touched."""
+    monkeypatch.setenv("MAPPER_MODE_STATE_FILE", str(tmp_path / "mode.json"))
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator["Stack"]:
     """The real Triton with the model version published in this checkout, and the facade."""

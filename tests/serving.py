@@ -5,12 +5,14 @@ Not in conftest.py: the tests of `export` run in another environment, without a 
 
 import shutil
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import tiny_llama
@@ -18,9 +20,12 @@ import uvicorn
 
 from client_api.__main__ import MODELS
 from client_api.app import create_app
+from client_api.model_gateway import ModelGateway
 from client_api.settings import Settings
 from client_api.triton_server import LocalTriton, Ports
 
+#: Lets a caller give the model time.
+POLICIES = "defaults: {budget_cap_ms: 60000}\n"
 ROOT = Path(__file__).parent.parent
 
 
@@ -41,16 +46,26 @@ def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:
         time.sleep(0.05)
 
 
-def local_triton(repository: Path) -> LocalTriton:
+def local_triton(repository: Path, policies: Path | None = None) -> LocalTriton:
     """A Triton on free ports; not started."""
-    return LocalTriton(repository, MODELS, ready_model="mapper", ports=Ports(*free_ports(3)))
+    return LocalTriton(
+        repository,
+        MODELS,
+        ready_model="mapper",
+        ports=Ports(*free_ports(3)),
+        extra_env={"MAPPER_POLICIES_FILE": str(policies)} if policies else None,
+    )
 
 
 @contextmanager
-def running_facade(settings: Settings) -> Iterator[str]:
-    """The facade over real HTTP; yields its URL."""
+def running_facade(settings: Settings, *gateway: Callable[..., ModelGateway]) -> Iterator[str]:
+    """The facade over real HTTP; yields its URL. gateway: another one than Triton's."""
     config = uvicorn.Config(
-        create_app(settings), host=settings.host, port=settings.port, log_config=None
+        create_app(settings, *gateway),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        proxy_headers=False,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
@@ -69,13 +84,14 @@ class Stack:
     """A running Triton and a running facade.
 
     budget: a header that gives the model time even on a busy machine, where a test is about the
-    model's answer and not about its speed.
+    model's answer and not about its speed. policies: the file that both read; allows that budget.
     """
 
     triton: LocalTriton
     url: str
     http: httpx.Client
     budget: dict[str, str]
+    policies: Path
 
     def model_answers(self) -> bool:
         """Whether the facade's canary gets through."""
@@ -83,17 +99,22 @@ class Stack:
 
 
 @contextmanager
-def running_stack(repository: Path) -> Iterator[Stack]:
+def running_stack(repository: Path, **settings: Any) -> Iterator[Stack]:
     """Both, on free ports, ready."""
-    with local_triton(repository) as triton:
-        settings = Settings(port=free_ports(1)[0], triton_url=triton.grpc_url)
-        with (
-            running_facade(settings) as url,
-            httpx.Client(base_url=url, timeout=60.0) as http,
-        ):
-            stack = Stack(triton, url, http, {"X-Budget-Ms": "20000"})
-            eventually(stack.model_answers)
-            yield stack
+    with tempfile.TemporaryDirectory() as folder:
+        policies = Path(folder) / "policies.yaml"
+        policies.write_text(POLICIES)
+        files = {"policies_file": policies, "mode_state_file": Path(folder) / "mode.json"}
+        with local_triton(repository, policies) as triton:
+            port = free_ports(1)[0]
+            own = Settings(port=port, triton_url=triton.grpc_url, **(files | settings))
+            with (
+                running_facade(own) as url,
+                httpx.Client(base_url=url, timeout=60.0) as http,
+            ):
+                stack = Stack(triton, url, http, {"X-Budget-Ms": "20000"}, policies)
+                eventually(stack.model_answers)
+                yield stack
 
 
 def published_models() -> Path:

@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from raw_content_samples import GENUINE, RAW, as_text
 
-import export
 from client_api.privacy import RawContent, find_raw_content
 
-DATA = Path(export.__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "export" / "data"
 
 
 @pytest.mark.parametrize("name", ["vocabulary.jsonl", "composites.jsonl"])

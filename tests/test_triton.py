@@ -222,19 +222,20 @@ def running_in(group: int) -> list[str]:
 
 
 def test_leaves_nothing_behind(tiny_repository: Path) -> None:
-    def segments() -> set[str]:
-        return set(os.listdir("/dev/shm"))
-
-    before = segments()
     triton = local_triton(tiny_repository)
+
+    def segments() -> list[Path]:
+        return list(Path("/dev/shm").glob(f"{triton.shm_prefix}*"))
+
     triton.start()
     assert triton.pid is not None
     group = os.getpgid(triton.pid)
+    assert segments()
     os.kill(triton.pid, signal.SIGKILL)  # as the out-of-memory killer would
     eventually(lambda: triton.pid is None)
     triton.stop()
 
-    assert segments() <= before
+    assert not segments()
     eventually(lambda: not running_in(group))
 
 

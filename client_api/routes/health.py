@@ -3,12 +3,13 @@
 import time
 from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
-from client_api.errors import ApiError, problem_docs
+from client_api.errors import ApiError
+from client_api.openapi import problem_docs
 from client_api.routes.json_route import json_response
 from client_api.state import Shared, State
-from schemas.contract import ErrorCode
+from schemas.contract import ErrorCode, Mode
 
 router = APIRouter(prefix="/health", tags=["health"])
 
@@ -21,15 +22,19 @@ async def live() -> Response:
 
 @router.get("", responses=problem_docs(503))
 @router.get("/ready", responses=problem_docs(503))
-async def ready(state: Shared) -> Response:
-    """Requests are answered; `degraded` when by rules alone."""
+async def ready(request: Request, state: Shared) -> Response:
+    """Requests are answered; `degraded` when by rules alone, or with settings of before."""
+    if request.app.state.drain.begun:
+        raise _unavailable("shutting down: send requests elsewhere", {"status": "draining"})
     model = state.canary.health()
-    if model.ok:
+    reasons = [*([] if model.ok else [model.problem]), *state.config_problems()]
+    if not reasons:
         return json_response({"status": "ready", "reasons": []} | _facts(state))
-    starting = model.age_s is None and state.switch.mode == "hybrid"
+    hybrid = state.switch.current().mode is Mode.HYBRID
+    starting = hybrid and not model.ok and model.age_s is None
     if starting and time.monotonic() - state.started < state.settings.startup_grace_s:
         raise _unavailable("waiting for the first canary mapping", {"status": "starting"})
-    return json_response({"status": "degraded", "reasons": [model.problem]} | _facts(state))
+    return json_response({"status": "degraded", "reasons": reasons} | _facts(state))
 
 
 @router.get("/model", responses=problem_docs(503))
@@ -45,7 +50,13 @@ async def model(state: Shared) -> Response:
 def _facts(state: State) -> dict[str, Any]:
     health = state.canary.health()
     age = None if health.age_s is None else round(health.age_s, 3)
-    return {"mode": state.switch.mode, "model": health.model, "canary_age_s": age}
+    holds = state.switch.current()
+    return {
+        "mode": holds.mode,
+        "mode_asked_by": holds.asked_by,
+        "model": health.model,
+        "canary_age_s": age,
+    }
 
 
 def _unavailable(problem: str, extra: dict[str, Any]) -> ApiError:

@@ -9,12 +9,22 @@ from typing import Any
 import orjson
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from client_api.models import MAX_BATCH, MAX_VALUES
+
+# What the items of a full batch may hold together.
+_MAX_VALUES = MAX_BATCH * MAX_VALUES
 
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
         """Raises orjson.JSONDecodeError, a json.JSONDecodeError, for what is not JSON."""
-        return orjson.loads(await self.body())
+        body = await self.body()
+        # Each value takes some 60 bytes once parsed, however few it has here.
+        if sum(map(body.count, b"[{,")) > _MAX_VALUES:
+            raise HTTPException(413)
+        return orjson.loads(body)
 
 
 class JsonRoute(APIRoute):

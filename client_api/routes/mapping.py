@@ -1,88 +1,163 @@
 """`POST /map` and `POST /map/batch`."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import ValidationError
 
+from client_api.admission import get_caller
 from client_api.context import current
-from client_api.errors import ERRORS, ApiError, describe, problem_docs
-from client_api.model_gateway import Item
+from client_api.errors import ERRORS, ApiError, describe
+from client_api.idempotency import Answer, KeyReusedError, fingerprint
+from client_api.item_gate import Admitted
 from client_api.models import BatchRequest, BatchResponse, MapRequest, MapResponse
+from client_api.openapi import GUARDED, problem_docs
 from client_api.routes.json_route import JsonRoute, json_response
-from client_api.settings import Settings
-from client_api.state import Shared
+from client_api.service import BudgetSpent
+from client_api.state import Shared, State
 from fallback.decision import Decision
 from schemas.contract import ErrorCode
 
-router = APIRouter(tags=["mapping"], route_class=JsonRoute)
+router = APIRouter(
+    tags=["mapping"],
+    route_class=JsonRoute,
+    responses=GUARDED | problem_docs(400, 408, 413, 422, 500, 503),
+)
 
 Explain = Annotated[bool, Query(description="add the lineage: each signal and its answer")]
 Budget = Annotated[
     float | None,
     Header(alias="X-Budget-Ms", gt=0, allow_inf_nan=False, description="milliseconds to answer in"),
 ]
-Tenant = Annotated[str | None, Header(alias="X-Tenant-ID", min_length=1, max_length=200)]
+Tenant = Annotated[
+    str | None,
+    Header(alias="X-Tenant-ID", min_length=1, max_length=200, description="must be the key's own"),
+]
+Replay = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="the same request again gets the same answer",
+    ),
+]
 
 
-@router.post("/map", response_model=MapResponse, responses=problem_docs(400, 403, 413, 422, 500))
+@router.post("/map", response_model=MapResponse)
 async def map_one(
     body: MapRequest,
+    request: Request,
     state: Shared,
     explain: Explain = False,
     budget_ms: Budget = None,
     tenant: Tenant = None,
+    replay: Replay = None,
 ) -> Response:
     """Map one detector output to the canonical taxonomy."""
-    item, tenant_id = _accept(body, tenant, state.settings)
-    budget = _budget_s(state.settings, budget_ms, state.settings.budget_ms)
-    decision = await state.service.map(item, current().started, budget)
-    current().facts.update(
-        detector=state.metrics.label(item.detector),
-        source=decision.source.value,
-        fallback_reason=decision.fallback_reason,
-    )
-    return json_response(_result(decision, tenant_id, explain))
+    admitted = state.gate.admit(body, get_caller(request), _claims(request))
+    budget_s = min(budget_ms or admitted.usual_ms, admitted.most_ms) / 1000
+
+    async def answer() -> Response:
+        try:
+            decision = await state.service.map(admitted.item, current().started, budget_s)
+        except BudgetSpent as late:
+            raise _failure(late) from None
+        current().facts.update(
+            detector=state.metrics.label(body.detector),
+            source=decision.source.value,
+            fallback_reason=decision.fallback_reason,
+        )
+        return json_response(_result(decision, admitted.tenant, explain))
+
+    return await _once(request, state, admitted.tenant, replay, budget_s, answer)
 
 
-@router.post("/map/batch", response_model=BatchResponse, responses=problem_docs(400, 413, 422, 500))
+@router.post("/map/batch", response_model=BatchResponse)
 async def map_batch(
     body: BatchRequest,
+    request: Request,
     state: Shared,
     explain: Explain = False,
     budget_ms: Budget = None,
     tenant: Tenant = None,
+    replay: Replay = None,
 ) -> Response:
     """Map up to 100 outputs, in order; a bad item is reported and does not fail the others."""
-    settings, metrics = state.settings, state.metrics
-    errors: list[dict[str, Any]] = []
-    accepted: list[tuple[int, Item, str | None]] = []
+    caller = get_caller(request)
+    acting = state.gate.tenant(caller, _claims(request))
+    if len(body.requests) > 1:
+        await state.rates.charge(caller, len(body.requests) - 1)
+    admitted: dict[int, Admitted] = {}
+    refused: dict[int, ApiError] = {}
     for index, raw in enumerate(body.requests):
         try:
-            item, tenant_id = _accept(_parse_item(raw), tenant, settings)
+            admitted[index] = state.gate.admit(_parse_item(raw), caller, _claims(request))
         except ApiError as error:
-            metrics.rejected(error.code)
-            errors.append(_batch_error(index, error))
-        else:
-            accepted.append((index, item, tenant_id))
+            state.metrics.rejected(error.code)
+            refused[index] = error
+        # A long batch must not hold up who asks for one item.
+        await asyncio.sleep(0)
+    budget_s = _batch_budget_ms(list(admitted.values()), budget_ms, state) / 1000
 
-    usual = min(settings.budget_ms * len(body.requests), settings.batch_budget_ms)
-    outcomes = await state.service.map_batch(
-        [item for _, item, _ in accepted],
-        current().started,
-        _budget_s(settings, budget_ms, usual),
-    )
-    results: list[dict[str, Any] | None] = [None] * len(body.requests)
-    for (index, _, tenant_id), outcome in zip(accepted, outcomes, strict=True):
-        if isinstance(outcome, Exception):
-            metrics.failed(ErrorCode.INTERNAL_ERROR)
-            failure = ApiError(ErrorCode.INTERNAL_ERROR, "an unexpected failure; it is logged")
-            errors.append(_batch_error(index, failure))
-        else:
-            results[index] = _result(outcome, tenant_id, explain)
-    metrics.batch(len(results), state.service.clock() - current().started)
-    current().facts.update(items=len(results), refused=len(results) - len(accepted))
-    return json_response({"results": results, "errors": sorted(errors, key=lambda e: e["index"])})
+    async def answer() -> Response:
+        outcomes = await state.service.map_batch(
+            [one.item for one in admitted.values()], current().started, budget_s
+        )
+        results: list[dict[str, Any] | None] = [None] * len(body.requests)
+        errors = dict(refused)
+        for (index, one), outcome in zip(admitted.items(), outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                errors[index] = _failure(outcome)
+                state.metrics.failed(errors[index].code)
+            else:
+                results[index] = _result(outcome, one.tenant, explain)
+        state.metrics.batch(len(results), state.service.clock() - current().started)
+        current().facts.update(items=len(results), refused=len(refused))
+        return json_response(
+            {"results": results, "errors": [_batch_error(i, errors[i]) for i in sorted(errors)]}
+        )
+
+    return await _once(request, state, acting, replay, budget_s, answer)
+
+
+async def _once(
+    request: Request,
+    state: State,
+    tenant: str | None,
+    key: str | None,
+    budget_s: float,
+    answer: Callable[[], Awaitable[Response]],
+) -> Response:
+    """The answer; with a key, the one that the same request got before."""
+    if key is None:
+        return await answer()
+
+    async def keep() -> Answer:
+        made = await answer()
+        return Answer(
+            made.status_code, (("content-type", made.media_type or ""),), bytes(made.body)
+        )
+
+    what = fingerprint(request.url.path, request.url.query, await request.body())
+    left_s = max(0.0, current().started + budget_s - state.service.clock())
+    try:
+        kept, replayed = await state.idempotency.run(tenant, key, what, keep, left_s)
+    except KeyReusedError:
+        detail = "the Idempotency-Key was used for another request"
+        raise ApiError(ErrorCode.INVALID_REQUEST, detail) from None
+    headers = dict(kept.headers)
+    if replayed:
+        state.metrics.replayed()
+        current().facts.update(replayed=True)
+        headers["idempotent-replayed"] = "true"
+    return Response(kept.body, kept.status, headers)
+
+
+def _claims(request: Request) -> list[str]:
+    """Every X-Tenant-ID: one that contradicts another must not hide behind it."""
+    return request.headers.getlist("x-tenant-id")
 
 
 def _parse_item(raw: object) -> MapRequest:
@@ -93,33 +168,31 @@ def _parse_item(raw: object) -> MapRequest:
         raise ApiError(ErrorCode.INVALID_REQUEST, problem) from None
 
 
-def _accept(request: MapRequest, tenant: str | None, settings: Settings) -> tuple[Item, str | None]:
-    """The item and its tenant; raises ApiError for what no model has to see."""
-    item = request.item()
-    if len(item.output.encode()) + len(item.metadata.encode()) > settings.item_max_bytes:
-        limit = f"output and metadata of an item have at most {settings.item_max_bytes} bytes"
-        raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, limit)
-    if tenant and request.tenant_id and tenant != request.tenant_id:
-        raise ApiError(ErrorCode.FORBIDDEN, "tenant_id and X-Tenant-ID name different tenants")
-    return item, request.tenant_id or tenant
+def _batch_budget_ms(admitted: list[Admitted], asked_ms: float | None, state: State) -> float:
+    usual, most = sum(one.usual_ms for one in admitted), sum(one.most_ms for one in admitted)
+    return min(asked_ms or usual, most, state.settings.batch_budget_ms)
 
 
-def _budget_s(settings: Settings, asked_ms: float | None, usual_ms: float) -> float:
-    return (usual_ms if asked_ms is None else min(asked_ms, settings.budget_cap_ms)) / 1000
-
-
-def _result(decision: Decision, tenant_id: str | None, explain: bool) -> dict[str, Any]:
+def _result(decision: Decision, tenant: str | None, explain: bool) -> dict[str, Any]:
     event = decision.event
     provenance = event["provenance"]
     assert isinstance(provenance, dict)
     result = {
         **event,
-        "provenance": {**provenance, "tenant_id": tenant_id},
+        "provenance": {**provenance, "tenant_id": tenant},
         "version_info": decision.versions,
         "source": decision.source,
         "fallback_reason": decision.fallback_reason,
     }
     return result | {"signals": decision.signals} if explain else result
+
+
+def _failure(error: Exception) -> ApiError:
+    """Why an accepted item has no answer."""
+    if isinstance(error, BudgetSpent):
+        detail = "the model did not answer within the budget"
+        return ApiError(ErrorCode.REQUEST_TIMEOUT, detail)
+    return ApiError(ErrorCode.INTERNAL_ERROR, "an unexpected failure; it is logged")
 
 
 def _batch_error(index: int, error: ApiError) -> dict[str, Any]:

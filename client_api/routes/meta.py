@@ -4,12 +4,13 @@ from importlib.metadata import version
 
 from fastapi import APIRouter, Response
 
+from client_api.openapi import GUARDED
 from client_api.routes.json_route import json_response
 from client_api.state import Shared
 
 SERVICE_VERSION = version("llama-mapper")
 
-router = APIRouter(tags=["meta"])
+router = APIRouter(tags=["meta"], responses=GUARDED)
 
 
 @router.get("/taxonomy")

@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from client_api.openapi import GUARDED
 from client_api.routes.json_route import json_response
 from client_api.state import Shared
 from client_api.window import WINDOW_S, Counts
@@ -15,10 +17,10 @@ _SCHEMA_VALID_MIN = 95.0
 _FALLBACK_MAX = 10.0
 _P95_MAX_MS = 250.0
 
-router = APIRouter(prefix="/metrics", tags=["metrics"])
+router = APIRouter(prefix="/metrics", tags=["metrics"], responses=GUARDED)
 
 
-@router.get("")
+@router.get("", response_class=PlainTextResponse)
 async def exposition(state: Shared) -> Response:
     """Prometheus' text format."""
     return Response(state.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
@@ -39,7 +41,7 @@ async def summary(state: Shared) -> Response:
                 name: _milliseconds(state.metrics.window.quantile(counts, q))
                 for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
             },
-            "mode": state.switch.mode,
+            "mode": state.switch.current().mode,
             "timestamp": _now(),
         }
     )

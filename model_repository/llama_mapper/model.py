@@ -78,7 +78,7 @@ class TritonPythonModel:
         start = len(queries)
         if parse_options(options).mode is not Mode.RULES_ONLY:
             queries += [
-                Query(detector, signal.name, draft, deadline)
+                Query(detector, signal.text, draft, deadline)
                 for signal, draft in list(zip(signals, drafts, strict=True))[:MAX_SIGNALS]
             ]
         return slice(start, len(queries))

@@ -14,6 +14,8 @@ import triton_python_backend_utils as pb_utils
 from fallback import wire
 from fallback.decision import load_guard
 from fallback.signals import SignalReader
+from schemas.contract import Mode
+from schemas.policies import PolicyFile
 from schemas.requests import parse_metadata, parse_options
 
 COUNTERS = {
@@ -24,9 +26,17 @@ COUNTERS = {
 NAMES = ("DETECTOR", "OUTPUT", "READING", "CANDIDATE", "METADATA", "OPTIONS")
 
 
+def log_change(problem):
+    if problem is None:
+        pb_utils.Logger.log_info("the policies were read again")
+    else:
+        pb_utils.Logger.log_error(f"the last good policies stay in force: {problem}")
+
+
 class TritonPythonModel:
     def initialize(self, args):
         self.guard = load_guard()
+        self.policies = PolicyFile.from_environment(self.guard.rules.canonical, log_change)
         self.reader = SignalReader(self.guard.rules)
         # What is built at first use is built now, not within someone's budget.
         self.decide("warm-up", "hate", "", "", "", "{}")
@@ -81,12 +91,18 @@ class TritonPythonModel:
         if not detector.strip():
             raise ValueError("DETECTOR: is empty")
         hints, wishes = parse_metadata(metadata), parse_options(options)
+        policies = self.policies.current()
+        threshold = wishes.threshold
+        if threshold is None:
+            threshold = policies.threshold(detector)
+        # It holds while anyone asks for it: the caller, or the file.
+        rules_only = Mode.RULES_ONLY in (wishes.mode, policies.mode)
         return self.guard.decide(
             detector,
             wire.load_reading(reading) if reading else self.reader.read(detector, output, hints),
-            wire.load_candidates(candidate),
-            threshold=wishes.threshold,
-            mode=wishes.mode,
+            None if rules_only else wire.load_candidates(candidate),
+            threshold=threshold,
+            mode=Mode.RULES_ONLY if rules_only else None,
             contributing=hints.contributing_detectors,
         )
 

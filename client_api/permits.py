@@ -1,0 +1,49 @@
+"""How many calls may be under way in the model at once.
+
+In: calls as they begin and end. Out: a permit, or none, at once. Knows nothing of what is called.
+"""
+
+import time
+from collections.abc import Callable
+
+
+class Permits:
+    """A semaphore that fails fast, and knows that a call given up is still being worked on.
+
+    Cancelling a call does not reach a running ensemble. So its permit stays taken until a call
+    that set out later is answered (the model works in order), or `hold_s` have passed.
+    """
+
+    def __init__(
+        self, count: int, hold_s: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._count = count
+        self._hold_s = hold_s
+        self._clock = clock
+        self._last = 0
+        self._running: set[int] = set()
+        self._held: dict[int, float] = {}  # permit -> when the model can be assumed free of it
+
+    def take(self) -> int | None:
+        """A permit, by its number; None when all are taken."""
+        now = self._clock()
+        self._held = {permit: until for permit, until in self._held.items() if until > now}
+        if len(self._running) + len(self._held) >= self._count:
+            return None
+        self._last += 1
+        self._running.add(self._last)
+        return self._last
+
+    def answered(self, permit: int) -> None:
+        """The call came back with an answer: the model is past all that it was given before."""
+        self._running.remove(permit)
+        self._held = {older: until for older, until in self._held.items() if older > permit}
+
+    def failed(self, permit: int) -> None:
+        """The call came back without one."""
+        self._running.remove(permit)
+
+    def given_up(self, permit: int) -> None:
+        """Nobody waits for the call any more; the model does not know that."""
+        self._running.remove(permit)
+        self._held[permit] = self._clock() + self._hold_s

@@ -1,0 +1,77 @@
+"""OpenTelemetry spans: one a request, one a call to Triton, both of one trace.
+
+In: where spans are sent, if anywhere. Out: a provider for the process, what FastAPI's own
+telemetry is to do, and a span with the headers that carry a trace on. Every request has a trace
+id, for log lines and problem bodies, also when its spans are sent nowhere. A span holds metadata
+only: no query, no header and no exception's text.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry import trace
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+_tracer = trace.get_tracer(__name__)
+# Not the configured one: a caller's baggage is not Triton's business.
+_propagator = TraceContextTextMapPropagator()
+# What FastAPI writes down of a request in a client's own words.
+_CLIENTS_WORDS = ("url.path", "url.query", "url.full", "user_agent.original", "server.address")
+
+#: FastAPI makes the span of each request. Its logs would quote exceptions; the metrics are ours.
+FASTAPI: Final[TelemetryConfig] = {
+    "tracing": True,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+
+
+def install(otlp_endpoint: str | None) -> None:
+    """Make spans in this process; once, before the first request."""
+    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "llama-mapper"}))
+    if otlp_endpoint is not None:
+        # Half a second and some megabytes that nobody pays who sends no spans.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        exporter = OTLPSpanExporter(endpoint=otlp_endpoint)
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    trace.set_tracer_provider(provider)
+
+
+def trace_id() -> str | None:
+    """Of the running request, as 32 hex digits; None when it has no trace."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else None
+
+
+def hide_words() -> None:
+    """Take the client's own words out of the running request's span: a query may hold anything."""
+    span = trace.get_current_span()
+    for name in _CLIENTS_WORDS:
+        span.set_attribute(name, "")
+
+
+@contextmanager
+def client_span(name: str, attributes: Mapping[str, Any]) -> Iterator[dict[str, str]]:
+    """A span around a call to another service; yields the headers that carry the trace on."""
+    with _tracer.start_as_current_span(
+        name,
+        kind=trace.SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        headers: dict[str, str] = {}
+        _propagator.inject(headers)
+        try:
+            yield headers
+        except Exception as error:
+            span.set_status(trace.StatusCode.ERROR, type(error).__name__)
+            raise

@@ -1,0 +1,152 @@
+"""Keeps the local Triton alive: restarts it when it ended, lost a stub, or only seems to live.
+
+In: the launcher, and what the canary found. Out: a Triton that serves the versions that were the
+last to answer. Knows no requests; those are answered by rules in the meantime.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+import structlog
+
+from client_api.health import ModelHealth
+from client_api.logs import exception_facts
+from client_api.processes import children
+from client_api.triton_install import LoadError, TritonError
+from client_api.triton_server import LocalTriton
+
+_POLL_S: Final = 0.25
+_LONGEST_PAUSE_S: Final = 30.0
+_LONGEST_PATIENCE_S: Final = 300.0
+
+_log = structlog.get_logger()
+
+
+class Watchdog:
+    """Owns a LocalTriton from start to stop, in a thread of its own: the kernel ends Triton with
+    the thread that started it. Usable as a context manager.
+    """
+
+    def __init__(
+        self,
+        triton: LocalTriton,
+        model: str,
+        health: Callable[[], ModelHealth | None],
+        *,
+        patience_s: float,
+        start_timeout_s: float,
+    ) -> None:
+        """model: whose versions are restored; health: by the canary, None before there is one;
+        patience_s: how long canaries may fail before a Triton that runs is restarted.
+
+        `good`: the versions that it restores.
+        """
+        self._triton = triton
+        self._model = model
+        self._health = health
+        self._usual_patience_s = self._patience_s = patience_s
+        self._start_timeout_s = start_timeout_s
+        self.good: tuple[int, ...] | None = None
+        self._maimed = False
+        self._up_since = 0.0
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+
+    def __enter__(self) -> "Watchdog":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops Triton, too."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._bring_up()
+            while not self._stop.wait(_POLL_S):
+                try:
+                    self._look()
+                except Exception as error:  # a dead watchdog would watch nothing
+                    _log.error("the watchdog failed", **exception_facts(error))
+        finally:
+            self._triton.stop()
+
+    def _look(self) -> None:
+        problem = self._problem()
+        if problem:
+            _log.error("restarting Triton", problem=problem, versions=self.good)
+            # Killed: it cannot end well with a dead or a stopped stub, and clients wait for it.
+            self._triton.stop(grace_s=0.0)
+            self._bring_up()
+
+    def _problem(self) -> str:
+        """Why Triton has to be restarted; empty while it works."""
+        pid = self._triton.pid
+        if pid is None:
+            return "it ended"
+        # A stub is a zombie for a moment when its model is unloaded: look twice.
+        maimed, self._maimed = self._maimed, any(child.ended for child in children(pid))
+        if maimed and self._maimed:
+            return "a stub died"
+        health = self._health()
+        if health is None:
+            return ""
+        if health.ok:
+            self._patience_s = self._usual_patience_s
+            self._remember()
+        # A failure from before this start is not this Triton's.
+        lost_s = min(health.lost_s or 0.0, time.monotonic() - self._up_since)
+        if lost_s > self._patience_s:
+            self._patience_s = min(_LONGEST_PATIENCE_S, self._patience_s * 2)
+            return f"canaries have failed for {lost_s:.0f} s: {health.problem}"
+        return ""
+
+    def _remember(self) -> None:
+        """What is loaded while the canary is answered is good; someone may have changed it."""
+        try:
+            loaded = self._triton.control.loaded(self._model)
+        except TritonError:
+            return
+        if loaded and loaded != self.good:
+            _log.info("versions that answer", model=self._model, versions=loaded)
+            self.good = loaded
+
+    def _bring_up(self) -> None:
+        """Start Triton, however often it takes."""
+        pause_s = 1.0
+        while not self._stop.is_set():
+            try:
+                for versions in self._choices():
+                    if self._loads(versions):
+                        return
+            except (TritonError, OSError) as error:
+                if not self._stop.is_set():
+                    _log.error("Triton did not start", problem=str(error))
+            self._stop.wait(pause_s)
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+
+    def _loads(self, versions: Sequence[int] | None) -> bool:
+        """Whether Triton serves these; raises TritonError when that is not the versions' fault."""
+        pinned = None if versions is None else {self._model: versions}
+        begun = time.monotonic()
+        try:
+            self._triton.start(self._start_timeout_s, versions=pinned, abort=self._stop)
+        except LoadError as error:
+            _log.error("Triton did not load", versions=versions, problem=str(error))
+            return False
+        self._maimed = False
+        self._up_since = time.monotonic()
+        _log.info("Triton serves", versions=versions, after_s=round(self._up_since - begun, 1))
+        return True
+
+    def _choices(self) -> Iterator[tuple[int, ...] | None]:
+        """Versions to try, best first: the last good ones, what the model's configuration says,
+        and, as one broken version keeps all from loading, each alone from the newest on.
+        """
+        if self.good is not None:
+            yield self.good
+        yield None
+        yield from ((version,) for version in reversed(self._triton.control.published(self._model)))

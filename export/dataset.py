@@ -1,0 +1,271 @@
+"""Training examples: what a detector may say, under which name, and the answer it deserves.
+
+In: `data/meanings/*.yaml` (written by hand), `data/countries.yaml`, the taxonomy, the curated
+vocabulary and the detectors' legends. Out: `Item`s (one meaning each) and, per pass over them,
+`Example`s with a fresh surface and detector name, all from one seed. It knows nothing of tokens
+or models.
+
+An item without a detector holds under any name; one with a detector only under that one: the
+same words mean something else elsewhere, or nothing at all (`S5`). `check_items` refuses targets
+that contradict one another.
+"""
+
+import json
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from export import augment
+from export.augment import Wrap
+from fallback.catalog import load_detectors
+from schemas.taxonomy import load_taxonomy
+from schemas.text import normalise
+
+DATA = Path(__file__).with_name("data")
+NEUTRAL = "custom-guard"
+UNKNOWN, SAFE = ("OTHER.Unknown",), ("OTHER.Safe",)
+
+Answer = tuple[str, ...]
+
+_OPAQUE = re.compile(r"(?i)([a-z]{1,2}\d{0,3}|(label|category|class|level|type)[ _-]?\d+|\d+)")
+_RAW = re.compile(r"[{}\n]|^<|: (yes|no|true|false|pass|fail)$", re.IGNORECASE)
+_PLAIN = frozenset({"OTHER.Safe", "OTHER.Unknown", "OTHER.ModelError", "OTHER.LowRisk"})
+_NEGATABLE = ("PII.", "SECRET.", "JAILBREAK.", "PROMPT_INJECTION.", "HARM.", "CYBER.", "BIAS.")
+# What of one thousand examples is noise, and what a negated finding.
+_NOISE, _NEGATED = 25, 45
+_PALETTE = 25  # made-up and borrowed detector names a pass, each
+_LEAST_PER_ANSWER = 40  # items a single label gets at least in one pass, by repetition
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One curated pair: a detector, a text it is known to say, and its answer."""
+
+    detector: str
+    output: str
+    gold: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One meaning. `detector` None: under any name. `spoken`: a sentence, not a name."""
+
+    text: str
+    answer: Answer
+    wrap: Wrap
+    detector: str | None = None
+    spoken: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What the model is asked, and the answer it should give."""
+
+    detector: str
+    signal: str
+    answer: Answer
+
+
+class ContradictionError(ValueError):
+    """The same text under the same detector has different answers; the message lists them."""
+
+
+def load_rows(path: Path = DATA / "vocabulary.jsonl") -> tuple[Row, ...]:
+    """The curated pairs, in file order."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    raw = (json.loads(line) for line in lines)
+    return tuple(Row(r["detector"], r["output"], canonical(r["gold"])) for r in raw)
+
+
+def canonical(labels: Iterable[str]) -> Answer:
+    """A label set as one answer: unique, in the taxonomy's order of specificity."""
+    return load_taxonomy().combine(labels)
+
+
+def build_items(rows: Sequence[Row], folder: Path = DATA / "meanings") -> list[Item]:
+    """All items that may be trained on when `rows` are the only curated pairs one may see.
+
+    Raises ContradictionError.
+    """
+    general = [*_meanings(folder), *_taxonomy_items()]
+    read = {normalise(item.text): item.answer for item in general}
+    items = _unique([*general, *_vocabulary(rows, read), *_legends(rows)])
+    told = {normalise(item.text) for item in items}
+    items += [item for item in _national(folder.parent) if normalise(item.text) not in told]
+    check_items(items)
+    return items
+
+
+def check_items(items: Iterable[Item]) -> None:
+    """Raise ContradictionError if equal words under one detector have different answers."""
+    answers: defaultdict[tuple[str, str | None], set[Answer]] = defaultdict(set)
+    for item in items:
+        answers[normalise(item.text), item.detector].add(item.answer)
+    clashes = [
+        f"{text!r} of {detector or 'any detector'}: "
+        + " or ".join("+".join(answer) for answer in sorted(found))
+        for (text, detector), found in answers.items()
+        if len(found) > 1
+    ]
+    if clashes:
+        raise ContradictionError("keep one answer each:\n" + "\n".join(clashes))
+
+
+def answers_of(items: Iterable[Item]) -> list[Answer]:
+    """Everything the model may answer: all single labels in taxonomy order, then label sets."""
+    single = [(name,) for name in load_taxonomy().names]
+    sets = {item.answer for item in items if len(item.answer) > 1}
+    return [*single, *sorted(sets)]
+
+
+def one_pass(items: Sequence[Item], names: Sequence[str], seed: int) -> list[Example]:
+    """One example an item (more for labels with few), plus noise and negations, shuffled.
+
+    `names` are known detector names that may stand in for any other; equal seeds give equal
+    passes. Two items that came out the same count once.
+    """
+    rng = random.Random(seed)
+    palette = _palette(names, rng)
+    examples = [_example(item, palette, rng) for item in _levelled(items, rng)]
+    total = len(examples)
+    nameable = [i for i in items if i.answer[0].startswith(_NEGATABLE) and not i.spoken]
+    for _ in range(total * _NEGATED // 1000):
+        text = augment.negation(rng.choice(nameable).text, rng)
+        examples.append(Example(rng.choice(palette), text, SAFE))
+    for _ in range(total * _NOISE // 1000):
+        examples.append(Example(rng.choice(palette), augment.noise(rng), UNKNOWN))
+    unique = {(e.detector, e.signal): e for e in examples}
+    out = list(unique.values())
+    rng.shuffle(out)
+    return out
+
+
+def _meanings(folder: Path) -> Iterator[Item]:
+    for path in sorted(folder.glob("*.yaml")):
+        # Every scalar is text: `no` and `1.0` are words of detectors here.
+        raw = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
+        for key, parts in raw.items():
+            answer = canonical(key.split(" + "))
+            for text in parts["phrases"]:
+                yield Item(text, answer, _wrap_of(answer))
+            for text in parts.get("sentences", ()):
+                yield Item(text, answer, Wrap.none, spoken=True)
+
+
+def _taxonomy_items() -> Iterator[Item]:
+    for label in load_taxonomy().labels:
+        answer = (label.name,)
+        last = label.name.rpartition(".")[2]
+        yield Item(label.name, answer, Wrap.none)
+        yield Item(label.description, answer, Wrap.none, spoken=True)
+        for alias in label.aliases:
+            yield Item(alias, answer, _wrap_of(answer))
+        if last not in ("Other", "Physical", "Unknown"):
+            yield Item(f"{label.parent} {last}", answer, Wrap.plain)
+
+
+def _vocabulary(rows: Sequence[Row], read: dict[str, Answer]) -> Iterator[Item]:
+    """Curated pairs as items: under any name where the words speak for themselves."""
+    told: defaultdict[str, set[Answer]] = defaultdict(set)
+    for row in rows:
+        told[normalise(row.output)].add(row.gold)
+    for row in rows:
+        if _RAW.search(row.output):
+            continue  # whole outputs are read into signals before the model sees them
+        text = normalise(row.output)
+        found = load_detectors().resolve(row.detector)
+        bound = (
+            bool(_OPAQUE.fullmatch(row.output))
+            or bool(found and row.output in found.own_only)
+            or len(told[text]) > 1
+            or read.get(text, row.gold) != row.gold
+        )
+        if bound:
+            yield Item(row.output, row.gold, Wrap.none, detector=row.detector)
+            if _OPAQUE.fullmatch(row.output):
+                yield Item(row.output, UNKNOWN, Wrap.none, detector=NEUTRAL)
+        else:
+            yield Item(row.output, row.gold, _wrap_of(row.gold))
+
+
+def _legends(rows: Sequence[Row]) -> Iterator[Item]:
+    """Codes with their legend (`S10: Hate`), as the signal reader shows them."""
+    for name in dict.fromkeys(row.detector for row in rows):
+        found = load_detectors().resolve(name)
+        if found is not None:
+            for code, words in found.legend.items():
+                yield Item(f"{code}: {words}", canonical(found.maps[code]), Wrap.none)
+
+
+def _national(folder: Path) -> Iterator[Item]:
+    """Documents by country (`KR passport`, `hungary tax number`): one form each, the rarest kinds
+    as often as the commonest."""
+    raw = yaml.load((folder / "countries.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
+    for label, kind in raw["kinds"].items():
+        rng = random.Random(label)
+        for code, names in raw["countries"].items():
+            if code in kind.get("except", ()):
+                continue
+            country, what = rng.choice((code, code, *names)), rng.choice(kind["names"])
+            text = f"{what} {country}" if rng.random() < 0.1 else f"{country} {what}"
+            yield Item(text, (label,), Wrap.plain)
+
+
+def _wrap_of(answer: Answer) -> Wrap:
+    if answer[0] in _PLAIN:
+        return Wrap.plain
+    return Wrap.full
+
+
+def _unique(items: Iterable[Item]) -> list[Item]:
+    seen: dict[tuple[str, str | None, Answer], Item] = {}
+    for item in items:
+        seen.setdefault((item.text, item.detector, item.answer), item)
+    return list(seen.values())
+
+
+def _levelled(items: Sequence[Item], rng: random.Random) -> list[Item]:
+    """All items once, and items of scarce single labels again, up to `_LEAST_PER_ANSWER`."""
+    counts = Counter(item.answer for item in items)
+    by_answer: defaultdict[Answer, list[Item]] = defaultdict(list)
+    for item in items:
+        by_answer[item.answer].append(item)
+    extra = [
+        rng.choice(by_answer[answer])
+        for answer, count in counts.items()
+        for _ in range((_LEAST_PER_ANSWER if len(answer) == 1 else 20) - count)
+    ]
+    return [*items, *extra]
+
+
+def _example(item: Item, palette: Sequence[str], rng: random.Random) -> Example:
+    if item.spoken:
+        text = augment.sentence(item.text, rng)
+    elif item.detector and item.wrap is Wrap.none:
+        text = item.text
+    else:
+        text = item.text if rng.random() < 0.2 else augment.surface(item.text, item.wrap, rng)
+    return Example(item.detector or rng.choice(palette), text, item.answer)
+
+
+def _palette(names: Sequence[str], rng: random.Random) -> list[str]:
+    """The detector names of one pass: half neutral, the rest made up or borrowed.
+
+    Few, so that whole batches share one, which the model then reads only once.
+    """
+    made_up = [augment.made_up_detector(rng) for _ in range(_PALETTE)]
+    borrowed = rng.sample(names, min(_PALETTE, len(names)))
+    others = [*made_up, *borrowed]
+    return [*others, *[NEUTRAL] * len(others)]
+
+
+@cache
+def known_names() -> tuple[str, ...]:
+    """Canonical names of all curated detectors."""
+    return tuple(load_detectors())

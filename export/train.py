@@ -1,0 +1,247 @@
+"""`make train`: fit the LoRA and the answer rows, and predict what was held out.
+
+In: the data set, the folds, a base checkpoint. Out, under `--out`: a resumable checkpoint, the
+adapter, `log.jsonl`, `loss.png`, and for a fold the predictions of its held-out families.
+Loss: cross-entropy over the answers at the prompt's last position, nothing else.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+from tqdm import tqdm
+
+from export.checkpoint import load_checkpoint
+from export.dataset import (
+    Example,
+    Item,
+    Row,
+    answers_of,
+    build_items,
+    known_names,
+    load_rows,
+    one_pass,
+)
+from export.folds import family_of, load_folds
+from export.label_model import Answer, LabelModel, new_label_model
+from export.loss_curve import draw_loss
+from export.predict import predict, report, write_predictions
+
+RUNS = Path("build/train")
+OOF = Path(__file__).with_name("data") / "oof"
+CHECKPOINT, LOG, ADAPTER = "checkpoint.pt", "log.jsonl", "adapter"
+_SAVE_EVERY_S = 180.0
+_LOG_EVERY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run depends on; a checkpoint of other settings is not resumed."""
+
+    fold: str
+    epochs: int = 3
+    minutes: float = 30.0
+    batch: int = 32
+    rank: int = 16
+    lr: float = 6e-4
+    rows_lr: float = 2e-3
+    warm_up: float = 0.05
+    smoothing: float = 0.05
+    weight_decay: float = 0.01
+    seed: int = 17
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is: optimiser steps done, and seconds of work over all its sessions."""
+
+    step: int = 0
+    seconds: float = 0.0
+
+
+class Trainer:
+    """One run. The schedule ends after `epochs` or `minutes`, whichever comes first."""
+
+    def __init__(
+        self, model: LabelModel, items: Sequence[Item], answers: Sequence[Answer],
+        names: Sequence[str], settings: Settings, out: Path,
+    ) -> None:  # fmt: skip
+        self._model, self._items, self._names = model, items, names
+        self._settings, self._out = settings, out
+        self._index = {answer: i for i, answer in enumerate(answers)}
+        self._progress = Progress()
+        lora = [p for name, p in model.trainable() if name != "rows"]
+        self._peaks = (settings.lr, settings.rows_lr)
+        self._optimiser = torch.optim.AdamW(
+            [
+                {"params": lora, "lr": settings.lr},
+                {"params": [model.rows], "lr": settings.rows_lr},
+            ],
+            weight_decay=settings.weight_decay,
+            betas=(0.9, 0.98),
+        )
+        self._passes = [one_pass(items, names, settings.seed + e) for e in range(settings.epochs)]
+        self._total = sum(math.ceil(len(p) / settings.batch) for p in self._passes)
+
+    def run(self) -> None:
+        """Train to the end of the schedule, from the checkpoint when there is one."""
+        self._resume()
+        self._model.train()
+        started, before = time.monotonic(), self._progress.seconds
+        saved = started
+        with (
+            tqdm(total=self._total, initial=self._progress.step, unit="step", mininterval=5) as bar,
+            (self._out / LOG).open("a", encoding="utf-8") as log,
+        ):
+            for number, batch in enumerate(self._batches()):
+                if number < self._progress.step:
+                    continue
+                done = self._done()
+                if done >= 1.0:
+                    break
+                loss, hits = self._step(batch, done)
+                now = time.monotonic()
+                self._progress.step += 1
+                self._progress.seconds = before + now - started
+                bar.update()
+                if number % _LOG_EVERY == 0:
+                    bar.set_postfix(loss=f"{loss:.3f}", hits=f"{hits:.2f}", done=f"{done:.0%}")
+                    entry = {**asdict(self._progress), "loss": loss, "accuracy": hits, "done": done}
+                    log.write(json.dumps(entry) + "\n")
+                    log.flush()
+                if now - saved > _SAVE_EVERY_S:
+                    self._save()
+                    saved = now
+        self._save()
+
+    def _done(self) -> float:
+        by_time = self._progress.seconds / (60 * self._settings.minutes)
+        return max(self._progress.step / self._total, by_time)
+
+    def _batches(self) -> Iterator[list[Example]]:
+        """Batches in random order, the same in every session: one detector name each as far as
+        possible, and prompts of nearly equal length."""
+        size = self._settings.batch
+        for number, examples in enumerate(self._passes):
+            rng = random.Random(self._settings.seed * 1000 + number)
+            by_name: defaultdict[str, list[Example]] = defaultdict(list)
+            for example in examples:
+                by_name[example.detector].append(example)
+            rest = [e for group in by_name.values() for e in group[len(group) // size * size :]]
+            groups = [group[: len(group) // size * size] for group in by_name.values()]
+            batches: list[list[Example]] = []
+            for group in [*groups, rest]:
+                group.sort(key=self._length)
+                batches += [group[i : i + size] for i in range(0, len(group), size)]
+            rng.shuffle(batches)
+            yield from batches
+
+    def _length(self, example: Example) -> int:
+        return len(self._model.encoder.suffix_ids(example.detector, example.signal))
+
+    def _step(self, batch: Sequence[Example], done: float) -> tuple[float, float]:
+        warm = self._settings.warm_up
+        scale = (
+            done / warm
+            if done < warm
+            else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
+        )
+        for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * max(scale, 0.01)
+        encode = self._model.encoder.suffix_ids
+        wanted = torch.tensor([self._index[e.answer] for e in batch], device=self._model.device)
+        logits = self._model([encode(e.detector, e.signal) for e in batch])
+        loss = functional.cross_entropy(logits, wanted, label_smoothing=self._settings.smoothing)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([p for _, p in self._model.trainable()], 1.0)
+        self._optimiser.step()
+        return loss.item(), (logits.argmax(-1) == wanted).float().mean().item()
+
+    def _save(self) -> None:
+        state = {
+            "settings": asdict(self._settings),
+            "progress": asdict(self._progress),
+            "weights": {name: p.detach() for name, p in self._model.trainable()},
+            "optimiser": self._optimiser.state_dict(),
+        }
+        partial = self._out / f"{CHECKPOINT}.partial"
+        torch.save(state, partial)
+        os.replace(partial, self._out / CHECKPOINT)
+
+    def _resume(self) -> None:
+        path = self._out / CHECKPOINT
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self._model.device, weights_only=True)
+        if state["settings"] != asdict(self._settings):
+            raise SystemExit(f"{path}: from other settings; delete it or choose another --out")
+        with torch.no_grad():
+            for name, parameter in self._model.trainable():
+                parameter.copy_(state["weights"][name])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._progress = Progress(**state["progress"])
+        print(f"resumed at step {self._progress.step}", file=sys.stderr)
+
+
+def split(fold: str) -> tuple[list[Row], list[Row]]:
+    """Curated rows to learn from, and the fold's held-out rows (`final`: those of the gate)."""
+    folds = load_folds()
+    hidden = folds.held_out(None if fold == "final" else int(fold))
+    tested = folds.gate if fold == "final" else folds.folds[int(fold)]
+    rows = load_rows()
+    return (
+        [row for row in rows if family_of(row.detector) not in hidden],
+        [row for row in rows if family_of(row.detector) in tested],
+    )
+
+
+def main() -> None:
+    """Parse the command line, train, save, predict, report."""
+    parser = argparse.ArgumentParser(prog="python -m export.train", description=__doc__)
+    parser.add_argument("--fold", choices=["0", "1", "2", "final"], default="final")
+    parser.add_argument("--minutes", type=float, default=30.0, help="the schedule ends by then")
+    parser.add_argument("--epochs", type=int, default=3, help="passes over the data, at most")
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=17)
+    parser.add_argument("--model", help="base checkpoint (default: the bundled one)")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--out", type=Path, help=f"default: {RUNS}/<fold>")
+    parser.add_argument("--predictions", type=Path, help=f"default: {OOF}/<fold>.jsonl")
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
+    settings = Settings(args.fold, args.epochs, args.minutes, rank=args.rank, seed=args.seed)
+    name = "gate" if args.fold == "final" else f"fold{args.fold}"
+    out = args.out or RUNS / args.fold
+    out.mkdir(parents=True, exist_ok=True)
+    seen, held_out = split(args.fold)
+    items = build_items(seen)
+    answers = answers_of(items)
+    families = {family_of(row.detector) for row in seen}
+    names = [n for n in known_names() if family_of(n) in families]
+    model = new_label_model(load_checkpoint(args.model), answers, settings.rank)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    print(f"{len(items)} items, {len(answers)} answers, {len(held_out)} held out", file=sys.stderr)
+    Trainer(model, items, answers, names, settings, out).run()
+    model.save(out / ADAPTER, answers)
+    draw_loss(out / LOG, out / "loss.png")
+    predictions = predict(model, answers, held_out)
+    write_predictions(args.predictions or OOF / f"{name}.jsonl", predictions)
+    text = report(predictions, {row.output.casefold() for row in seen})
+    (out / "report.txt").write_text(text, encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

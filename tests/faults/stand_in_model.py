@@ -1,0 +1,56 @@
+"""In place of `llama_mapper`: a model that answers at once and right, or fails as it is told.
+
+Reads what to do from the JSON file that `MAPPER_FAULT_FILE` names, before each batch.
+"""
+
+import json
+import os
+import time
+
+import triton_python_backend_utils as pb_utils
+
+from fallback import wire
+from fallback.candidate import CandidateSet, ModelAnswer
+
+
+def fault():
+    with open(os.environ["MAPPER_FAULT_FILE"], encoding="utf-8") as file:
+        return json.load(file)
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        time.sleep(fault().get("start_s", 0))
+        self.model_id = f"stand-in-{args['model_version']}"
+
+    def execute(self, requests):
+        told = fault()
+        if told.get("exit"):
+            os._exit(1)
+        if told.get("raise"):
+            raise RuntimeError("planted-5Tr1ng: a text that no client may see")
+        time.sleep(told.get("delay_s", 0))  # as one long pass: no look at any deadline
+        return [self.respond(request, told) for request in requests]
+
+    def respond(self, request, told):
+        def tensor(name):
+            return pb_utils.get_input_tensor_by_name(request, name)
+
+        sets = [
+            CandidateSet(self.model_id, tuple(self.answer(d, told) for d in drafts))
+            for drafts in map(self.drafts, *wire.read_columns(tensor, ("READING", "DRAFT")))
+        ]
+        candidates = ["?" if told.get("nonsense") else wire.dump_candidates(s) for s in sets]
+        return pb_utils.InferenceResponse(
+            [
+                pb_utils.Tensor("CANDIDATE", wire.to_column(candidates)),
+                pb_utils.Tensor("STATUS", wire.to_column(map(wire.item_status, sets))),
+            ]
+        )
+
+    def drafts(self, reading, drafts):
+        return wire.load_drafts(drafts, len(wire.load_reading(reading)))
+
+    def answer(self, draft, told):
+        text = told.get("text") or json.dumps({"taxonomy": list(draft or ["OTHER.NeedsReview"])})
+        return ModelAnswer(text, 0.9, 0.95)

@@ -1,0 +1,82 @@
+"""The local Triton comes back by itself, into the versions that were the last to answer."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from serving import eventually, local_triton, publish_tiny
+
+from client_api.health import ModelHealth
+from client_api.processes import children
+from client_api.triton_server import LocalTriton
+from client_api.watchdog import Watchdog
+
+GOOD = ModelHealth(ok=True, age_s=0.0, problem="", model="tiny")
+LOST = ModelHealth(ok=False, age_s=9.0, problem="no answer", model="tiny", lost_s=1e9)
+MODEL = "llama_mapper"
+
+
+@contextmanager
+def watched(
+    repository: Path, health: list[ModelHealth], patience_s: float = 60.0
+) -> Iterator[tuple[LocalTriton, Watchdog]]:
+    """health: its last entry is what the canary says."""
+    triton = local_triton(repository)
+    watchdog = Watchdog(
+        triton, MODEL, lambda: health[-1], patience_s=patience_s, start_timeout_s=60.0
+    )
+    with watchdog:
+        yield triton, watchdog
+
+
+def loaded(triton: LocalTriton) -> tuple[int, ...]:
+    """Versions that serve; none while Triton is down."""
+    try:
+        return triton.control.loaded(MODEL)
+    except RuntimeError:
+        return ()
+
+
+def test_a_triton_that_died_comes_back_with_the_versions_that_were_chosen(
+    tiny_repository: Path,
+) -> None:
+    publish_tiny(tiny_repository / MODEL / "2", seed=2)
+    with watched(tiny_repository, [GOOD]) as (triton, watchdog):
+        eventually(lambda: watchdog.good == (1, 2))
+        # What a rollback does.
+        triton.control.load(MODEL, [1], timeout_s=60.0)
+        eventually(lambda: loaded(triton) == (1,))
+        eventually(lambda: watchdog.good == (1,))
+        pid = triton.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: triton.pid not in (None, pid))
+        eventually(lambda: loaded(triton) == (1,))
+
+
+def test_a_broken_newest_version_does_not_keep_the_older_from_serving(
+    tiny_repository: Path,
+) -> None:
+    broken = tiny_repository / MODEL / "2"
+    publish_tiny(broken, seed=2)
+    (broken / "model.onnx").write_bytes(b"cut short")
+    with watched(tiny_repository, [GOOD]) as (triton, _):
+        eventually(lambda: loaded(triton) == (1,))
+
+
+def test_a_dead_stub_and_a_canary_without_answer_end_in_a_restart(tiny_repository: Path) -> None:
+    health = [GOOD]
+    with watched(tiny_repository, health, patience_s=0.5) as (triton, _):
+        eventually(lambda: loaded(triton) == (1,))
+        first = triton.pid
+        assert first is not None
+        stub = next(c.pid for c in children(first) if MODEL in " ".join(c.command))
+        os.kill(stub, signal.SIGKILL)
+        eventually(lambda: triton.pid not in (None, first) and loaded(triton) == (1,))
+        second = triton.pid
+        health.append(LOST)
+        eventually(lambda: triton.pid not in (None, second))
+        health.append(GOOD)
+        eventually(lambda: loaded(triton) == (1,))
