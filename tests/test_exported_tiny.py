@@ -1,0 +1,45 @@
+"""A Llama of another size and tokenizer goes through export and is served like ours."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from serving import ROOT, running_stack, tiny_models
+
+from schemas.event import event_errors
+
+EXPORT = ROOT / ".venv-export" / "bin" / "python"
+
+
+def test_another_llama_is_exported_and_served(tmp_path: Path) -> None:
+    repository = tiny_models(tmp_path / "models")
+    shutil.rmtree(repository / "llama_mapper" / "1")
+    checkpoint = tmp_path / "another-llama"
+    make = "import pathlib, sys, tiny_checkpoint as t; t.make_directory(pathlib.Path(sys.argv[1]))"
+    quiet = os.environ | {"HF_HUB_OFFLINE": "1", "PYTHONPATH": str(ROOT / "tests" / "export")}
+    subprocess.run([EXPORT, "-c", make, checkpoint], check=True, env=quiet, cwd=ROOT)
+    subprocess.run(
+        [
+            *(EXPORT, "-m", "export.publish", "--model", checkpoint, "--adapter", "none"),
+            *("--model-folder", repository / "llama_mapper"),
+        ],
+        check=True,
+        env=quiet,
+        cwd=ROOT,
+    )
+    manifest = json.loads((repository / "llama_mapper" / "1" / "manifest.json").read_text())
+    assert manifest["writes"] == {"kind": "text"}
+
+    with running_stack(repository) as stack:
+        body = {"detector": "presidio", "output": "US_SSN|EMAIL_ADDRESS", "threshold": 0}
+        answer = stack.http.post("/map", json=body, headers=stack.budget).json()
+
+    assert set(answer["taxonomy"]) == {"PII.Identifier.SSN", "PII.Contact.Email"}
+    assert answer["version_info"]["model"] == manifest["model_id"]
+    event = {
+        k: answer[k]
+        for k in ("taxonomy", "scores", "confidence", "notes", "provenance", "policy_context")
+    }
+    assert event_errors(event) == []
