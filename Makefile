@@ -6,7 +6,7 @@ EXPORT := .venv-export/bin/python
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-LONG := long faults
+LONG := long faults slo chart
 
 .DEFAULT_GOAL := help
 .PHONY: help serve test test-long faults export-model train lint format lock

@@ -205,6 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code, 0 only when a version was published."""
     warnings.simplefilter("ignore")  # what torch says while tracing concerns its own developers
     transformers_logging.set_verbosity_error()
+    # Set, not inherited: a shell starts its background jobs with interrupts ignored.
+    signal.signal(signal.SIGINT, _terminate)
     signal.signal(signal.SIGTERM, _terminate)
     began = time.monotonic()
     try:

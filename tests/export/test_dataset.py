@@ -2,12 +2,13 @@
 
 import random
 import re
+import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from export import augment
+from export import augment, dataset
 from export.augment import Wrap
 from export.dataset import (
     NEUTRAL,
@@ -112,6 +113,7 @@ def test_meanings_may_not_clash_with_the_curated_vocabulary(tmp_path: Path) -> N
     folder = tmp_path / "meanings"
     folder.mkdir()
     (folder / "a.yaml").write_text("OTHER.Safe:\n  phrases: [fax]\nPII.Other:\n  phrases: [Fax]\n")
+    shutil.copy(Path(dataset.__file__).with_name("data") / "countries.yaml", tmp_path)
     with pytest.raises(ContradictionError):
         build_items([], folder)
 

@@ -1,0 +1,149 @@
+"""The panels on how it is done: the model's step in Triton, and what is running full."""
+
+from typing import Final
+
+from helm.panel import FACADE, RATE, SECONDS, TRITON, PanelSpec, Query, rate_by
+
+_MODEL: Final = f'{TRITON}, model="llama_mapper"'
+
+
+def model_step() -> list[PanelSpec]:
+    runs = f"sum(rate(nv_inference_exec_count{{{_MODEL}}}{RATE}))"
+    answered = f"sum(rate(nv_inference_request_success{{{_MODEL}}}{RATE}))"
+    failed = f"rate(nv_inference_request_failure{{{TRITON}}}{RATE})"
+    return [
+        PanelSpec(
+            "Answers by model version",
+            "Items that reached the model, Triton's count.",
+            "reqps",
+            [
+                Query(
+                    f"sum by (version) (rate(nv_inference_count{{{_MODEL}}}{RATE}))",
+                    "v{{version}}",
+                )
+            ],
+        ),
+        PanelSpec(
+            "Items in a model run",
+            "How well the dynamic batcher fills one run.",
+            "short",
+            [Query(f"sum(rate(nv_inference_count{{{_MODEL}}}{RATE})) / {runs}", "items")],
+        ),
+        PanelSpec(
+            "Time in the model step",
+            "Mean of a request: waiting in Triton's queue, and being computed.",
+            "µs",
+            [
+                Query(f"sum(rate(nv_inference_{part}_us{{{_MODEL}}}{RATE})) / {answered}", legend)
+                for part, legend in (
+                    ("queue_duration", "queue"),
+                    ("compute_infer_duration", "compute"),
+                )
+            ],
+        ),
+        PanelSpec(
+            "Queue",
+            "Requests that wait in Triton, by step of the ensemble.",
+            "short",
+            [
+                Query(
+                    f"sum by (model) (nv_inference_pending_request_count{{{TRITON}}})", "{{model}}"
+                )
+            ],
+        ),
+        PanelSpec(
+            "Failures in Triton",
+            "By step and reason; a failed step is counted for the ensemble as well.",
+            "reqps",
+            [Query(f"sum by (model, reason) ({failed})", "{{model}} {{reason}}")],
+        ),
+        PanelSpec(
+            "Decided by the ensemble",
+            "Items of all callers, those that ask Triton directly among them, and their fallbacks.",
+            "reqps",
+            [
+                Query(f"sum(rate({name}{{{TRITON}}}{RATE}))", legend)
+                for name, legend in (
+                    ("mapper_ensemble_requests_total", "items"),
+                    ("mapper_ensemble_fallback_total", "fallbacks"),
+                )
+            ],
+        ),
+        PanelSpec(
+            "Served versions",
+            "Pods by what they serve.",
+            "short",
+            [
+                Query(
+                    f"count by (version, model, rules, taxonomy) (mapper_build_info{{{FACADE}}})",
+                    "{{model}}, rules {{rules}}, taxonomy {{taxonomy}}",
+                )
+            ],
+            24,
+        ),
+    ]
+
+
+def saturation() -> list[PanelSpec]:
+    return [
+        PanelSpec(
+            "Items in work",
+            "Mean concurrency: what the capacity plan multiplies RPS and latency for.",
+            "short",
+            [Query(f"sum(rate({SECONDS}_sum{{{FACADE}}}{RATE}))", "items")],
+        ),
+        PanelSpec(
+            "Turned away by the model",
+            "Items that the rules answered as the model had too much to do, or was late or lost.",
+            "reqps",
+            [
+                Query(
+                    "sum by (reason) (rate(mapper_fallback_total"
+                    f'{{reason=~"overloaded|timeout|model_error", {FACADE}}}{RATE}))',
+                    "{{reason}}",
+                )
+            ],
+        ),
+        PanelSpec(
+            "CPU of Triton's machine",
+            "Busy share of all its cores; pods are scaled out at 60 to 70 %.",
+            "percentunit",
+            [Query(f"avg by (instance) (nv_cpu_utilization{{{TRITON}}})", "{{instance}}")],
+        ),
+        PanelSpec(
+            "Memory of Triton's machine",
+            "Used share of all of it.",
+            "percentunit",
+            [
+                Query(
+                    f"avg by (instance) (nv_cpu_memory_used_bytes{{{TRITON}}} / "
+                    f"nv_cpu_memory_total_bytes{{{TRITON}}})",
+                    "{{instance}}",
+                )
+            ],
+        ),
+        PanelSpec(
+            "Circuit to Triton",
+            "0 closed: the model is asked; 1 half open: one tries; 2 open: the rules answer.",
+            "none",
+            [Query(f"max by (instance) (mapper_circuit_state{{{FACADE}}})", "{{instance}}")],
+        ),
+        PanelSpec(
+            "Mode",
+            "Pods in each mode; in `rules_only` the kill switch is thrown.",
+            "short",
+            [Query(f"sum by (mode) (mapper_mode{{{FACADE}}})", "{{mode}}")],
+        ),
+        PanelSpec(
+            "Redis outages",
+            "Requests answered without what pods share there.",
+            "reqps",
+            [rate_by("mapper_shared_store_outages_total", "use")],
+        ),
+        PanelSpec(
+            "Replays",
+            "Requests answered by an answer given before, for the same idempotency key.",
+            "reqps",
+            [Query(f"sum(rate(mapper_idempotent_replays_total{{{FACADE}}}{RATE}))", "replays")],
+        ),
+    ]

@@ -1,0 +1,45 @@
+"""What Prometheus and Grafana get."""
+
+import json
+
+import pytest
+import yaml
+from charts import CHART, OPTIONS, PROFILES, find, render
+
+from schemas.slo import Profile, load_slo
+
+FILES = CHART / "files"
+
+
+@pytest.mark.parametrize(
+    ("profile", "file"), [("cpu", "prometheus-rules.yaml"), ("gpu", "prometheus-rules-gpu.yaml")]
+)
+def test_prometheus_gets_the_tested_rules(profile: str, file: str) -> None:
+    manifests = render(OPTIONS["monitoring"], {"profile": profile})
+    rules = find(manifests, "PrometheusRule", "")["spec"]
+    assert rules == yaml.safe_load((FILES / file).read_text(encoding="utf-8"))
+
+
+def test_a_gpu_has_the_faster_objective() -> None:
+    profiles = load_slo().profiles
+    assert profiles[Profile.GPU].seconds == 0.12
+    text = json.dumps(find(render(PROFILES["gpu"]), "PrometheusRule", "")["spec"])
+    assert 'le=\\"0.12\\"' in text
+
+
+def test_grafana_gets_the_generated_dashboard() -> None:
+    board = find(render(OPTIONS["monitoring"]), "ConfigMap", "-dashboard")
+    assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
+    text = board["data"]["llama-mapper.json"]
+    assert json.loads(text) == json.loads((FILES / "dashboard.json").read_text(encoding="utf-8"))
+
+
+def test_monitors_find_their_services() -> None:
+    manifests = render(OPTIONS["monitoring"])
+    for component in ("facade", "triton"):
+        monitor = find(manifests, "ServiceMonitor", f"-{component}")["spec"]
+        service = find(manifests, "Service", f"-{component}")
+        wanted = monitor["selector"]["matchLabels"]
+        assert wanted.items() <= service["metadata"]["labels"].items()
+        [endpoint] = monitor["endpoints"]
+        assert endpoint["port"] in {p["name"] for p in service["spec"]["ports"]}
