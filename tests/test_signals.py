@@ -100,11 +100,16 @@ def test_severities_are_flagged_above_zero_and_normalised() -> None:
 
 def test_labels_after_an_unsafe_verdict_are_flagged() -> None:
     signals = read("<|start|>assistant<|end|>\n\nunsafe\nS1,S2", "llama-guard-3")
-    assert signals == (Signal("S1", flagged=True), Signal("S2", flagged=True))
+    assert signals == (
+        Signal("S1", flagged=True, legend="Violent Crimes"),
+        Signal("S2", flagged=True, legend="Non-Violent Crimes"),
+    )
 
 
 def test_a_curated_output_is_one_signal_judged_by_what_it_says() -> None:
-    assert read("unsafe\nS10", "llama-guard-3") == (Signal("unsafe\nS10", flagged=True),)
+    assert read("unsafe\nS10", "llama-guard-3") == (
+        Signal("unsafe\nS10", flagged=True, legend="Hate"),
+    )
     (signal,) = read('{"category": "Hate", "severity": 4}', "azure-content-safety")
     assert (signal.name, signal.flagged) == ('{"category": "Hate", "severity": 4}', True)
 
