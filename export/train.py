@@ -51,7 +51,7 @@ class Settings:
     fold: str
     epochs: int = 3
     minutes: float = 30.0
-    batch: int = 32
+    batch: int = 16
     rank: int = 16
     lr: float = 6e-4
     rows_lr: float = 2e-3
