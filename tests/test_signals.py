@@ -340,6 +340,17 @@ def test_an_object_in_which_nothing_is_understood_is_not_called_safe() -> None:
         assert read(output) == (Signal(output),)
 
 
+@pytest.mark.parametrize("output", ["<b>hate</b>", "<P>hate</P>", "<strong>hate</strong><br/>"])
+def test_markup_of_the_page_is_not_part_of_a_name(output: str) -> None:
+    assert names(output) == {"hate"}
+
+
+@pytest.mark.parametrize("output", ["<img src=x onerror=alert(1)>", "<p></p>", "<x>?</x>"])
+def test_markup_without_a_finding_is_not_called_safe(output: str) -> None:
+    assert read(output) != NOTHING
+    assert labels(output) != {"OTHER.Safe"}
+
+
 def test_sure_classes_win_and_unsure_ones_leave_the_top() -> None:
     assert read('{"hate": 0.4, "insult": 0.35, "nothate": 0.25}') == (Signal("hate", 0.4),)
 

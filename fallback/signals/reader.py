@@ -5,6 +5,7 @@ raises on any text, and its work grows with the length. Knows the order in which
 tried; each reading has its own module.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,13 +17,14 @@ from fallback.signals.finding import MAX_NAME, Finding, Hint, Rank, signals
 from fallback.signals.grades import Grades
 from fallback.signals.lenient import NOTHING, parse
 from fallback.signals.names import Names
-from fallback.signals.tags import tagged
+from fallback.signals.tags import tagged, unstyled
 from fallback.signals.text import TextReader
 from fallback.signals.verdict import accuses, clears, is_empty, is_failure, unwrap, without_thoughts
 from fallback.signals.walker import Walker
 from schemas.requests import Metadata
 from schemas.text import normalise
 
+_MARKUP = re.compile(r"<[A-Za-z!/]")
 _MAX_UNPACKED = 3
 _MAX_VOCABULARIES = 160
 _MAX_FAILURE = 400
@@ -115,7 +117,7 @@ class _Reading:
             return [] if cleared else [self._text.label(text)]
         if (embedded := _embedded(text)) is not NOTHING:
             return self._walker.walk(embedded)
-        bare, thought = without_thoughts(text)
+        bare, thought = without_thoughts(unstyled(text))
         if masked := self._text.placeholders(bare):
             return masked
         records, rest = tagged(bare)
@@ -127,7 +129,10 @@ class _Reading:
             said = [f for f in findings if f.found and f.hint is Hint.FOUND and not f.harmless]
             if said:
                 findings.append(Finding(thought[:MAX_NAME], Hint.FOUND))
-        return findings or ([self._text.label(thought)] if thought else [])
+        if not findings and (thought or _MARKUP.search(text)):
+            # Markup without a finding is not "nothing found": what it says is asked.
+            return [self._text.label(thought or text)]
+        return findings
 
     def _tag(self, tag: str, content: str) -> list[Finding]:
         whole = f"<{tag}>{content}</{tag}>"
