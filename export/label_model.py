@@ -23,7 +23,7 @@ from schemas.taxonomy import load_taxonomy
 
 ROWS_FILE, ANSWERS_FILE = "answer_rows.safetensors", "answers.json"
 BELONGS_FILE = "trained_on.json"
-CONFIG_FILE, ORIGIN_FILE = "adapter_config.json", "trained_on.json"
+CONFIG_FILE = "adapter_config.json"
 ROWS_KEY = "answer_rows"
 MAX_INPUT_TOKENS = 128
 _LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -35,11 +35,11 @@ class LabelModel(nn.Module):  # type: ignore[misc]  # torch is not where mypy ru
     """Base + LoRA + answer rows. Only the LoRA and the rows are trainable."""
 
     def __init__(
-        self, peft: PeftModel, encoder: PromptEncoder, rows: Tensor, base_sha256: str
+        self, peft: PeftModel, encoder: PromptEncoder, rows: Tensor, base: Checkpoint
     ) -> None:
-        """rows: [answers, hidden] float32; base_sha256: of the base's weights."""
+        """rows: [answers, hidden] float32; base: what the adapter belongs to."""
         super().__init__()
-        self._base_sha256 = base_sha256
+        self._base_name, self._base_sha256 = base.name, base.sha256
         self.peft = peft
         self.rows = nn.Parameter(rows)
         self.encoder = encoder
@@ -98,11 +98,8 @@ class LabelModel(nn.Module):  # type: ignore[misc]  # torch is not where mypy ru
         (folder / "README.md").unlink(missing_ok=True)  # peft's template says nothing true
         save_file({ROWS_KEY: self.rows.detach().half().cpu().contiguous()}, folder / ROWS_FILE)
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        config["base_model_name_or_path"] = self.origin[
-            "base"
-        ]  # peft writes a path of this machine
+        config["base_model_name_or_path"] = self._base_name  # peft writes a path of this machine
         _write_json(folder / CONFIG_FILE, config)
-        _write_json(folder / ORIGIN_FILE, {k: v for k, v in self.origin.items() if k != "base"})
         text = json.dumps([list(answer) for answer in answers], indent=1)
         (folder / ANSWERS_FILE).write_text(text + "\n", encoding="utf-8")
         belongs = {
@@ -110,7 +107,7 @@ class LabelModel(nn.Module):  # type: ignore[misc]  # torch is not where mypy ru
             "prompt": PROMPT_VERSION,
             "taxonomy": load_taxonomy().version,
         }
-        (folder / BELONGS_FILE).write_text(json.dumps(belongs) + "\n", encoding="utf-8")
+        _write_json(folder / BELONGS_FILE, belongs)
 
 
 def new_label_model(base: Checkpoint, answers: Sequence[Answer], rank: int) -> LabelModel:
@@ -121,7 +118,7 @@ def new_label_model(base: Checkpoint, answers: Sequence[Answer], rank: int) -> L
     encoder = PromptEncoder(base.tokenizer.to_str(), base.bos, MAX_INPUT_TOKENS)
     embedding = base.model.get_output_embeddings().weight.detach()
     rows = torch.stack([_mean_row(embedding, encoder, answer) for answer in answers])
-    return LabelModel(get_peft_model(base.model, config), encoder, rows.clone(), base.sha256)
+    return LabelModel(get_peft_model(base.model, config), encoder, rows.clone(), base)
 
 
 def load_label_model(base: Checkpoint, folder: Path) -> tuple[LabelModel, list[Answer]]:
@@ -130,16 +127,7 @@ def load_label_model(base: Checkpoint, folder: Path) -> tuple[LabelModel, list[A
     rows = load_file(folder / ROWS_FILE)[ROWS_KEY].float()
     encoder = PromptEncoder(base.tokenizer.to_str(), base.bos, MAX_INPUT_TOKENS)
     peft = PeftModel.from_pretrained(base.model, folder)
-    return LabelModel(peft, encoder, rows, base.sha256), answers
-
-
-def _origin(base: Checkpoint) -> dict[str, str]:
-    return {
-        "base": base.name,
-        "base_sha256": base.sha256,
-        "prompt": PROMPT_VERSION,
-        "taxonomy": load_taxonomy().version,
-    }
+    return LabelModel(peft, encoder, rows, base), answers
 
 
 def _write_json(file: Path, value: Mapping[str, Any]) -> None:

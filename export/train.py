@@ -50,8 +50,8 @@ class Settings:
 
     fold: str
     epochs: int = 3
-    minutes: float = 30.0
-    batch: int = 16
+    minutes: float = 45.0
+    batch: int = 32
     rank: int = 16
     lr: float = 6e-4
     rows_lr: float = 2e-3
@@ -210,7 +210,7 @@ def main() -> None:
     """Parse the command line, train, save, predict, report."""
     parser = argparse.ArgumentParser(prog="python -m export.train", description=__doc__)
     parser.add_argument("--fold", choices=["0", "1", "2", "final"], default="final")
-    parser.add_argument("--minutes", type=float, default=30.0, help="the schedule ends by then")
+    parser.add_argument("--minutes", type=float, default=45.0, help="the schedule ends by then")
     parser.add_argument("--epochs", type=int, default=3, help="passes over the data, at most")
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--seed", type=int, default=17)
