@@ -8,14 +8,15 @@ must not cost the model its cores.
 
 import argparse
 import json
+import random
+import string
 import sys
 import urllib.error
 import urllib.request
 from enum import StrEnum
 from typing import Any
 
-# No vocabulary has these words, so no draft spares the model its work.
-_DETECTOR, _OUTPUT = "canary", "qwyx zorble vant"
+DETECTOR = "canary"
 # Reasons with which the ensemble answers without the model. `rules_only` is not among them: the
 # kill switch must not take the pods away that it wants to spare.
 _WITHOUT_MODEL = frozenset({"model_error", "timeout", "overloaded"})
@@ -32,12 +33,18 @@ class CanaryError(Exception):
     """The mapping did not come back as it should; the message says why."""
 
 
+def new_output() -> str:
+    """What nobody asked before, so that no cache answers; no vocabulary has such words, so no
+    draft spares the model its work either."""
+    return f"qwyx zorble {''.join(random.choices(string.ascii_lowercase, k=12))}"
+
+
 def ask(url: str, model: str, timeout_s: float) -> str:
     """Map something; returns the fallback reason, empty when the model's answer stood.
 
     Raises CanaryError.
     """
-    body = {"inputs": [_tensor("DETECTOR", _DETECTOR), _tensor("OUTPUT", _OUTPUT)]}
+    body = {"inputs": [_tensor("DETECTOR", DETECTOR), _tensor("OUTPUT", new_output())]}
     request = urllib.request.Request(
         f"{url.rstrip('/')}/v2/models/{model}/infer",
         json.dumps(body).encode(),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from client_api import canary
 from client_api.breaker import CircuitBreaker
 from client_api.logs import exception_facts
 from client_api.mode import ModeSwitch
@@ -19,8 +20,6 @@ from client_api.model_gateway import Item, ModelError, ModelGateway
 from fallback.decision import Decision
 from schemas.contract import FallbackReason, Mode
 
-# No detector and no vocabulary has these, so no draft spares the model its work.
-_CANARY = Item(detector="canary", output="qwyx zorble vant")
 _RETRY_S = 1.0
 
 _log = structlog.get_logger()
@@ -103,7 +102,8 @@ class Canary:
         """One canary mapping; closes the circuit, or opens it."""
         self._breaker.trial_begins()
         try:
-            [decision] = await self._gateway.map([_CANARY], self._timeout_s)
+            item = Item(canary.DETECTOR, canary.new_output())
+            [decision] = await self._gateway.map([item], self._timeout_s)
         except ModelError as error:
             self._fail(str(error), error.reason)
             return

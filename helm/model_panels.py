@@ -5,6 +5,7 @@ from typing import Final
 from helm.panel import FACADE, RATE, SECONDS, TRITON, PanelSpec, Query, rate_by
 
 _MODEL: Final = f'{TRITON}, model="llama_mapper"'
+_STEP: Final = "mapper_ensemble_model"
 
 
 def model_step() -> list[PanelSpec]:
@@ -39,6 +40,65 @@ def model_step() -> list[PanelSpec]:
                     ("queue_duration", "queue"),
                     ("compute_infer_duration", "compute"),
                 )
+            ],
+        ),
+        PanelSpec(
+            "Passes an answer",
+            "Forward passes that a finished answer took; 1 where an answer is one token.",
+            "short",
+            [
+                Query(
+                    f"{_step('passes_total')} / {_step('answers_total', 'status', 'ok')}", "passes"
+                )
+            ],
+        ),
+        PanelSpec(
+            "Drafts accepted",
+            "Share of drafted signals whose curated answer was the model's own answer.",
+            "percentunit",
+            [
+                Query(
+                    f"{_step('drafts_total', 'result', 'accepted')} / {_step('drafts_total')}",
+                    "accepted",
+                )
+            ],
+        ),
+        PanelSpec(
+            "Cache hit ratio",
+            "Share of signals that the cache answered, or an equal signal of the same batch.",
+            "percentunit",
+            [
+                Query(f"{_step('cache_total', 'result', result)} / {_step('cache_total')}", legend)
+                for result, legend in (("hit", "cache"), ("shared", "same batch"))
+            ],
+        ),
+        PanelSpec(
+            "Signals asked of the model",
+            "What no cache answered, by how far the model got in time.",
+            "reqps",
+            [
+                Query(
+                    f"sum by (status) (rate({_STEP}_answers_total{{{TRITON}}}{RATE}))", "{{status}}"
+                )
+            ],
+        ),
+        PanelSpec(
+            "Signals in a batch",
+            "Mean of the signals that the model answers together.",
+            "short",
+            [Query(f"{_step('batch_rows_sum')} / {_step('batch_rows_count')}", "signals")],
+        ),
+        PanelSpec(
+            "Time of a batch",
+            "From the model's first pass for a batch to its last answer.",
+            "s",
+            [
+                Query(
+                    f"histogram_quantile({q}, sum by (le) "
+                    f"(rate({_STEP}_batch_seconds_bucket{{{TRITON}}}{RATE})))",
+                    legend,
+                )
+                for q, legend in ((0.5, "p50"), (0.95, "p95"))
             ],
         ),
         PanelSpec(
@@ -82,6 +142,12 @@ def model_step() -> list[PanelSpec]:
             24,
         ),
     ]
+
+
+def _step(metric: str, label: str = "", value: str = "") -> str:
+    """What the model step counts in a second; of one label value, or of all."""
+    chosen = f', {label}="{value}"' if label else ""
+    return f"sum(rate({_STEP}_{metric}{{{TRITON}{chosen}}}{RATE}))"
 
 
 def saturation() -> list[PanelSpec]:

@@ -2,16 +2,20 @@
 
 Tensors here; what they mean is `engine`. Bad, late or failing generations are a status beside
 the candidate, never an error: an error would end the ensemble before the rules can answer.
+Counts under `mapper_ensemble_model_*`.
 """
 
 import functools
 import json
 import math
 import os
+import time
 import traceback
 
 import triton_python_backend_utils as pb_utils
 
+from engine import step_counts
+from engine.answer_cache import AnswerCache
 from engine.cores import usable_cores
 from engine.mapper import MapperEngine, Query
 from fallback import wire
@@ -20,6 +24,38 @@ from schemas.contract import Mode
 from schemas.requests import parse_options
 
 MAX_SIGNALS = 32  # of one item; the reader puts the gravest first
+
+
+class Metrics:
+    """`engine.step_counts` on Triton's metrics page, each series there from the start."""
+
+    def __init__(self, version):
+        # Two versions may be loaded, and each owns its series.
+        self.labels = {"version": version}
+        self.families, self.counters, self.histograms = [], {}, {}
+        for name, (text, label, values) in step_counts.COUNTERS.items():
+            family = self.family(name, text, pb_utils.MetricFamily.COUNTER)
+            for value in values:
+                labels = self.labels | ({label: value} if label else {})
+                self.counters[name, value] = family.Metric(labels=labels)
+        for name, (text, edges) in step_counts.HISTOGRAMS.items():
+            family = self.family(name, text, pb_utils.MetricFamily.HISTOGRAM)
+            self.histograms[name] = family.Metric(labels=self.labels, buckets=list(edges))
+
+    def family(self, name, text, kind):
+        made = pb_utils.MetricFamily(name=step_counts.PREFIX + name, description=text, kind=kind)
+        self.families.append(made)  # its series go when it goes
+        return made
+
+    def count(self, counts):
+        for series, count in counts.items():
+            self.counters[series].increment(count)
+
+    def batch(self, queries, candidates, seconds):
+        self.count(step_counts.batch_counts(queries, candidates))
+        if rows := step_counts.rows_computed(candidates):
+            self.histograms["batch_rows"].observe(rows)
+            self.histograms["batch_seconds"].observe(seconds)
 
 
 class TritonPythonModel:
@@ -35,6 +71,8 @@ class TritonPythonModel:
             max_input_tokens=setting("max_input_tokens"),
             max_new_tokens=setting("max_new_tokens"),
         )
+        self.cache = AnswerCache(setting("cache_entries"))
+        self.metrics = Metrics(args["model_version"])
 
         parse_options("{}")  # compiles its schema
         [first] = self.engine.answer([Query("warm-up", "hate")])
@@ -85,10 +123,18 @@ class TritonPythonModel:
 
     def answer(self, queries):
         try:
+            answers = self.cache.answer(queries, self.compute)
+            self.metrics.count(step_counts.cache_counts(answers))
             return [
                 ModelAnswer(c.text, c.probability, c.confidence, CandidateStatus(c.status))
-                for c in self.engine.answer(queries)
+                for c in answers.candidates
             ]
         except Exception:
             traceback.print_exc()
             return [ModelAnswer("", 0.0, 0.0, CandidateStatus.ERROR)] * len(queries)
+
+    def compute(self, queries):
+        begun = time.monotonic()
+        candidates = self.engine.answer(queries)
+        self.metrics.batch(queries, candidates, time.monotonic() - begun)
+        return candidates

@@ -1,0 +1,108 @@
+"""Model answers kept for the next one who asks, and asked for once when several ask together.
+
+In: queries, and who answers those that are not kept. Out: one candidate a query. An entry is one
+atomic answer: detector and signal as the prompt spells them. Only answers that the model finished
+are kept. Their text is not: a key is a digest, so that what detectors said stays nowhere.
+
+A cache belongs to one loaded version in one process, which reads model, taxonomy, prompt and
+rules once, at its start. So none of them changes under an entry, and a new version starts empty.
+It does not know how an answer is made.
+"""
+
+import dataclasses
+import hashlib
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from cachetools import LRUCache
+
+from engine.decoder import Status
+from engine.mapper import Candidate, Query
+from engine.prompt import suffix
+
+Ask = Callable[[Sequence[Query]], Sequence[Candidate]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """candidates: one a query, order kept; passes is 0 where an answer was kept.
+
+    hits, misses: queries that were answered from the cache, and those that the model was asked.
+    shared: queries that got the answer to an equal one of the same batch.
+    """
+
+    candidates: list[Candidate]
+    hits: int
+    misses: int
+    shared: int
+
+
+class AnswerCache:
+    """The answers used last. Threads may share it."""
+
+    def __init__(self, entries: int) -> None:
+        """entries: answers kept at most; 0 keeps none."""
+        if entries < 0:
+            raise ValueError(f"cache entries: {entries} is negative; 0 switches the cache off")
+        self._kept: LRUCache[bytes, Candidate] = LRUCache(entries)
+        self._lock = threading.Lock()
+
+    def answer(self, queries: Sequence[Query], ask: Ask) -> Answers:
+        """Answer from the cache, and let `ask` answer the rest in one call, if there is a rest.
+
+        A query whose deadline has passed is not looked up: `ask` says that it is too late.
+        """
+        now = time.monotonic()
+        found: dict[int, Candidate] = {}
+        late: list[int] = []
+        waiting: dict[bytes, list[int]] = {}
+        for i, query in enumerate(queries):
+            if _deadline(query) <= now:
+                late.append(i)
+            elif (kept := self._get(key := _key(query))) is not None:
+                found[i] = kept
+            else:
+                waiting.setdefault(key, []).append(i)
+        hits = len(found)
+        groups = [*waiting.values(), *([i] for i in late)]
+        asked = [_together([queries[i] for i in group]) for group in groups]
+        answered = ask(asked) if asked else []
+        for group, candidate in zip(groups, answered, strict=True):
+            found.update(dict.fromkeys(group, candidate))
+        self._keep(zip(waiting, answered, strict=False))  # the late ones come last
+        return Answers(
+            candidates=[found[i] for i in range(len(queries))],
+            hits=hits,
+            misses=len(waiting),
+            shared=sum(len(group) - 1 for group in groups),
+        )
+
+    def _get(self, key: bytes) -> Candidate | None:
+        with self._lock:
+            return self._kept.get(key)
+
+    def _keep(self, answered: Iterable[tuple[bytes, Candidate]]) -> None:
+        if not self._kept.maxsize:
+            return
+        with self._lock:
+            for key, candidate in answered:
+                if candidate.status is Status.OK:
+                    self._kept[key] = dataclasses.replace(candidate, passes=0)
+
+
+def _key(query: Query) -> bytes:
+    """Of the prompt as text, in which neither part can pass for the other."""
+    return hashlib.blake2b(suffix(query.detector, query.signal).encode(), digest_size=16).digest()
+
+
+def _deadline(query: Query) -> float:
+    return math.inf if query.deadline is None else query.deadline
+
+
+def _together(equal: Sequence[Query]) -> Query:
+    """One query for several equal ones: with whatever draft there is, and the latest deadline."""
+    draft = next((query.draft for query in equal if query.draft), None)
+    return dataclasses.replace(equal[0], draft=draft, deadline=max(map(_deadline, equal)))
