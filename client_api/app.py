@@ -28,7 +28,7 @@ from client_api.middleware import (
 )
 from client_api.model_gateway import Item, ModelGateway
 from client_api.permits import Permits
-from client_api.routes import admin, health, mapping, meta, metrics
+from client_api.routes import admin, console, health, mapping, meta, metrics
 from client_api.service import Limits, MapperService, RulesAnswerer
 from client_api.settings import Settings
 from client_api.state import State
@@ -84,7 +84,7 @@ def create_app(
         telemetry=tracing.FASTAPI,
     )
     app.state.drain = drain = Drain()
-    for module in (mapping, health, metrics, meta, admin):
+    for module in (mapping, health, metrics, meta, admin, console):
         app.include_router(module.router)
     errors.install(app, counted)
     # The last one added is the first to see a request.

@@ -20,7 +20,7 @@ from prometheus_client import (
 
 from client_api.privacy import RawContent
 from client_api.window import Window
-from schemas.contract import ErrorCode, FallbackReason, Mode
+from schemas.contract import ErrorCode, FallbackReason, Mode, Source
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody reads
 
@@ -60,6 +60,7 @@ class Metrics:
         self._canonical_name = canonical_name
         self.registry = CollectorRegistry()
         self.window = Window(LATENCY_EDGES)
+        self.circuit = CircuitState.CLOSED
         self._requests = self._counter(
             "mapper_requests_total", "Items accepted for mapping", "detector", "status"
         )
@@ -144,6 +145,7 @@ class Metrics:
         detector: str,
         seconds: float,
         *,
+        source: Source,
         reason: FallbackReason | None,
         schema_valid: bool,
         confidence: float,
@@ -160,9 +162,10 @@ class Metrics:
             self._fallback.labels(label, reason.value).inc()
         self.window.add(
             seconds,
-            succeeded=True,
+            detector=label,
+            source=source,
             valid=schema_valid if validated else None,
-            fell_back=reason is not None,
+            reason=reason,
         )
 
     def unanswered(self, detector: str, seconds: float) -> None:
@@ -170,7 +173,7 @@ class Metrics:
         label = self.label(detector)
         self._requests.labels(label, "error").inc()
         self._duration.labels(label).observe(seconds)
-        self.window.add(seconds, succeeded=False, valid=None, fell_back=False)
+        self.window.add(seconds, detector=label, source=None, valid=None, reason=None)
 
     def batch(self, size: int, seconds: float) -> None:
         """A whole batch was answered."""
@@ -203,6 +206,7 @@ class Metrics:
             self._mode.labels(each.value).set_function(partial(_is_mode, mode, each))
 
     def set_circuit(self, state: CircuitState) -> None:
+        self.circuit = state
         self._circuit.set(state)
 
     def set_build(self, version: str, versions: dict[str, str]) -> None:

@@ -20,12 +20,22 @@ from schemas.contract import ErrorCode
 
 _log = structlog.get_logger()
 _BUSY = {"Retry-After": "1"}
+_HOLD = "mapper.hold"
 
 
 def is_mapping(scope: Scope) -> bool:
     """Whether it is `/map` or below: what costs, and so is counted and limited."""
     path: str = scope.get("path", "")
     return path == "/map" or path.startswith("/map/")
+
+
+def hold_memory(scope: Scope, size: int) -> None:
+    """Count bytes that a request takes besides its body, until it is answered.
+
+    Raises HTTPException when that is more than all requests together may take.
+    """
+    hold: Callable[[int], None] = scope[_HOLD]
+    hold(size)
 
 
 class RequestContextMiddleware:
@@ -97,7 +107,8 @@ class InFlightMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Bounds what bodies take: each by its path's limit, all together, and in time.
+    """Bounds what bodies take: each by its path's limit, all together, and in time; together with
+    what `hold_memory` counts for them.
 
     A body that is declared too large is refused unread, a streamed one where it gets there.
     Starlette's own answers in plain text.
@@ -106,7 +117,7 @@ class BodyLimitMiddleware:
     def __init__(
         self, app: ASGIApp, limit: Callable[[str], int], total: int, timeout_s: float
     ) -> None:
-        """limit: bytes a body may have at a path; total: bytes of all bodies in flight."""
+        """limit: bytes a body may have at a path; total: bytes of all requests in flight."""
         self._app = app
         self._limit = limit
         self._total = total
@@ -122,7 +133,17 @@ class BodyLimitMiddleware:
         if declared.isdecimal() and int(declared) > limit:
             raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, f"a body has at most {limit} bytes here")
         until = asyncio.get_running_loop().time() + self._timeout_s
-        received, complete = 0, False
+        received, held, complete = 0, 0, False
+
+        def hold(size: int) -> None:
+            nonlocal held
+            held += size
+            self._held += size
+            # The one kind of exception that the framework lets through while it reads.
+            if held > self._total:
+                raise HTTPException(413)
+            if self._held > self._total:
+                raise HTTPException(503, headers=_BUSY)
 
         async def counted() -> Message:
             nonlocal received, complete
@@ -137,15 +158,13 @@ class BodyLimitMiddleware:
             size = len(message.get("body", b""))
             complete = not message.get("more_body", False)
             received += size
-            self._held += size
-            # The one kind of exception that the framework lets through while it reads.
             if received > limit:
                 raise HTTPException(413)
-            if self._held > self._total:
-                raise HTTPException(503, headers=_BUSY)
+            hold(size)
             return message
 
+        scope[_HOLD] = hold
         try:
             await self._app(scope, counted, send)
         finally:
-            self._held -= received
+            self._held -= held

@@ -136,6 +136,7 @@ class MapperService:
                 self._metrics.answered(
                     item.detector,
                     taken,
+                    source=outcome.source,
                     reason=outcome.fallback_reason,
                     schema_valid=outcome.schema_valid,
                     confidence=outcome.confidence,

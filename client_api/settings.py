@@ -152,7 +152,8 @@ class Settings(BaseSettings):
     )
     inflight_max: Count = Field(default=100, description="mapping requests in flight; more get 503")
     inflight_max_bytes: Count = Field(
-        default=64 * 1024 * 1024, description="bodies in memory together; more get 503"
+        default=128 * 1024 * 1024,
+        description="bodies in memory together, as sent and as parsed; more get 503",
     )
     body_timeout_s: Seconds = Field(default=30.0, description="for a body to arrive; then 408")
 

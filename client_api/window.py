@@ -1,4 +1,5 @@
-"""The last five minutes, for the gauges and `/metrics/alerts`.
+"""The last five minutes, for the gauges, `/metrics/alerts` and the console; and the sum since the
+process began, for its error budgets.
 
 In: items as they are answered. Out: shares and quantiles. Prometheus computes the same from the
 counters; this is for who has no Prometheus at hand. Memory is bounded: counts per time slot.
@@ -7,17 +8,23 @@ counters; this is for who has no Prometheus at hand. Memory is bounded: counts p
 import math
 import time
 from bisect import bisect_left
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from schemas.contract import FallbackReason, Source
+
 WINDOW_S = 300.0
-_SLOT_S = 5.0
+SLOT_S = 5.0
 
 
 @dataclass(slots=True)
 class Counts:
-    """What happened in a span of time; `buckets` are latencies, one count per upper edge."""
+    """What happened in a span of time.
+
+    buckets: latencies, one count per upper edge; answers: items by detector and by who answered,
+    None for nobody; reasons: why the model's answer did not stand.
+    """
 
     items: int = 0
     succeeded: int = 0
@@ -25,6 +32,19 @@ class Counts:
     valid: int = 0
     fallbacks: int = 0
     buckets: list[int] = field(default_factory=list)
+    answers: Counter[tuple[str, Source | None]] = field(default_factory=Counter)
+    reasons: Counter[FallbackReason] = field(default_factory=Counter)
+
+    def include(self, other: "Counts") -> None:
+        """Add what happened in another span."""
+        self.items += other.items
+        self.succeeded += other.succeeded
+        self.validated += other.validated
+        self.valid += other.valid
+        self.fallbacks += other.fallbacks
+        self.buckets = [a + b for a, b in zip(self.buckets, other.buckets, strict=True)]
+        self.answers += other.answers
+        self.reasons += other.reasons
 
     @property
     def success_percentage(self) -> float:
@@ -50,29 +70,50 @@ class Window:
         self._edges = tuple(edges)
         self._clock = clock
         self._slots: deque[tuple[int, Counts]] = deque()
+        #: Everything since the process began.
+        self.ever = self._empty()
 
-    def add(self, seconds: float, *, succeeded: bool, valid: bool | None, fell_back: bool) -> None:
-        """One item. valid: None when there was no candidate to validate."""
-        slot = self._current()
-        slot.items += 1
-        slot.succeeded += succeeded
-        slot.validated += valid is not None
-        slot.valid += valid is True
-        slot.fallbacks += fell_back
-        slot.buckets[bisect_left(self._edges, seconds)] += 1
+    def add(
+        self,
+        seconds: float,
+        *,
+        detector: str,
+        source: Source | None,
+        valid: bool | None,
+        reason: FallbackReason | None,
+    ) -> None:
+        """One item. detector: one of a bounded set; source: None when nobody answered; valid: None
+        when there was no candidate to validate; reason: why the model's answer did not stand.
+        """
+        for counts in (self._current(), self.ever):
+            counts.items += 1
+            counts.succeeded += source is not None
+            counts.validated += valid is not None
+            counts.valid += valid is True
+            counts.fallbacks += reason is not None
+            counts.buckets[bisect_left(self._edges, seconds)] += 1
+            counts.answers[detector, source] += 1
+            if reason is not None:
+                counts.reasons[reason] += 1
 
     def total(self) -> Counts:
         """The sum over the window."""
         self._forget()
         total = self._empty()
         for _, slot in self._slots:
-            total.items += slot.items
-            total.succeeded += slot.succeeded
-            total.validated += slot.validated
-            total.valid += slot.valid
-            total.fallbacks += slot.fallbacks
-            total.buckets = [a + b for a, b in zip(total.buckets, slot.buckets, strict=True)]
+            total.include(slot)
         return total
+
+    def history(self) -> list[Counts]:
+        """The window slot by slot, the oldest first; what had no items is there as well."""
+        self._forget()
+        known, now = dict(self._slots), int(self._clock() // SLOT_S)
+        slots = range(now - int(WINDOW_S / SLOT_S) + 1, now + 1)
+        return [known.get(slot) or self._empty() for slot in slots]
+
+    def slower(self, counts: Counts, seconds: float) -> int:
+        """Items that took longer than `seconds`, which is rounded up to an edge."""
+        return sum(counts.buckets[bisect_left(self._edges, seconds) + 1 :])
 
     def quantile(self, counts: Counts, q: float) -> float | None:
         """Seconds below which a share `q` of the items took, interpolated within a bucket as
@@ -92,13 +133,13 @@ class Window:
 
     def _current(self) -> Counts:
         self._forget()
-        now = int(self._clock() // _SLOT_S)
+        now = int(self._clock() // SLOT_S)
         if not self._slots or self._slots[-1][0] != now:
             self._slots.append((now, self._empty()))
         return self._slots[-1][1]
 
     def _forget(self) -> None:
-        oldest = int((self._clock() - WINDOW_S) // _SLOT_S)
+        oldest = int((self._clock() - WINDOW_S) // SLOT_S)
         while self._slots and self._slots[0][0] <= oldest:
             self._slots.popleft()
 

@@ -195,7 +195,7 @@ def test_bodies_have_limits_each_together_and_in_time() -> None:
         yield orjson.dumps(HATE)
 
     async def run() -> None:
-        settings = {"inflight_max_bytes": 100_000, "body_timeout_s": 30.0}
+        settings = {"inflight_max_bytes": 150_000, "body_timeout_s": 30.0}
         async with serving(FakeGateway(), **settings) as client:
 
             async def post(content: Any, path: str = "/map") -> httpx.Response:
@@ -224,6 +224,36 @@ def test_bodies_have_limits_each_together_and_in_time() -> None:
                 assert (big.status_code, big.json()["error_code"]) == (413, "PAYLOAD_TOO_LARGE")
 
     asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_what_bodies_become_counts_as_well() -> None:
+    """A value of three bytes takes many times that, and a text as many as its widest character."""
+    wide = b'{"detector": "d", "output": [%s]}' % b",".join([b"[]"] * 3_000)
+    wider = b'{"detector": "d", "output": [%s]}' % b",".join([b"[]"] * 6_000)
+
+    async def post(client: httpx.AsyncClient, content: bytes) -> int:
+        return (await client.post("/map", content=content, headers=JSON)).status_code
+
+    async def values() -> None:
+        gate = Gate()
+        async with serving(gate, inflight_max_bytes=600_000, budget_ms=60_000) as client:
+            held = asyncio.create_task(post(client, wide))
+            await until(lambda: gate.waiting == 1)
+            assert await post(client, wide) == 503
+            gate.open.set()
+            assert await held == 200
+            assert await post(client, wide) == 200
+            assert await post(client, wider) == 413
+
+    async def texts() -> None:
+        async with serving(FakeGateway(), inflight_max_bytes=20_000) as client:
+            for widest, status in ((b"a", 200), ("\u00e9".encode(), 413), (rb"\u00e9", 413)):
+                spaces = b" " * 6_000
+                text = b'{"detector": "d", "output": "hate%s"}' % widest
+                assert await post(client, spaces + text) == status
+
+    asyncio.run(asyncio.wait_for(values(), 60))
+    asyncio.run(asyncio.wait_for(texts(), 60))
 
 
 def nested(levels: int) -> Any:

@@ -20,7 +20,7 @@ from client_api.service import RulesAnswerer
 from client_api.settings import Settings
 from client_api.window import Window
 from fallback.decision import Decision
-from schemas.contract import ErrorCode
+from schemas.contract import ErrorCode, Source
 from schemas.requests import map_request_errors
 
 
@@ -202,7 +202,7 @@ def test_the_window_forgets() -> None:
     now = [1000.0]
     window = Window((0.1, 0.2), clock=lambda: now[0])
     for seconds in (0.05, 0.15, 0.15, 9.0):
-        window.add(seconds, succeeded=True, valid=True, fell_back=False)
+        window.add(seconds, detector="d", source=Source.MODEL, valid=True, reason=None)
     counts = window.total()
 
     assert counts.items == 4

@@ -11,19 +11,26 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from client_api.middleware import hold_memory
 from client_api.models import MAX_BATCH, MAX_VALUES
 
 # What the items of a full batch may hold together.
 _MAX_VALUES = MAX_BATCH * MAX_VALUES
+# What a value takes once parsed, however few bytes it has in the body: an empty list and its place.
+_VALUE_BYTES = 64
+# A text takes as many bytes for each character as its widest needs.
+_WIDEST = 4
 
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
         """Raises orjson.JSONDecodeError, a json.JSONDecodeError, for what is not JSON."""
         body = await self.body()
-        # Each value takes some 60 bytes once parsed, however few it has here.
-        if sum(map(body.count, b"[{,")) > _MAX_VALUES:
+        values = sum(map(body.count, b"[{,"))
+        if values > _MAX_VALUES:
             raise HTTPException(413)
+        narrow = body.isascii() and b"\\u" not in body
+        hold_memory(self.scope, values * _VALUE_BYTES + len(body) * (1 if narrow else _WIDEST))
         return orjson.loads(body)
 
 

@@ -1,7 +1,10 @@
 """`/metrics` for Prometheus; `/metrics/summary` and `/metrics/alerts` for who has none."""
 
+import time
+from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
@@ -9,13 +12,13 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from client_api.openapi import GUARDED
 from client_api.routes.json_route import json_response
+from client_api.service_levels import service_levels
 from client_api.state import Shared
-from client_api.window import WINDOW_S, Counts
+from client_api.window import SLOT_S, WINDOW_S, Counts
+from schemas.contract import Source
+from schemas.slo import Internal, load_slo
 
-# The service level document's internal thresholds; Prometheus alerts on the objectives.
-_SCHEMA_VALID_MIN = 95.0
-_FALLBACK_MAX = 10.0
-_P95_MAX_MS = 250.0
+_SOURCES: Final[Mapping[str, Source | None]] = {s.value: s for s in Source} | {"none": None}
 
 router = APIRouter(prefix="/metrics", tags=["metrics"], responses=GUARDED)
 
@@ -28,8 +31,9 @@ async def exposition(state: Shared) -> Response:
 
 @router.get("/summary")
 async def summary(state: Shared) -> Response:
-    """The last five minutes in numbers."""
-    counts = state.metrics.window.total()
+    """The last five minutes in numbers, and how this process keeps its service levels."""
+    window, slo = state.metrics.window, load_slo()
+    counts, history = window.total(), window.history()
     return json_response(
         {
             "window_s": WINDOW_S,
@@ -38,36 +42,69 @@ async def summary(state: Shared) -> Response:
             "schema_valid_percentage": counts.schema_valid_percentage,
             "fallback_percentage": counts.fallback_percentage,
             "latency_ms": {
-                name: _milliseconds(state.metrics.window.quantile(counts, q))
+                name: _milliseconds(window.quantile(counts, q))
                 for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
             },
+            "sources": _sources(counts),
+            "detectors": _detectors(counts),
+            "fallback_reasons": {r.value: n for r, n in counts.reasons.most_common()},
+            "history": {"step_s": SLOT_S, "items": [slot.items for slot in history]},
+            "objectives": service_levels(window, history, slo),
+            "period": str(slo.period),
+            "uptime_s": round(time.monotonic() - state.started, 3),
             "mode": state.switch.current().mode,
+            "circuit": state.metrics.circuit.name.lower(),
             "timestamp": _now(),
         }
     )
 
 
+def _sources(counts: Counts) -> dict[str, int]:
+    """Items by who answered them; `none` is for those that failed."""
+    found: Counter[Source | None] = Counter()
+    for (_, source), items in counts.answers.items():
+        found[source] += items
+    return {name: found[source] for name, source in _SOURCES.items()}
+
+
+def _detectors(counts: Counts) -> list[dict[str, Any]]:
+    """The same for each detector, the busiest first."""
+    names: Counter[str] = Counter()
+    for (name, _), items in counts.answers.items():
+        names[name] += items
+    return [
+        {"detector": name, "items": items}
+        | {label: counts.answers[name, source] for label, source in _SOURCES.items()}
+        for name, items in names.most_common()
+    ]
+
+
 @router.get("/alerts")
 async def alerts(state: Shared) -> Response:
-    """What of the last five minutes is beyond the internal thresholds."""
+    """What of the last five minutes is beyond the service level document's internal thresholds;
+    Prometheus alerts on the objectives."""
     window = state.metrics.window
     counts = window.total()
-    found = _alerts(counts, _milliseconds(window.quantile(counts, 0.95)))
+    p95_ms = _milliseconds(window.quantile(counts, 0.95))
+    found = _alerts(counts, p95_ms, load_slo().internal)
     return json_response({"alerts": found, "count": len(found), "timestamp": _now()})
 
 
-def _alerts(counts: Counts, p95_ms: float | None) -> list[dict[str, Any]]:
+def _alerts(counts: Counts, p95_ms: float | None, limits: Internal) -> list[dict[str, Any]]:
     valid, fallback = counts.schema_valid_percentage, counts.fallback_percentage
+    p95_max_ms = limits.latency_p95_max_s * 1000
     found = []
-    if valid < _SCHEMA_VALID_MIN:
+    if valid < limits.schema_valid_min:
         text = "the model's candidates fail validation too often"
-        found.append(_alert("schema_valid_percentage", valid, _SCHEMA_VALID_MIN, "critical", text))
-    if fallback > _FALLBACK_MAX:
+        least = limits.schema_valid_min
+        found.append(_alert("schema_valid_percentage", valid, least, "critical", text))
+    if fallback > limits.fallback_max:
         text = "the model's answers are overruled or missing too often"
-        found.append(_alert("fallback_percentage", fallback, _FALLBACK_MAX, "warning", text))
-    if p95_ms is not None and p95_ms > _P95_MAX_MS:
+        most = limits.fallback_max
+        found.append(_alert("fallback_percentage", fallback, most, "warning", text))
+    if p95_ms is not None and p95_ms > p95_max_ms:
         text = "answers take too long"
-        found.append(_alert("latency_p95_ms", p95_ms, _P95_MAX_MS, "critical", text))
+        found.append(_alert("latency_p95_ms", p95_ms, p95_max_ms, "critical", text))
     return found
 
 

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from client_api.metrics import CircuitState, Metrics
-from schemas.contract import ErrorCode, FallbackReason, Mode
+from schemas.contract import ErrorCode, FallbackReason, Mode, Source
 
 _TRITON = Path(__file__).with_name("triton_metrics.txt")
 _RULES_MADE = re.compile(r"mapper:[a-z0-9_:]+")
@@ -20,7 +20,9 @@ def facade() -> Metrics:
     metrics = Metrics({"presidio": "presidio"}.get)
     for detector in ("presidio", "made-up"):
         for reason in (None, *FallbackReason):
-            metrics.answered(detector, 0.1, reason=reason, schema_valid=True, confidence=0.9)
+            metrics.answered(
+                detector, 0.1, source=Source.RULES, reason=reason, schema_valid=True, confidence=0.9
+            )
         metrics.unanswered(detector, 0.3)
     metrics.batch(2, 0.2)
     metrics.replayed()
