@@ -6,10 +6,10 @@ EXPORT := .venv-export/bin/python
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-LONG := long faults slo chart
+LONG := long faults slo chart browser
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-long faults export-model train lint format lock
+.PHONY: help serve test test-long faults slo-test screenshots export-model train lint format lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -21,11 +21,17 @@ test: .venv/.built .venv-export/.built model ## everything from a fresh clone to
 	$(EXPORT) -m pytest tests/export
 	$(SERVE) -m pytest tests $(addprefix --ignore=tests/,export $(LONG))
 
-test-long: .venv/.built model ## the long suites: Schemathesis, faults, Prometheus rules, chart
+test-long: .venv/.built model ## the long suites: Schemathesis, faults, Prometheus rules, chart, Chromium
 	$(SERVE) -m pytest $(addprefix tests/,$(LONG))
 
 faults: .venv/.built ## inject faults under load and write the table of docs/reliability.md
 	$(SERVE) -m tests.faults
+
+slo-test: .venv/.built model ## judge a load by a real Prometheus: RPS= DURATION= FAULT= LAPSE=
+	$(SERVE) -m tests.slotest $(if $(RPS),--rps '$(RPS)') $(if $(DURATION),--duration '$(DURATION)') $(if $(FAULT),--fault '$(FAULT)') $(if $(LAPSE),--lapse '$(LAPSE)')
+
+screenshots: .venv/.built model ## the README's pictures of the console, from the running stack
+	$(SERVE) -m tests.browser.screenshots
 
 train: .venv-export/.built ## LoRA fine-tune on the bundled base: FOLD=final|0|1|2
 	$(EXPORT) -m export.train $(if $(FOLD),--fold '$(FOLD)') $(if $(MODEL),--model '$(MODEL)')

@@ -52,7 +52,8 @@ def family_of(detector: str) -> str:
 
 def gate_rows() -> list[Row]:
     """Curated rows of the gate's families: no training of ours has seen them."""
-    return [row for row in load_rows() if family_of(row.detector) in load_folds().gate]
+    gate = load_folds().gate
+    return [row for row in load_rows() if family_of(row.detector) in gate]
 
 
 def deal(rows: Sequence[Row], gate: frozenset[str]) -> list[list[str]]:

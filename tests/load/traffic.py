@@ -1,0 +1,93 @@
+"""The traffic that the service is measured with.
+
+In: a seed, the curated vocabulary and composites, the gate's families. Out: requests without end;
+equal seeds give equal ones. Knows nothing of HTTP or of what the answers should be.
+
+Of the mapped traffic 90 % is Zipf-distributed over curated rows and whole outputs of detectors
+(which of them is popular is the seed's to say, so figures deserve several seeds), and 10 % are
+labels of the gate's families, which no training has seen, in a fresh spelling each. They are sent
+as `custom-guard`, as the evaluation does: under their own names the rules' curated entries would
+know them, and they would stand for nothing new. 1 % of all requests is garbage, to be reported
+apart: it deserves `OTHER.Unknown`, which counts as a fallback and is none of the model's failing.
+"""
+
+import random
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import accumulate
+
+from export.augment import Wrap, noise, surface
+from export.dataset import DATA, NEUTRAL, Row, load_rows
+from export.folds import family_of, load_folds
+
+GARBAGE_SHARE = 0.01
+NEW_SHARE = 0.1  # of what is no garbage
+
+_WHOLE_OUTPUT = re.compile(r"[{}\n]|^[<\[]")
+
+
+class Kind(StrEnum):
+    """What a request stands for."""
+
+    CURATED = "curated"
+    COMPOSITE = "composite"
+    NEW = "new"  # a label of a detector that nobody has curated
+    GARBAGE = "garbage"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One item to map."""
+
+    detector: str
+    output: str
+    kind: Kind
+
+
+class Traffic:
+    """Draws requests."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self._rng = random.Random(seed)
+        gate = load_folds().gate
+        curated, composites = load_rows(), load_rows(DATA / "composites.jsonl")
+        known = [
+            Request(row.detector, row.output, kind)
+            for rows, kind in ((curated, Kind.CURATED), (composites, Kind.COMPOSITE))
+            for row in rows
+            if family_of(row.detector) not in gate
+        ]
+        self._rng.shuffle(known)
+        self._known = known
+        self._weights = list(accumulate(1 / rank for rank in range(1, len(known) + 1)))
+        self._structured = [one.output for one in known if one.output.startswith(("{", "["))]
+        # Whole outputs of a detector have no spelling that may be varied.
+        self._new = [
+            row
+            for row in curated
+            if family_of(row.detector) in gate and not _WHOLE_OUTPUT.search(row.output)
+        ]
+
+    def draw(self) -> Request:
+        """The next request."""
+        if self._rng.random() < GARBAGE_SHARE:
+            return self._garbage()
+        if self._rng.random() < NEW_SHARE:
+            return self._varied(self._rng.choice(self._new))
+        return self._rng.choices(self._known, cum_weights=self._weights)[0]
+
+    def _varied(self, row: Row) -> Request:
+        # `safe` and its like may be prefixed; `safe detected` would say something else.
+        wrap = Wrap.plain if row.gold[0].startswith("OTHER.") else Wrap.full
+        return Request(NEUTRAL, surface(row.output, wrap, self._rng), Kind.NEW)
+
+    def _garbage(self) -> Request:
+        """A code that means nothing, an output cut off, or bytes read in the wrong encoding."""
+        detector = self._rng.choice(self._known).detector
+        whole = self._rng.choice(self._structured)
+        text = self._rng.choice(
+            (noise(self._rng), whole[: len(whole) // 3], "\ufffd" * self._rng.randint(1, 12))
+        )
+        return Request(detector, text, Kind.GARBAGE)
