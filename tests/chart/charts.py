@@ -58,6 +58,17 @@ OPTIONS: dict[str, Values] = {
         "monitoring": _MONITORS
         | {"prometheusRule": {"enabled": True}, "dashboard": {"enabled": True}}
     },
+    "own-links": {
+        "monitoring": _MONITORS
+        | {
+            "prometheusRule": {"enabled": True},
+            "dashboard": {"enabled": True},
+            "links": {
+                "runbook": "https://wiki.test/mapper",
+                "dashboard": "https://graphs.test/d/llama-mapper-slo",
+            },
+        }
+    },
     "digests": {
         "images": {name: {"digest": f"sha256:{'a' * 64}"} for name in ("facade", "triton")}
     },
@@ -73,7 +84,6 @@ def read_values(name: str) -> Values:
 
 #: The two profiles, as they are meant to be installed.
 PROFILES: dict[str, Values] = {"cpu": {}, "gpu": read_values("values-gpu.yaml")}
-CASES = PROFILES | OPTIONS | {"50rps-cpu": read_values("values-50rps-cpu.yaml")}
 
 
 def merge(*layers: Values) -> dict[str, Any]:
@@ -84,6 +94,14 @@ def merge(*layers: Values) -> dict[str, Any]:
             both = isinstance(value, Mapping) and isinstance(merged.get(key), Mapping)
             merged[key] = merge(merged[key], value) if both else value
     return merged
+
+
+CASES = {
+    **PROFILES,
+    **OPTIONS,
+    "50rps-cpu": read_values("values-50rps-cpu.yaml"),
+    "gpu-keda": merge(PROFILES["gpu"], OPTIONS["keda"]),
+}
 
 
 @functools.cache

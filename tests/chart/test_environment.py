@@ -60,12 +60,13 @@ def test_every_setting_of_the_facade_can_be_set() -> None:
     assert set(Settings.model_fields) - given == serve_only | NOT_IN_CHART.keys()
 
 
-def test_triton_reads_every_name() -> None:
+@pytest.mark.parametrize("case", CASES)
+def test_triton_reads_every_name(case: str) -> None:
     text = (ROOT / "model_repository/llama_mapper/config.pbtxt").read_text(encoding="utf-8")
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
     # llama_mapper/model.py takes each of its parameters from the environment first.
     read = {f"{PREFIX}{name.upper()}" for name in config.parameters} | {"MAPPER_POLICIES_FILE"}
-    assert names("triton", {}) == read
+    assert names("triton", CASES[case]) == read
 
 
 @pytest.mark.parametrize("case", CASES)

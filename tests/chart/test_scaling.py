@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from charts import OPTIONS, PROFILES, find, pod, render
+from charts import OPTIONS, PROFILES, environment, find, pod, render
 
 # Scaling
 
@@ -35,6 +35,17 @@ def test_keda_takes_the_place_of_tritons_autoscaler() -> None:
     assert 'nv_inference_queue_duration_us{model="llama_mapper"' in queue["metadata"]["query"]
     assert 'service="demo-llama-mapper-triton"' in queue["metadata"]["query"]
     assert cpu["type"] == "cpu"
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_keda_is_a_choice(profile: str) -> None:
+    """No profile asks a cluster for it: both components scale without."""
+    manifests = render(PROFILES[profile])
+    for component in ("facade", "triton"):
+        assert find(manifests, "HorizontalPodAutoscaler", f"-{component}")
+    assert "ScaledObject" not in {m["kind"] for m in manifests}
+    scaled = render(PROFILES[profile], OPTIONS["keda"])
+    assert find(scaled, "ScaledObject", "-triton")
 
 
 def test_disruptions_take_one_pod_at_a_time() -> None:
@@ -69,10 +80,12 @@ def test_a_gpu_pod_gets_its_gpu() -> None:
     assert spec["tolerations"][0]["key"] == "nvidia.com/gpu"
     assert triton["image"].endswith("-gpu")
     assert "--allow-gpu-metrics=true" in triton["args"]
+    assert environment(render(PROFILES["gpu"]), "triton")["MAPPER_DEVICE"] == "cuda"
 
 
 def test_a_cpu_pod_does_not() -> None:
     spec = pod(render(), "triton")["spec"]
     assert "nvidia" not in json.dumps(spec)
     assert "--allow-gpu-metrics=false" in spec["containers"][0]["args"]
+    assert environment(render(), "triton")["MAPPER_DEVICE"] == "cpu"
     assert "nvidia" not in json.dumps(pod(render(PROFILES["gpu"]), "facade"))

@@ -48,6 +48,8 @@ OTHER: dict[str, Any] = {
         {"to": [{"podSelector": {"matchLabels": {"a": "b"}}}], "port": 1}
     ],
     "monitoring.serviceMonitor.interval": "17s",
+    "monitoring.links.runbook": "https://wiki.test/mapper",
+    "monitoring.links.dashboard": "https://graphs.test/d/llama-mapper-slo",
     "autoscaling.keda.prometheusAddress": "http://other:9090",
 }
 
@@ -166,6 +168,7 @@ def test_every_section_is_commented() -> None:
         ({"networkPolicy": {"clients": [{}]}}, ["/networkPolicy/clients/0"]),
         ({"networkPolicy": {"clients": [{"podSelektor": {}}]}}, ["podSelektor"]),
         ({"data": {"detectors": {"../x": "a"}}}, ["/data/detectors"]),
+        ({"monitoring": {"links": {"runbook": "wiki"}}}, ["/monitoring/links/runbook", "pattern"]),
     ],
 )
 def test_a_bad_value_is_refused(values: Values, words: list[str]) -> None:

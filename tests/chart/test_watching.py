@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from charts import CHART, OPTIONS, PROFILES, find, render
+from charts import CHART, OPTIONS, PROFILES, find, render, render_texts
 
 from schemas.slo import Profile, load_slo
 
@@ -32,6 +32,23 @@ def test_grafana_gets_the_generated_dashboard() -> None:
     assert board["metadata"]["labels"]["grafana_dashboard"] == "1"
     text = board["data"]["llama-mapper.json"]
     assert json.loads(text) == json.loads((FILES / "dashboard.json").read_text(encoding="utf-8"))
+
+
+def test_alerts_and_dashboard_link_to_the_hosts_that_are_set() -> None:
+    plain, own = render(OPTIONS["monitoring"]), render(OPTIONS["own-links"])
+    set_links = OPTIONS["own-links"]["monitoring"]["links"]
+    links = load_slo().links
+    for kind, suffix in (("PrometheusRule", ""), ("ConfigMap", "-dashboard")):
+        before, after = (json.dumps(find(m, kind, suffix)) for m in (plain, own))
+        assert links.runbook in before
+        # Nothing else is touched.
+        changed = before.replace(links.runbook, set_links["runbook"])
+        assert changed.replace(links.dashboard, set_links["dashboard"]) == after
+
+
+@pytest.mark.parametrize(("option", "said"), [("monitoring", True), ("own-links", False)])
+def test_notes_say_that_the_hosts_are_examples(option: str, said: bool) -> None:
+    assert ("monitoring.links.runbook" in render_texts(OPTIONS[option])["NOTES.txt"]) is said
 
 
 def test_monitors_find_their_services() -> None:
