@@ -37,7 +37,7 @@ class LabelDecoder:
         tokens = [prompts[i].ids for i in live]
         hidden = self._session.start(len(live)).feed(tokens, keep=False)
         for row, i in enumerate(live):
-            best, probability = choose(hidden[row, len(tokens[row]) - 1], self._head)
+            best, probability = choose(hidden[row][-1], self._head)
             decoded[i] = Decoded(
                 self._texts[best], self._answers[best], probability, Status.OK, passes=1
             )

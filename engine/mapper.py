@@ -6,7 +6,7 @@ events, and whatever a query says, it answers: with a status, never with an exce
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +15,9 @@ import numpy as np
 from engine.confidence import Calibration
 from engine.decoder import Decoded, Decoder, Prompt, Status, unfinished
 from engine.label_decoder import LabelDecoder
+from engine.pace import LIMIT, Pace
 from engine.prompt import PromptEncoder
-from engine.session import LlamaSession
+from engine.session import Device, LlamaSession
 from engine.text_decoder import Grammar, TextDecoder
 from engine.version import Version, WritesLabelTokens, read_version
 from schemas.errors import ConfigError
@@ -24,7 +25,7 @@ from schemas.event import decoding_schema
 from schemas.taxonomy import load_taxonomy
 
 MAX_BATCH = 16
-"""Queries in one pass, at most."""
+"""Queries in one pass, at most, however quick it is."""
 
 _log = logging.getLogger(__name__)
 
@@ -72,12 +73,15 @@ class MapperEngine:
         decoder: Decoder,
         calibration: Calibration,
         max_batch: int = MAX_BATCH,
+        in_time: Callable[[Sequence[int]], bool] = lambda lengths: True,
     ) -> None:
+        """in_time: whether one pass for rows of these lengths is short enough."""
         self.model_id = model_id
         self._prompts = prompts
         self._decoder = decoder
         self._calibration = calibration
         self._max_batch = max_batch
+        self._in_time = in_time
 
     @classmethod
     def load(
@@ -88,11 +92,13 @@ class MapperEngine:
         max_input_tokens: int = 128,
         max_new_tokens: int = 64,
         max_batch: int = MAX_BATCH,
+        device: str = Device.CPU,
     ) -> "MapperEngine":
-        """Load a published version.
+        """Load a published version, and time a few passes to know how many rows one may have.
 
         threads: cores one pass uses; max_input_tokens: where a signal is cut; max_new_tokens:
-        where an answer written as text is cut. Raises ConfigError naming file and key.
+        where an answer written as text is cut; device: cpu, or cuda where it is to be had.
+        Raises ConfigError naming file and key.
         """
         version = read_version(version_dir)
         shape = version.shape
@@ -105,9 +111,21 @@ class MapperEngine:
                 f"{shape.max_position} is less than the longest prompt and answer, {longest};"
                 " lower max_input_tokens",
             )
-        session = LlamaSession(version.graph, shape, threads=threads, prefix=prompts.prefix_ids)
+        session = LlamaSession(
+            version.graph,
+            shape,
+            threads=threads,
+            prefix=prompts.prefix_ids,
+            prefix_file=version.prefix,
+            device=_device(device),
+        )
         decoder = _decoder(version, session, prompts, max_new_tokens)
-        return cls(version.model_id, prompts, decoder, version.calibration, max_batch)
+        pace = Pace.measure(lambda tokens: session.start(1).feed([[0] * tokens], keep=False))
+
+        def in_time(lengths: Sequence[int]) -> bool:
+            return pace.seconds(session.computed_tokens(lengths)) <= LIMIT
+
+        return cls(version.model_id, prompts, decoder, version.calibration, max_batch, in_time)
 
     def answer(self, queries: Sequence[Query]) -> list[Candidate]:
         """One candidate a query, order kept. Never raises for what a query contains."""
@@ -116,13 +134,27 @@ class MapperEngine:
             for q in queries
         ]
         candidates: dict[int, Candidate] = {}
-        # Neighbours of like length waste the least padding.
-        by_length = sorted(range(len(prompts)), key=lambda i: len(prompts[i].ids))
-        for start in range(0, len(by_length), self._max_batch):
-            chosen = by_length[start : start + self._max_batch]
+        for chosen in self._cut([len(prompt.ids) for prompt in prompts]):
             decoded = self._decode([prompts[i] for i in chosen])
             candidates.update(zip(chosen, map(self._candidate, decoded), strict=True))
         return [candidates[i] for i in range(len(queries))]
+
+    def _cut(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Rows as batches whose pass is in time; a row that is not is one alone.
+
+        Ordered by length: short rows do not wait for long ones, and neighbours of like length
+        waste the least padding where there is any.
+        """
+        batch: list[int] = []
+        for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+            more = [*batch, row]
+            fits = len(more) <= self._max_batch and self._in_time([lengths[i] for i in more])
+            if batch and not fits:
+                yield batch
+                more = [row]
+            batch = more
+        if batch:
+            yield batch
 
     def _decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
         try:
@@ -141,6 +173,15 @@ class MapperEngine:
             status=decoded.status,
             passes=decoded.passes,
         )
+
+
+def _device(name: str) -> Device:
+    try:
+        return Device(name)
+    except ValueError:
+        raise ConfigError(
+            Path("MAPPER_DEVICE"), "device", f"{name!r} is none of {', '.join(Device)}"
+        ) from None
 
 
 def _prompts(version: Version, max_input_tokens: int) -> PromptEncoder:

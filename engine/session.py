@@ -1,28 +1,43 @@
 """The Llama graph on ONNX Runtime: token ids in, hidden states out.
 
-In: the tokens that each row of a batch adds. Out: the hidden state after each of them.
-The prompt prefix's keys and values are computed once, at load, and copied into every batch.
-It knows nothing of vocabularies, grammars or answers.
-
-Rows of a batch have different lengths, so a pass is padded on the right. Keys of padding stay in
-the cache as holes: the attention mask covers them for good, and positions are counted without
-them. Tokens that turn out wrong are taken back the same way.
+In: a graph and the prefix that begins every prompt. Out: batches that have read the prefix. The
+prefix's keys and values come from the version or are computed once, at load. It alone knows the
+names of the graph's tensors; it knows nothing of vocabularies, grammars or answers.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
+from engine.batch import Batch, PackedBatch, PaddedBatch
+from engine.prefix import read_prefix
 from engine.version import LlamaShape
 from schemas.errors import ConfigError
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
+_Array = npt.NDArray[np.generic]
+Cache = list[ort.OrtValue]
+"""2 x layers of [rows or 1, kv_heads, keys, head_dim], where the device wants them."""
 
 _HIDDEN = "last_hidden_state"
+_PACKED = {"input_ids", "position_ids", "attention_bias"}
+_PADDED = {"input_ids", "position_ids", "attention_mask"}
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+
+_log = logging.getLogger(__name__)
+
+
+class Device(StrEnum):
+    """What computes the passes: `MAPPER_DEVICE`."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
 
 
 class LlamaSession:
@@ -30,104 +45,141 @@ class LlamaSession:
     state here."""
 
     def __init__(
-        self, graph: Path, shape: LlamaShape, *, threads: int, prefix: Sequence[int] = ()
+        self,
+        graph: Path,
+        shape: LlamaShape,
+        *,
+        threads: int,
+        prefix: Sequence[int] = (),
+        prefix_file: Path | None = None,
+        device: Device = Device.CPU,
     ) -> None:
-        """graph: model.onnx; threads: cores one pass uses; prefix: ids that begin every row.
+        """graph: model.onnx; threads: cores one pass uses; prefix: ids that begin every row;
+        prefix_file: their cache, computed here where it is missing or of other ids; device: what
+        to compute on, the CPU where it is not to be had.
 
         Raises ConfigError when the graph cannot be loaded or is not of this shape.
         """
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors; the optimizer's warnings are no one's business
-        try:
-            self._session = ort.InferenceSession(
-                str(graph), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # ONNX Runtime's exceptions share no narrower public base
-            raise ConfigError(graph, "(graph)", f"does not load: {error}") from error
+        self._session, self.device = _open(graph, threads, device)
         pairs = [f"{i}.{part}" for i in range(shape.layers) for part in ("key", "value")]
         self._past = [f"past_key_values.{pair}" for pair in pairs]
-        self._outputs = [_HIDDEN, *(f"present.{pair}" for pair in pairs)]
-        self._check(graph)
+        self._present = [f"present.{pair}" for pair in pairs]
+        self.packed = self._check(graph)
         empty = np.zeros((1, shape.kv_heads, 0, shape.head_dim), np.float32)
-        self._prefix_cache: list[Floats] = [empty] * len(self._past)
-        self._prefix_length = 0
+        self._prefix, self._prefix_length = self._place([empty] * len(pairs)), 0
         if prefix:
-            batch = self.start(1)
-            batch.feed([prefix])
-            self._prefix_cache, self._prefix_length = batch.cache, len(prefix)
+            sizes = (len(pairs), shape.kv_heads, shape.head_dim)
+            self._prefix = self._read(prefix, prefix_file, sizes)
+            self._prefix_length = len(prefix)
 
-    def start(self, rows: int) -> "Batch":
+    def start(self, rows: int) -> Batch[Cache]:
         """A batch of `rows` rows that have all read the prefix."""
-        cache = [np.repeat(part, rows, axis=0) for part in self._prefix_cache]
-        return Batch(self, cache, np.ones((rows, self._prefix_length), np.int64))
+        kind = PackedBatch if self.packed else PaddedBatch
+        return kind(self, self._prefix, rows, self._prefix_length)
 
-    def run(
-        self, ids: Ints, mask: Ints, positions: Ints, cache: list[Floats], *, keep: bool
-    ) -> tuple[Floats, list[Floats]]:
-        """One forward pass.
+    def prefix_cache(self) -> list[Floats]:
+        """2 x layers of [1, kv_heads, prefix, head_dim]."""
+        return [part.numpy() for part in self._prefix]
 
-        ids, positions [B, T]; mask [B, P + T]; cache 2 x layers of [B, kv_heads, P, head_dim].
-        Returns the hidden states [B, T, hidden] and, if `keep`, the cache grown to P + T.
-        """
-        feeds = {
+    def computed_tokens(self, lengths: Sequence[int]) -> int:
+        """How many tokens a pass computes for rows of these lengths, padding included."""
+        return sum(lengths) if self.packed else len(lengths) * max(lengths)
+
+    def run_packed(
+        self, ids: Ints, positions: Ints, bias: Floats, cache: Cache, *, keep: bool
+    ) -> tuple[Floats, Cache]:
+        """See `engine.batch.Graph`."""
+        feeds: dict[str, _Array] = {
+            "input_ids": ids[None],
+            "position_ids": positions[None],
+            "attention_bias": bias[None, None],
+        }
+        hidden, present = self._run(feeds, cache, keep=keep)
+        return hidden[0], present
+
+    def run_padded(
+        self, ids: Ints, mask: Ints, positions: Ints, cache: Cache, *, keep: bool
+    ) -> tuple[Floats, Cache]:
+        """See `engine.batch.Graph`."""
+        feeds: dict[str, _Array] = {
             "input_ids": ids,
             "attention_mask": mask,
             "position_ids": positions,
-            **dict(zip(self._past, cache, strict=True)),
         }
-        hidden, *present = self._session.run(self._outputs if keep else [_HIDDEN], feeds)
-        return hidden, present
+        return self._run(feeds, cache, keep=keep)
 
-    def _check(self, graph: Path) -> None:
+    def pick(self, cache: Cache, indices: Ints, axis: int) -> Cache:
+        """See `engine.batch.Graph`."""
+        return self._place([np.take(part.numpy(), indices, axis=axis) for part in cache])
+
+    def _run(
+        self, feeds: Mapping[str, _Array], cache: Cache, *, keep: bool
+    ) -> tuple[Floats, Cache]:
+        # Bound, not fed: the cache stays on the device, and the prefix is never copied.
+        binding = self._session.io_binding()
+        arrays = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
+        for name, array in arrays.items():
+            binding.bind_cpu_input(name, array)
+        for name, part in zip(self._past, cache, strict=True):
+            binding.bind_ortvalue_input(name, part)
+        binding.bind_output(_HIDDEN, "cpu")
+        for name in self._present if keep else ():
+            binding.bind_output(name, self.device.value)
+        self._session.run_with_iobinding(binding)
+        hidden, *present = binding.get_outputs()
+        return hidden.numpy(), present
+
+    def _place(self, arrays: Sequence[Floats]) -> Cache:
+        return [ort.OrtValue.ortvalue_from_numpy(a, self.device.value) for a in arrays]
+
+    def _read(self, ids: Sequence[int], file: Path | None, sizes: tuple[int, int, int]) -> Cache:
+        stored = read_prefix(file, ids, sizes) if file else None
+        if stored is not None:
+            return self._place(stored)
+        if file:
+            _log.warning(
+                "%s is of another prompt prefix; computing this one. Export the version again", file
+            )
+        empty = self.start(1)
+        empty.feed([ids])
+        return empty.cache
+
+    def _check(self, graph: Path) -> bool:
+        """Whether the graph takes packed rows."""
         inputs = {tensor.name for tensor in self._session.get_inputs()}
-        expected = {"input_ids", "attention_mask", "position_ids", *self._past}
+        packed = "attention_bias" in inputs
+        expected = {*(_PACKED if packed else _PADDED), *self._past}
         if inputs != expected:
             differing = ", ".join(sorted(inputs ^ expected)[:4])
             raise ConfigError(graph, "(inputs)", f"differ from the manifest's config: {differing}")
-        missing = set(self._outputs) - {tensor.name for tensor in self._session.get_outputs()}
+        outputs = {tensor.name for tensor in self._session.get_outputs()}
+        missing = {_HIDDEN, *self._present} - outputs
         if missing:
             raise ConfigError(graph, "(outputs)", f"lacks {', '.join(sorted(missing)[:4])}")
+        return packed
 
 
-class Batch:
-    """The rows being answered together: what each has read, as keys and values."""
-
-    def __init__(self, session: LlamaSession, cache: list[Floats], mask: Ints) -> None:
-        """cache: 2 x layers of [B, kv_heads, P, head_dim]; mask [B, P], 0 where a hole is."""
-        self._session = session
-        self._mask = mask
-        self._fed: Sequence[Sequence[int]] = ()
-        self.cache = cache
-
-    def feed(self, tokens: Sequence[Sequence[int]], *, keep: bool = True) -> Floats:
-        """Let each row read its tokens, at least one, in one pass; returns [B, T, hidden].
-
-        Row i has len(tokens[i]) states, what follows them in [i] is padding.
-        keep=False: no further pass will follow, so the cache is not fetched.
-        """
-        width = max(len(row) for row in tokens)
-        ids = np.zeros((len(tokens), width), np.int64)
-        new = np.zeros_like(ids)
-        for i, row in enumerate(tokens):
-            ids[i, : len(row)] = row
-            new[i, : len(row)] = 1
-        read = self._mask.sum(axis=1, keepdims=True)
-        positions = (read + np.arange(width)) * new  # padding gets 0, which is always in range
-        self._mask = np.concatenate([self._mask, new], axis=1)
-        self._fed = tokens
-        hidden, self.cache = self._session.run(ids, self._mask, positions, self.cache, keep=keep)
-        return hidden
-
-    def take_back(self, row: int, count: int) -> None:
-        """Make a row forget the last `count` tokens of its last feed."""
-        end = self._mask.shape[1] - max(len(tokens) for tokens in self._fed) + len(self._fed[row])
-        self._mask[row, end - count : end] = 0
-
-    def keep_rows(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only; their numbers ascend."""
-        if len(rows) < len(self._mask):
-            self._mask = self._mask[rows]
-            self._fed = [self._fed[row] for row in rows] if self._fed else ()
-            self.cache = [part[rows] for part in self.cache]
+def _open(graph: Path, threads: int, device: Device) -> tuple[ort.InferenceSession, Device]:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors; the optimizer's warnings are no one's business
+    if device is not Device.CPU:
+        wanted = _PROVIDERS[device]
+        problem = f"this ONNX Runtime has no {wanted}"
+        if wanted in ort.get_available_providers():
+            try:
+                session = ort.InferenceSession(
+                    str(graph), options, providers=[wanted, _PROVIDERS[Device.CPU]]
+                )
+                if wanted in session.get_providers():
+                    return session, device
+                problem = f"{wanted} does not start"
+            except Exception as error:  # a driver or a graph that it cannot take
+                problem = str(error)
+        _log.warning("computing on the CPU instead of %s: %s", device, problem)
+    try:
+        session = ort.InferenceSession(str(graph), options, providers=[_PROVIDERS[Device.CPU]])
+    except Exception as error:  # ONNX Runtime's exceptions share no narrower public base
+        raise ConfigError(graph, "(graph)", f"does not load: {error}") from error
+    return session, Device.CPU

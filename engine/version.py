@@ -17,6 +17,7 @@ from schemas.errors import ConfigError
 _T = TypeVar("_T")
 
 MANIFEST = "manifest.json"
+PREFIX = "prefix.npz"
 _REQUIRED = ("model.onnx", "head.npy", "tokenizer.json")
 _HASHED_UP_TO = 16 * 1024 * 1024  # bytes; hashing the weights would delay every start
 
@@ -65,6 +66,12 @@ class Version:
     @property
     def head(self) -> Path:
         return self.path / "head.npy"
+
+    @property
+    def prefix(self) -> Path | None:
+        """The prompt prefix's cache; versions of older exports have none."""
+        file = self.path / PREFIX
+        return file if file.is_file() else None
 
     @property
     def tokenizer(self) -> Path:

@@ -1,23 +1,24 @@
 """A torch Llama as an ONNX graph with a KV cache that ends at the final norm.
 
-In: the merged model in float32. Out: `model.onnx` with inputs input_ids [B,T], attention_mask
-[B,P+T], position_ids [B,T] and past_key_values.{i}.key/value [B,heads,P,head_dim]; outputs
-last_hidden_state [B,T,hidden] and present.{i}.key/value. The language-model head is cut off: the
+In: the merged model in float32. Out: a graph that the engine's session takes, exported by optimum
+and fused by `export.fuse`; both are compared with torch. The language-model head is cut off: the
 engine multiplies only the positions and rows that it reads. Knows nothing of quantisation.
 """
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from optimum.exporters.onnx import export, validate_model_outputs
 from optimum.exporters.tasks import TasksManager
 from transformers import LlamaForCausalLM
 
+from engine.cores import usable_cores
+from engine.session import LlamaSession
+from engine.version import LlamaShape
 from export.errors import ExportError
+from export.fuse import HEAD_MULTIPLE, Decoder, fuse
 
 HIDDEN = "last_hidden_state"
 
@@ -30,19 +31,34 @@ _TASK = "text-generation-with-past"
 # and `check_against_torch` compares the numbers tightly on caches that the model itself wrote.
 _OPTIMUM_ATOL = 0.5
 
+POSITIONS = 4096
+"""Longest text of a graph, at most: it carries the angles of so many positions."""
+
 _EXTERNAL_FROM = 1_900_000_000  # bytes; one protobuf file must stay under 2 GiB
 
 
 def export_graph(model: LlamaForCausalLM, file: Path) -> float:
-    """Write the graph to `file` and return its largest relative difference from torch.
+    """Write the graph to `file` and return the largest relative difference from torch.
 
-    Raises ExportError when optimum's validation fails or the difference exceeds TOLERANCE.
+    It is the fused graph, or optimum's own where heads have a size that fused attention refuses.
+    Raises ExportError when optimum's validation fails, or a graph differs by more than TOLERANCE.
     """
-    whole = file.with_name("with_head.onnx")
-    _export_with_head(model, whole)
-    save_graph(_cut_head(onnx.load(whole), model.config.hidden_size), file)
-    for leftover in file.parent.glob("with_head.onnx*"):
+    exported = file.with_name("exported.onnx")
+    _export_with_head(model, exported)
+    graph = _cut_head(onnx.load(exported), model.config.hidden_size)
+    for leftover in file.parent.glob(f"{exported.name}*"):
         leftover.unlink()
+    difference = _save_checked(model, graph, file)
+    if model.config.head_dim % HEAD_MULTIPLE == 0:
+        fused = _save_checked(model, fuse(graph, _decoder(model)), file)
+        difference = max(difference, fused)
+    return difference
+
+
+def _save_checked(model: LlamaForCausalLM, graph: onnx.ModelProto, file: Path) -> float:
+    for old in file.parent.glob(f"{file.name}*"):
+        old.unlink()
+    save_graph(graph, file)
     difference = check_against_torch(model, file)
     if not difference <= TOLERANCE:
         raise ExportError(
@@ -61,61 +77,75 @@ def save_graph(graph: onnx.ModelProto, file: Path) -> None:
         onnx.save(graph, file, save_as_external_data=True, location=f"{file.name}.data")
 
 
-def open_session(file: Path) -> onnxruntime.InferenceSession:
-    """An inference session on the CPU with quiet logs."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-
-
-def run_graph(
-    session: onnxruntime.InferenceSession,
-    ids: np.ndarray[Any, Any],
-    mask: np.ndarray[Any, Any],
-    positions: np.ndarray[Any, Any],
-    past: list[np.ndarray[Any, Any]] | None = None,
-) -> tuple[np.ndarray[Any, Any], list[np.ndarray[Any, Any]]]:
-    """One pass: ids and positions [B,T], mask [B,P+T] → hidden [B,T,hidden] and the cache."""
-    slots = [i for i in session.get_inputs() if i.name.startswith("past_key_values.")]
-    if past is None:
-        past = [np.zeros((len(ids), s.shape[1], 0, s.shape[3]), np.float32) for s in slots]
-    feed = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
-    feed |= {slot.name: tensor for slot, tensor in zip(slots, past, strict=True)}
-    presents = [slot.name.replace("past_key_values", "present") for slot in slots]
-    hidden, *present = session.run([HIDDEN, *presents], feed)
-    return hidden, present
-
-
 def check_against_torch(model: LlamaForCausalLM, file: Path) -> float:
     """The largest difference from torch, relative to the largest hidden value.
 
-    Two rows of different length go through the graph padded, in two passes joined by the cache;
-    torch reads each row alone, at once and without a cache. So padding, positions, batching and
-    the past are all compared.
+    Rows of different length go through the engine's session, in two passes joined by the cache,
+    with tokens taken back between them and a row that leaves; torch reads each row alone, at once
+    and without a cache. So prefix, positions, batching, holes and the past are all compared.
     """
     generator = np.random.default_rng(0)
-    first, second, short = 9, 4, 6  # tokens of the passes, and of the shorter row in the first
-    ids = generator.integers(0, model.config.vocab_size, (2, first + second))
-    mask = np.ones((2, first + second), np.int64)
-    mask[1, short:first] = 0
-    positions = np.maximum(mask.cumsum(axis=1) - 1, 0)
 
-    session = open_session(file)
-    begin, past = run_graph(session, ids[:, :first], mask[:, :first], positions[:, :first])
-    end, _ = run_graph(session, ids[:, first:], mask, positions[:, first:], past)
-    found = np.concatenate([begin, end], axis=1)
+    def some(count: int) -> list[int]:
+        return [int(i) for i in generator.integers(0, model.config.vocab_size, count)]
 
+    prefix, begins, ends = some(5), [some(9), some(4), some(6)], [some(4), some(3)]
+    wrong = 2  # tokens of the last row's begin that are taken back
+    batch = LlamaSession(file, _shape(model), threads=usable_cores(), prefix=prefix).start(3)
+    first = batch.feed(begins)
+    batch.take_back(2, wrong)
+    batch.keep_rows([0, 2])
+    second = batch.feed(ends)
+
+    read = [begins[0] + ends[0], begins[1], begins[2][:-wrong] + ends[1]]
+    found = [
+        np.concatenate([first[0], second[0]]),
+        first[1],
+        np.concatenate([first[2][:-wrong], second[1]]),
+    ]
     worst = 0.0
-    for row in range(2):
-        real = mask[row].astype(bool)
+    for row, states in zip(read, found, strict=True):
         with torch.inference_mode():
-            output = model.model(torch.from_numpy(ids[row : row + 1, real]), use_cache=False)
+            output = model.model(torch.tensor([prefix + row]), use_cache=False)
         expected = output.last_hidden_state[0].numpy()
-        difference = np.abs(found[row, real] - expected).max() / np.abs(expected).max()
-        worst = max(worst, float(difference))
+        difference = np.abs(states - expected[len(prefix) :]).max() / np.abs(expected).max()
         if not np.isfinite(difference):
             return float("inf")
+        worst = max(worst, float(difference))
     return worst
+
+
+def _shape(model: LlamaForCausalLM) -> LlamaShape:
+    config = model.config
+    return LlamaShape(
+        layers=config.num_hidden_layers,
+        kv_heads=config.num_key_value_heads,
+        head_dim=config.head_dim,
+        hidden=config.hidden_size,
+        vocab=config.vocab_size,
+        max_position=config.max_position_embeddings,
+        eos=0,  # of tokens that end or begin a text a graph knows nothing
+        bos=None,
+    )
+
+
+def _decoder(model: LlamaForCausalLM) -> Decoder:
+    config = model.config
+    count = min(config.max_position_embeddings, POSITIONS)
+    positions = torch.arange(count)[None]
+    with torch.inference_mode():
+        cos, sin = model.model.rotary_emb(torch.zeros(1), positions)
+    half = config.head_dim // 2  # torch repeats the angles for both halves of a head
+    return Decoder(
+        layers=config.num_hidden_layers,
+        heads=config.num_attention_heads,
+        kv_heads=config.num_key_value_heads,
+        head_dim=config.head_dim,
+        hidden=config.hidden_size,
+        epsilon=config.rms_norm_eps,
+        cos=cos[0, :, :half].numpy(),
+        sin=sin[0, :, :half].numpy(),
+    )
 
 
 def _export_with_head(model: LlamaForCausalLM, file: Path) -> None:

@@ -54,7 +54,8 @@ def quantise_weights(graph: onnx.ModelProto) -> None:
     kept = [tensor for tensor in body.initializer if tensor.name in read]
     del body.initializer[:]
     body.initializer.extend([*kept, *_constants(), *(t for ts in stored.values() for t in ts)])
-    graph.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
+    if all(opset.domain != _CONTRIB for opset in graph.opset_import):
+        graph.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
 
 
 def _quantise_rows(source: str) -> Iterator[onnx.NodeProto]:

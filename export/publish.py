@@ -23,14 +23,16 @@ from transformers.utils import logging as transformers_logging
 
 from engine.cores import usable_cores
 from engine.mapper import MapperEngine
+from engine.prefix import write_prefix
 from engine.prompt import PROMPT_VERSION, PromptEncoder
-from engine.version import MANIFEST, LlamaShape, read_version
+from engine.session import LlamaSession
+from engine.version import MANIFEST, PREFIX, LlamaShape, read_version
 from export import calibrate, fidelity
 from export.adapter import CONFIG, Merged, merge_adapter, without_adapter
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.errors import ExportError
 from export.folds import gate_rows
-from export.graph import export_graph
+from export.graph import POSITIONS, export_graph
 from export.hashing import sha256_file
 from export.progress import Steps
 from export.quantise import Quantization, quantise
@@ -84,6 +86,7 @@ def export_version(request: Request) -> Path:
             np.save(folder / "head.npy", merged.head)
             (folder / "tokenizer.json").write_text(base.tokenizer.to_str(), "utf-8")
             shutil.copyfile(served_code, folder / "model.py")
+            _store_prefix(folder, work / "float.onnx", manifest)
         with steps("compare", "comparing the served graph with the float graph"):
             near = _compare(folder, work / "float.onnx", manifest, merged)
             steps.note(f"cosine {near.cosine_mean}, same first choice {near.same_first_choice:.0%}")
@@ -129,7 +132,7 @@ def _describe(request: Request, base: Checkpoint, merged: Merged) -> dict[str, A
             "head_dim": config.head_dim,
             "hidden": config.hidden_size,
             "vocab": config.vocab_size,
-            "max_position": config.max_position_embeddings,
+            "max_position": min(config.max_position_embeddings, POSITIONS),
             "bos": base.bos,
             "eos": base.eos,
         },
@@ -142,18 +145,28 @@ def _describe(request: Request, base: Checkpoint, merged: Merged) -> dict[str, A
     }
 
 
+def _store_prefix(folder: Path, reference: Path, manifest: dict[str, Any]) -> None:
+    """The prompt prefix's cache as the float graph computes it."""
+    shape, ids = LlamaShape(**manifest["config"]), _prompts(folder, manifest).prefix_ids
+    session = LlamaSession(reference, shape, threads=usable_cores(), prefix=ids)
+    write_prefix(folder / PREFIX, ids, session.prefix_cache())
+
+
+def _prompts(folder: Path, manifest: dict[str, Any]) -> PromptEncoder:
+    tokenizer = (folder / "tokenizer.json").read_text("utf-8")
+    return PromptEncoder(tokenizer, manifest["config"]["bos"], _MAX_INPUT_TOKENS)
+
+
 def _compare(
     folder: Path, reference: Path, manifest: dict[str, Any], merged: Merged
 ) -> fidelity.Fidelity:
-    shape = LlamaShape(**manifest["config"])
-    tokenizer = (folder / "tokenizer.json").read_text("utf-8")
     return fidelity.compare(
         served=folder / "model.onnx",
         reference=reference,
-        shape=shape,
-        prompts=PromptEncoder(tokenizer, shape.bos, _MAX_INPUT_TOKENS),
+        prefix=folder / PREFIX,
+        shape=LlamaShape(**manifest["config"]),
+        prompts=_prompts(folder, manifest),
         head=merged.head,
-        rows=gate_rows(),
     )
 
 

@@ -1,5 +1,6 @@
 """The engine through its public doors, on tiny random Llamas in the real runtime."""
 
+import itertools
 import json
 import time
 from collections.abc import Sequence
@@ -15,10 +16,12 @@ from hypothesis import strategies as st
 from engine.confidence import Calibration
 from engine.decoder import Decoded, Prompt, Status
 from engine.mapper import MapperEngine, Query
+from engine.pace import Pace
 from engine.prompt import PromptEncoder
 from engine.session import LlamaSession
 from engine.text_decoder import Grammar, TextDecoder
 from engine.version import read_version
+from schemas.errors import ConfigError
 from schemas.event import candidate_errors
 from schemas.taxonomy import load_taxonomy
 
@@ -32,17 +35,21 @@ SIGNALS = [
 QUERIES = [Query("openai-moderation", signal) for signal in SIGNALS]
 
 
-@pytest.fixture(scope="session", params=tiny_llama.TOKENIZERS)
+@pytest.fixture(scope="session", params=[*tiny_llama.TOKENIZERS, "padded"])
 def text_version(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("text") / "1"
+    packed = request.param != "padded"
     return tiny_llama.publish(
-        directory, tokenizer=tiny_llama.TOKENIZERS[request.param](), bos=tiny_llama.BOS
+        tmp_path_factory.mktemp("text") / "1",
+        tokenizer=tiny_llama.TOKENIZERS[request.param if packed else "byte-level"](),
+        bos=tiny_llama.BOS,
+        packed=packed,
     )
 
 
-@pytest.fixture(scope="session")
-def label_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny_llama.publish(tmp_path_factory.mktemp("labels") / "1", answers=ANSWERS)
+@pytest.fixture(scope="session", params=["packed", "padded"])
+def label_version(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("labels") / "1"
+    return tiny_llama.publish(directory, answers=ANSWERS, packed=request.param == "packed")
 
 
 @pytest.fixture(scope="session")
@@ -218,7 +225,8 @@ def test_no_pass_begins_after_the_deadline(engine: MapperEngine) -> None:
     early = Query("d", "hate", deadline=time.monotonic() + 3600)
     lost, answered, unlimited = engine.answer([late, early, Query("d", "hate")])
     assert (lost.status, lost.passes, lost.text, lost.confidence) == (Status.TIMEOUT, 0, "", 0.0)
-    assert answered == unlimited
+    assert (answered.status, answered.text) == (Status.OK, unlimited.text)
+    assert answered.probability == pytest.approx(unlimited.probability, abs=1e-4)
 
 
 def test_the_token_limit_cuts_an_answer_short(text_version: Path) -> None:
@@ -237,10 +245,8 @@ def test_a_cached_prefix_changes_no_state(text_version: Path) -> None:
     plain = LlamaSession(version.graph, version.shape, threads=1)
     expected = plain.start(3).feed([start + row for row in rows])
     states = cached.start(3).feed(rows)
-    for i, row in enumerate(rows):
-        np.testing.assert_allclose(
-            states[i, : len(row)], expected[i, len(start) : len(start) + len(row)], atol=1e-5
-        )
+    for i in range(len(rows)):
+        np.testing.assert_allclose(states[i], expected[i][len(start) :], atol=1e-5)
 
 
 def test_rows_that_leave_or_take_back_do_not_disturb_the_others(text_version: Path) -> None:
@@ -253,8 +259,115 @@ def test_rows_that_leave_or_take_back_do_not_disturb_the_others(text_version: Pa
     batch.keep_rows([0, 2])
     states = batch.feed([[20], [21, 22]])
     for row, (seen, new) in enumerate((([7, 8], [20]), ([12], [21, 22]))):
-        alone = session.start(1).feed([seen + new])[0, len(seen) :]
-        np.testing.assert_allclose(states[row, : len(new)], alone, atol=1e-5)
+        alone = session.start(1).feed([seen + new])[0][len(seen) :]
+        np.testing.assert_allclose(states[row], alone, atol=1e-5)
+
+
+# --- the stored prefix, the device, the cut of batches -------------------------------------------
+
+
+def test_a_stored_prefix_is_taken_and_not_computed(tmp_path: Path) -> None:
+    prefix, row = [5, 6, 7], [9, 10]
+    version = read_version(tiny_llama.publish(tmp_path / "plain"))
+    plain = LlamaSession(version.graph, version.shape, threads=1, prefix=prefix)
+    other = [part * 2 for part in plain.prefix_cache()]
+    stored = read_version(tiny_llama.publish(tmp_path / "stored", prefix=(prefix, other)))
+    session = LlamaSession(
+        stored.graph, stored.shape, threads=1, prefix=prefix, prefix_file=stored.prefix
+    )
+    for found, expected in zip(session.prefix_cache(), other, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    (state,), (usual,) = (s.start(1).feed([row]) for s in (session, plain))
+    assert np.abs(state - usual).max() > 1e-3
+
+
+def test_a_stored_prefix_of_another_prompt_is_computed_anew(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = read_version(tiny_llama.publish(tmp_path / "plain"))
+    right = LlamaSession(version.graph, version.shape, threads=1, prefix=[5, 6, 8])
+    wrong = ([5, 6, 7], [part * 2 for part in right.prefix_cache()])
+    stored = read_version(tiny_llama.publish(tmp_path / "stored", prefix=wrong))
+    session = LlamaSession(
+        stored.graph, stored.shape, threads=1, prefix=[5, 6, 8], prefix_file=stored.prefix
+    )
+    for found, expected in zip(session.prefix_cache(), right.prefix_cache(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert "another prompt prefix" in caplog.text
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK no archive", b"\x00" * 5000])
+def test_a_damaged_prefix_is_refused(tmp_path: Path, damage: bytes) -> None:
+    version = tiny_llama.publish(tmp_path / "1", manifest={"files": {}})
+    (version / "prefix.npz").write_bytes(damage)
+    with pytest.raises(ConfigError, match="does not load"):
+        load(version)
+
+
+def test_a_prefix_of_another_shape_is_refused(tmp_path: Path) -> None:
+    encoder = PromptEncoder(tiny_llama.byte_tokenizer().to_str(), None, 128)
+    half = [np.zeros((1, 1, len(encoder.prefix_ids), 8), np.float32)] * 4
+    version = tiny_llama.publish(tmp_path / "1", prefix=(encoder.prefix_ids, half))
+    with pytest.raises(ConfigError, match="instead of float32"):
+        load(version)
+
+
+def test_where_there_is_no_gpu_the_cpu_answers(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = tiny_llama.publish(tmp_path / "1", answers=ANSWERS)
+    assert load(version, device="cuda").answer(QUERIES) == load(version).answer(QUERIES)
+    assert "computing on the CPU instead of cuda" in caplog.text
+
+
+def test_an_unknown_device_is_refused(label_version: Path) -> None:
+    with pytest.raises(ConfigError, match="'tpu' is none of cpu, cuda"):
+        load(label_version, device="tpu")
+
+
+class Counts:
+    """A decoder that notes the lengths of the rows it gets together."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    def decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+        self.batches.append([len(row.ids) for row in prompts])
+        return [Decoded(f"{len(row.ids)}", (), 0.5, Status.OK, 1) for row in prompts]
+
+
+def test_batches_are_cut_where_a_pass_would_last_too_long() -> None:
+    decoder, limit = Counts(), 250
+    engine = MapperEngine("m", ENCODER, decoder, Calibration(), in_time=lambda x: sum(x) <= limit)
+    queries = [Query("d", "x" * size) for size in (90, 3, 120, 30, 60, 1)]
+    candidates = engine.answer(queries)
+    lengths = [len(ENCODER.suffix_ids(q.detector, q.signal)) for q in queries]
+    assert [candidate.text for candidate in candidates] == [str(length) for length in lengths]
+    assert list(itertools.chain(*decoder.batches)) == sorted(lengths)
+    assert len(decoder.batches) > 1
+    for batch, following in itertools.pairwise(decoder.batches):
+        assert sum(batch) <= limit or len(batch) == 1
+        assert sum(batch) + following[0] > limit
+
+
+def test_a_row_that_no_pass_holds_is_answered_alone() -> None:
+    decoder = Counts()
+    engine = MapperEngine("m", ENCODER, decoder, Calibration(), in_time=lambda lengths: False)
+    assert len(engine.answer(QUERIES)) == len(QUERIES)
+    assert all(len(batch) == 1 for batch in decoder.batches)
+
+
+def test_the_pace_is_a_line_through_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def run(tokens: int) -> None:
+        nonlocal now
+        now += 0.010 + 0.002 * tokens
+
+    monkeypatch.setattr("engine.pace.time.perf_counter", lambda: now)
+    pace = Pace.measure(run)
+    assert pace.seconds(70) == pytest.approx(0.150)
+    assert pace.seconds(16) == pytest.approx(0.042)
 
 
 # --- failures ------------------------------------------------------------------------------------

@@ -18,6 +18,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from engine.prefix import write_prefix
+from engine.version import PREFIX
 from schemas.taxonomy import load_taxonomy
 
 LAYERS, HEADS, KV_HEADS, HEAD_DIM, POSITIONS = 2, 4, 2, 8, 512
@@ -86,10 +88,14 @@ def publish(
     seed: int = 0,
     tokenizer: Tokenizer | None = None,
     bos: int | None = None,
+    packed: bool = True,
+    prefix: tuple[Sequence[int], Sequence[npt.NDArray[np.float32]]] | None = None,
     manifest: dict[str, Any] | None = None,
 ) -> Path:
     """Write a version of a random Llama; answers makes it one that writes label tokens.
 
+    packed: whether the graph takes all rows as one sequence, as exports do, or padded, as optimum
+    and older exports do; prefix: ids and cache of a stored prompt prefix.
     manifest: keys that replace the true ones, to publish what is wrong.
     """
     tokenizer = tokenizer or byte_tokenizer()
@@ -97,7 +103,9 @@ def publish(
     vocabulary = tokenizer.get_vocab_size()
     rows = vocabulary if answers is None else len(answers)
     directory.mkdir(parents=True, exist_ok=True)
-    onnx.save(_llama(random, vocabulary), directory / "model.onnx")
+    onnx.save(_llama(random, vocabulary, packed), directory / "model.onnx")
+    if prefix is not None:
+        write_prefix(directory / PREFIX, *prefix)
     np.save(directory / "head.npy", _normal(random, rows, HIDDEN) * 3)
     tokenizer.save(str(directory / "tokenizer.json"))
     files = {
@@ -160,15 +168,20 @@ class _Graph:
         return self.op("Gather", shape, self.const(axis, np.int64), axis=0)
 
 
-def _llama(random: np.random.Generator, vocabulary: int) -> onnx.ModelProto:
+def _llama(random: np.random.Generator, vocabulary: int, packed: bool) -> onnx.ModelProto:
     g = _Graph()
     int64, real = TensorProto.INT64, TensorProto.FLOAT
     inputs = [
-        helper.make_tensor_value_info(name, int64, ["B", length])
-        for name, length in (("input_ids", "T"), ("attention_mask", "K"), ("position_ids", "T"))
+        helper.make_tensor_value_info(name, int64, ["B", "T"])
+        for name in ("input_ids", "position_ids")
     ]
+    inputs.append(
+        helper.make_tensor_value_info("attention_bias", real, [1, 1, "T", "K"])
+        if packed
+        else helper.make_tensor_value_info("attention_mask", int64, ["B", "K"])
+    )
     outputs = [helper.make_tensor_value_info("last_hidden_state", real, ["B", "T", HIDDEN])]
-    bias = _attention_bias(g)
+    bias = "attention_bias" if packed else _attention_bias(g)
     angles = np.outer(np.arange(POSITIONS), 100.0 ** -(np.arange(HEAD_DIM // 2) * 2 / HEAD_DIM))
     angles = np.concatenate([angles, angles], axis=1)
     rotary = [

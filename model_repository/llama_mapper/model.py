@@ -63,15 +63,16 @@ class TritonPythonModel:
         parameters = json.loads(args["model_config"])["parameters"]
 
         def setting(name):  # the environment overrides config.pbtxt
-            return int(os.environ.get(f"MAPPER_{name.upper()}", parameters[name]["string_value"]))
+            return os.environ.get(f"MAPPER_{name.upper()}", parameters[name]["string_value"])
 
         self.engine = MapperEngine.load(
             os.path.join(args["model_repository"], args["model_version"]),
-            threads=setting("threads") or usable_cores(),
-            max_input_tokens=setting("max_input_tokens"),
-            max_new_tokens=setting("max_new_tokens"),
+            threads=int(setting("threads")) or usable_cores(),
+            max_input_tokens=int(setting("max_input_tokens")),
+            max_new_tokens=int(setting("max_new_tokens")),
+            device=setting("device"),
         )
-        self.cache = AnswerCache(setting("cache_entries"))
+        self.cache = AnswerCache(int(setting("cache_entries")))
         self.metrics = Metrics(args["model_version"])
 
         parse_options("{}")  # compiles its schema

@@ -1,0 +1,98 @@
+"""The fused graph against torch and against optimum's, through the engine's own session."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from tiny_checkpoint import KV_HEADS, LAYERS, make_directory
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from engine.session import LlamaSession
+from engine.version import LlamaShape
+from export.errors import ExportError
+from export.fuse import Decoder, fuse
+from export.graph import check_against_torch, export_graph
+
+HIDDEN = 64  # heads of 16, which fused attention takes
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> LlamaForCausalLM:
+    path = make_directory(tmp_path_factory.mktemp("fused") / "tiny", hidden=HIDDEN)
+    return LlamaForCausalLM.from_pretrained(path).eval()
+
+
+@pytest.fixture(scope="module")
+def graph(model: LlamaForCausalLM, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("graph") / "float.onnx"
+    assert export_graph(model, file) < 1e-5
+    return file
+
+
+def shape(model: LlamaForCausalLM) -> LlamaShape:
+    config = model.config
+    return LlamaShape(
+        LAYERS, KV_HEADS, config.head_dim, HIDDEN, config.vocab_size, 512, eos=0, bos=None
+    )
+
+
+def test_few_nodes_are_left(graph: Path) -> None:
+    kinds = [node.op_type for node in onnx.load(graph).graph.node]
+    assert kinds.count("GroupQueryAttention") == LAYERS
+    assert len(kinds) < 15 * LAYERS
+
+
+def test_rows_of_a_batch_do_not_see_one_another(model: LlamaForCausalLM, graph: Path) -> None:
+    prefix, rows = [3, 4, 5], [[5, 9, 17], [300, 2, 41, 8, 77], [8]]
+    session = LlamaSession(graph, shape(model), threads=1, prefix=prefix)
+    assert session.packed
+    together = session.start(3).feed(rows)
+    for states, row in zip(together, rows, strict=True):
+        with torch.inference_mode():
+            expected = model.model(torch.tensor([prefix + row])).last_hidden_state[0, 3:]
+        np.testing.assert_allclose(states, expected.numpy(), atol=1e-4)
+
+
+def test_scaled_rotary_positions_and_biases_are_kept(tmp_path: Path) -> None:
+    config = LlamaConfig(
+        vocab_size=100,
+        hidden_size=HIDDEN,
+        intermediate_size=80,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=512,
+        attention_bias=True,
+        mlp_bias=True,
+        rope_scaling={
+            "rope_type": "llama3",
+            "factor": 8.0,
+            "low_freq_factor": 1.0,
+            "high_freq_factor": 4.0,
+            "original_max_position_embeddings": 64,
+        },
+    )
+    torch.manual_seed(1)
+    model = LlamaForCausalLM(config).eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.2)
+    file = tmp_path / "float.onnx"
+    assert export_graph(model, file) < 1e-5
+    assert "GroupQueryAttention" in {node.op_type for node in onnx.load(file).graph.node}
+
+
+def test_heads_that_fused_attention_refuses_keep_the_exported_graph(tmp_path: Path) -> None:
+    model = LlamaForCausalLM.from_pretrained(make_directory(tmp_path / "tiny")).eval()
+    file = tmp_path / "float.onnx"
+    assert export_graph(model, file) < 1e-5
+    assert "GroupQueryAttention" not in {node.op_type for node in onnx.load(file).graph.node}
+    assert check_against_torch(model, file) < 1e-5
+
+
+def test_a_graph_that_is_no_exported_llama_is_refused(graph: Path) -> None:
+    angles = np.zeros((8, 8), np.float32)
+    decoder = Decoder(LAYERS, 4, KV_HEADS, 16, HIDDEN, 1e-6, cos=angles, sin=angles)
+    with pytest.raises(ExportError, match="has no /model/embed_tokens/Gather"):
+        fuse(onnx.load(graph), decoder)
