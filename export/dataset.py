@@ -23,7 +23,7 @@ import yaml
 
 from export import augment
 from export.augment import Wrap
-from fallback.catalog import load_detectors
+from fallback.catalog import Detectors, load_detectors
 from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
 
@@ -179,7 +179,7 @@ def _vocabulary(rows: Sequence[Row], read: dict[str, Answer]) -> Iterator[Item]:
         if _RAW.search(row.output):
             continue  # whole outputs are read into signals before the model sees them
         text = normalise(row.output)
-        found = load_detectors().resolve(row.detector)
+        found = catalogue().resolve(row.detector)
         bound = (
             bool(_OPAQUE.fullmatch(row.output))
             or bool(found and row.output in found.own_only)
@@ -197,7 +197,7 @@ def _vocabulary(rows: Sequence[Row], read: dict[str, Answer]) -> Iterator[Item]:
 def _legends(rows: Sequence[Row]) -> Iterator[Item]:
     """Codes with their legend (`S10: Hate`), as the signal reader shows them."""
     for name in dict.fromkeys(row.detector for row in rows):
-        found = load_detectors().resolve(name)
+        found = catalogue().resolve(name)
         if found is not None:
             for code, words in found.legend.items():
                 yield Item(f"{code}: {words}", canonical(found.maps[code]), Wrap.none)
@@ -266,6 +266,12 @@ def _palette(names: Sequence[str], rng: random.Random) -> list[str]:
 
 
 @cache
+def catalogue() -> Detectors:
+    """The curated detectors, read once: a hundred files."""
+    return load_detectors()
+
+
+@cache
 def known_names() -> tuple[str, ...]:
     """Canonical names of all curated detectors."""
-    return tuple(load_detectors())
+    return tuple(catalogue())

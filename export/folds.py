@@ -12,8 +12,7 @@ from pathlib import Path
 
 import yaml
 
-from export.dataset import Row, load_rows
-from fallback.catalog import load_detectors
+from export.dataset import Row, catalogue, load_rows
 
 FOLDS = 3
 PATH = Path(__file__).with_name("folds.yaml")
@@ -46,7 +45,7 @@ def load_folds(path: Path = PATH) -> Folds:
 @cache
 def family_of(detector: str) -> str:
     """The family of a detector by name; a detector without an entry is its own family."""
-    found = load_detectors().resolve(detector)
+    found = catalogue().resolve(detector)
     return found.family if found else detector
 
 
