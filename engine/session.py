@@ -14,20 +14,19 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from engine.batch import Batch, PackedBatch, PaddedBatch
+from engine.batch import Batch, Floats, Pass
 from engine.prefix import read_prefix
 from engine.version import LlamaShape
 from schemas.errors import ConfigError
 
-Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.int64]
 _Array = npt.NDArray[np.generic]
 Cache = list[ort.OrtValue]
-"""2 x layers of [rows or 1, kv_heads, keys, head_dim], where the device wants them."""
+"""2 x layers of [rows, kv_heads, keys, head_dim], where the device wants them."""
 
 _HIDDEN = "last_hidden_state"
-_PACKED = {"input_ids", "position_ids", "attention_bias"}
+_PACKED = {"input_ids", "slots", "places", "position_ids", "attention_bias"}
 _PADDED = {"input_ids", "position_ids", "attention_mask"}
+_UNSEEN = np.float32(-1e9)
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 _log = logging.getLogger(__name__)
@@ -74,8 +73,7 @@ class LlamaSession:
 
     def start(self, rows: int) -> Batch[Cache]:
         """A batch of `rows` rows that have all read the prefix."""
-        kind = PackedBatch if self.packed else PaddedBatch
-        return kind(self, self._prefix, rows, self._prefix_length)
+        return Batch(self, self._prefix, rows, self._prefix_length)
 
     def prefix_cache(self) -> list[Floats]:
         """2 x layers of [1, kv_heads, prefix, head_dim]."""
@@ -85,32 +83,24 @@ class LlamaSession:
         """How many tokens a pass computes for rows of these lengths, padding included."""
         return sum(lengths) if self.packed else len(lengths) * max(lengths)
 
-    def run_packed(
-        self, ids: Ints, positions: Ints, bias: Floats, cache: Cache, *, keep: bool
-    ) -> tuple[Floats, Cache]:
-        """See `engine.batch.Graph`."""
+    def run(self, tokens: Pass, cache: Cache, *, keep: bool) -> tuple[list[Floats], Cache]:
+        """See `engine.batch.Runner`."""
+        if self.packed:
+            hidden, present = self._run(_packed(tokens), cache, keep=keep)
+            ends = tokens.new.sum(axis=1).cumsum()
+            return np.split(hidden, ends[:-1]), present
         feeds: dict[str, _Array] = {
-            "input_ids": ids[None],
-            "position_ids": positions[None],
-            "attention_bias": bias[None, None],
+            "input_ids": tokens.ids,
+            "attention_mask": tokens.seen,
+            "position_ids": tokens.positions,
         }
         hidden, present = self._run(feeds, cache, keep=keep)
-        return hidden[0], present
+        lengths = tokens.new.sum(axis=1)
+        return [row[:length] for row, length in zip(hidden, lengths, strict=True)], present
 
-    def run_padded(
-        self, ids: Ints, mask: Ints, positions: Ints, cache: Cache, *, keep: bool
-    ) -> tuple[Floats, Cache]:
-        """See `engine.batch.Graph`."""
-        feeds: dict[str, _Array] = {
-            "input_ids": ids,
-            "attention_mask": mask,
-            "position_ids": positions,
-        }
-        return self._run(feeds, cache, keep=keep)
-
-    def pick(self, cache: Cache, indices: Ints, axis: int) -> Cache:
-        """See `engine.batch.Graph`."""
-        return self._place([np.take(part.numpy(), indices, axis=axis) for part in cache])
+    def pick(self, cache: Cache, rows: Sequence[int]) -> Cache:
+        """See `engine.batch.Runner`."""
+        return self._place([part.numpy()[list(rows)] for part in cache])
 
     def _run(
         self, feeds: Mapping[str, _Array], cache: Cache, *, keep: bool
@@ -145,9 +135,9 @@ class LlamaSession:
         return empty.cache
 
     def _check(self, graph: Path) -> bool:
-        """Whether the graph takes packed rows."""
+        """Whether the graph takes the tokens without padding, as all do that are exported now."""
         inputs = {tensor.name for tensor in self._session.get_inputs()}
-        packed = "attention_bias" in inputs
+        packed = "slots" in inputs
         expected = {*(_PACKED if packed else _PADDED), *self._past}
         if inputs != expected:
             differing = ", ".join(sorted(inputs ^ expected)[:4])
@@ -157,6 +147,23 @@ class LlamaSession:
         if missing:
             raise ConfigError(graph, "(outputs)", f"lacks {', '.join(sorted(missing)[:4])}")
         return packed
+
+
+def _packed(tokens: Pass) -> dict[str, _Array]:
+    """A pass as `export.fuse` describes it: the tokens alone, and where they stand in their row."""
+    real = tokens.new.astype(bool)
+    slots = np.zeros_like(tokens.ids)
+    slots[real] = np.arange(real.sum())
+    width, keys = tokens.ids.shape[1], tokens.seen.shape[1]
+    past = np.arange(keys) <= np.arange(keys - width, keys)[:, None]
+    visible = past & tokens.seen.astype(bool)[:, None, None, :]
+    return {
+        "input_ids": tokens.ids[real],
+        "slots": slots,
+        "places": np.flatnonzero(real),
+        "position_ids": tokens.positions,
+        "attention_bias": np.where(visible, np.float32(0), _UNSEEN),
+    }
 
 
 def _open(graph: Path, threads: int, device: Device) -> tuple[ort.InferenceSession, Device]:

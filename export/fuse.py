@@ -1,14 +1,19 @@
 """The exported decoder with few nodes: one fused operation for each norm and each attention.
 
 In: the float32 graph as optimum exports it, cut before the head. Out: the same weights in a graph
-for one packed sequence: input_ids [1,S], position_ids [1,S], attention_bias [1,1,S,P+S] (0 where
-token s may look, very negative elsewhere), past_key_values.{i}.key/value [1,kv_heads,P,head_dim];
-outputs last_hidden_state [1,S,hidden] and present.{i}.key/value. Knows nothing of quantisation.
+that reads B rows of at most T new tokens, S in all, without computing the padding:
+  input_ids [S]            the rows' tokens, one row after another
+  slots [B,T], places [S]  where a row's token stands among the S, and where it stands in B x T
+  position_ids [B,T], attention_bias [B,1,T,P+T]: 0 where a token may look, else very negative
+  past_key_values.{i}.key/value [B,kv_heads,P,head_dim]
+  last_hidden_state [S,hidden] and present.{i}.key/value
+Knows nothing of quantisation.
 
-Rows of a batch stand one after another and the bias keeps them apart, so nothing is padded and
-all rows share the prefix's keys. optimum's graph computes its masks and shapes anew in each of
-some thousand nodes, and ONNX Runtime's grouped attention takes several new tokens after a past
-for one sequence only; packing answers both.
+Products and norms see the S tokens alone; only attention sees rows, so what a row's neighbours
+are never changes the order in which its numbers are added. optimum's graph computes masks and
+shapes anew in some thousand nodes. ONNX Runtime's grouped-query attention takes several new tokens
+after a past for a single row only, so the query heads that share keys stand here one below the
+other, as further queries of one head.
 """
 
 import re
@@ -23,13 +28,11 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.errors import ExportError
 
-HEAD_MULTIPLE = 8
-"""ONNX Runtime's grouped attention takes heads whose size is a multiple of this."""
-
 _CONTRIB = "com.microsoft"
 _OPSET, _IR = 18, 8
 
 Floats = npt.NDArray[np.float32]
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,22 +101,26 @@ class _Builder:
         self._const("embed", self.weights.embedding())
         self._const("cos", d.cos)
         self._const("sin", d.sin)
-        self._lengths()
+        self._prepare_attention()
         state = self._node("Gather", ["embed", "input_ids"], "embedded")
+        order = self._head_order()
         added = ""  # what the residual stream has not taken in yet
         inputs = [
-            _tensor("input_ids", TensorProto.INT64, [1, "S"]),
-            _tensor("position_ids", TensorProto.INT64, [1, "S"]),
-            _tensor("attention_bias", TensorProto.FLOAT, [1, 1, "S", "K"]),
+            _tensor("input_ids", TensorProto.INT64, ["S"]),
+            _tensor("slots", TensorProto.INT64, ["B", "T"]),
+            _tensor("places", TensorProto.INT64, ["S"]),
+            _tensor("position_ids", TensorProto.INT64, ["B", "T"]),
+            _tensor("attention_bias", TensorProto.FLOAT, ["B", 1, "T", "K"]),
         ]
-        outputs = [_tensor("last_hidden_state", TensorProto.FLOAT, [1, "S", d.hidden])]
+        outputs = [_tensor("last_hidden_state", TensorProto.FLOAT, ["S", d.hidden])]
         for i in range(d.layers):
             name = f"model.layers.{i}"
             normed, state = self._norm(f"{name}.input_layernorm", state, added)
             parts = [f"{name}.self_attn.{x}_proj" for x in "qkv"]
-            qkv = self._linear(parts, normed, f"{name}.qkv")
+            qkv = self._linear(parts, normed, f"{name}.qkv", outputs=order)
             mixed = self._attention(i, qkv, f"{name}.mixed")
-            added = self._linear([f"{name}.self_attn.o_proj"], mixed, f"{name}.attended")
+            output = [f"{name}.self_attn.o_proj"]
+            added = self._linear(output, mixed, f"{name}.attended", inputs=order)
             normed, state = self._norm(f"{name}.post_attention_layernorm", state, added)
             both = [f"{name}.mlp.gate_proj", f"{name}.mlp.up_proj"]
             inner = self._swiglu(self._linear(both, normed, f"{name}.gate_up"), name)
@@ -126,7 +133,7 @@ class _Builder:
                     _tensor(
                         f"{kind}.{i}.{part}",
                         TensorProto.FLOAT,
-                        [1, d.kv_heads, length, d.head_dim],
+                        ["B", d.kv_heads, length, d.head_dim],
                     )
                     for part in ("key", "value")
                 ]
@@ -143,16 +150,21 @@ class _Builder:
         self.nodes.append(helper.make_node(kind, inputs, outputs, name=outputs[0], **attributes))
         return outputs[0]
 
-    def _lengths(self) -> None:
-        """`total` and `last`: tokens in the cache after this pass, and the last one's index."""
-        self._const("axis", np.array(3, np.int64))
-        self._const("one", np.array([1], np.int32))
-        self._const("vector", np.array([1], np.int64))
-        self._node("Shape", ["attention_bias"], "sizes")
-        self._node("Gather", ["sizes", "axis"], "keys")
-        self._node("Cast", ["keys"], "total", to=TensorProto.INT32)
-        self._node("Reshape", ["total", "vector"], "totals")
-        self._node("Sub", ["totals", "one"], "last")
+    def _prepare_attention(self) -> None:
+        """What all layers share: sizes, and the bias for every group of query heads."""
+        d = self.decoder
+        width, shared = d.heads * d.head_dim, d.kv_heads * d.head_dim
+        self._const("split", np.array([width, shared, shared], np.int64))
+        self._const("groups", np.array([0, -1, shared], np.int64))
+        self._const("tokens", np.array([-1, width], np.int64))
+        # [B,1,T,K] with every token's line once for each query head of a group.
+        self._const("groups_axis", np.array([3], np.int64))
+        self._const("lines", np.array([0, 1, -1], np.int64))
+        line = self._node("Unsqueeze", ["attention_bias", "groups_axis"], "line")
+        self._node("Concat", [line] * (d.heads // d.kv_heads), "repeated", axis=3)
+        self._node("Shape", ["attention_bias"], "keys", start=3)
+        self._node("Concat", ["lines", "keys"], "bias_shape", axis=0)
+        self._node("Reshape", ["repeated", "bias_shape"], "bias")
 
     def _norm(self, module: str, state: str, added: str, target: str = "") -> tuple[str, str]:
         """The norm of state + added, and that sum."""
@@ -172,31 +184,69 @@ class _Builder:
         )
         return target, f"{module}.sum"
 
-    def _linear(self, modules: Sequence[str], source: str, target: str) -> str:
-        """The products of all modules with one source, side by side."""
+    def _head_order(self) -> Ints:
+        """The query channels with the first heads of all groups first, then the second ones."""
+        d = self.decoder
+        channels = np.arange(d.heads * d.head_dim)
+        grouped = channels.reshape(d.kv_heads, d.heads // d.kv_heads, d.head_dim)
+        return grouped.transpose(1, 0, 2).reshape(-1)
+
+    def _linear(
+        self,
+        modules: Sequence[str],
+        source: str,
+        target: str,
+        *,
+        inputs: Ints | None = None,
+        outputs: Ints | None = None,
+    ) -> str:
+        """The products of all modules with one source, side by side.
+
+        inputs, outputs: another order of the first channels that the product reads or writes.
+        """
         weight = np.concatenate([self.weights.product(module) for module in modules], axis=1)
-        biases = [self.weights.bias(module) for module in modules]
+        if inputs is not None:
+            weight = weight[inputs]
+        if outputs is not None:
+            weight[:, : len(outputs)] = weight[:, outputs]
         product = self._const(f"{target}.weight", weight)
-        if all(bias is None for bias in biases):
+        biases = [self.weights.bias(module) for module in modules]
+        given = [bias for bias in biases if bias is not None]
+        if not given:
             return self._node("MatMul", [source, product], target)
-        whole = np.concatenate([bias for bias in biases if bias is not None])
-        if len(whole) != weight.shape[1]:
+        if len(given) < len(biases):
             raise ExportError(f"only some of {', '.join(modules)} have a bias")
+        bias = np.concatenate(given)
+        if outputs is not None:
+            bias[: len(outputs)] = bias[outputs]
         raw = self._node("MatMul", [source, product], f"{target}.raw")
-        return self._node("Add", [raw, self._const(f"{target}.bias", whole)], target)
+        return self._node("Add", [raw, self._const(f"{target}.bias", bias)], target)
 
     def _attention(self, layer: int, qkv: str, target: str) -> str:
+        """Rows apart, rotary positions, attention, and the tokens one after another again."""
+        query, key, value = (f"{target}.{part}" for part in ("query", "key", "value"))
+        rows = self._node("Gather", [qkv, "slots"], f"{target}.rows", axis=0)
+        self._node("Split", [rows, "split"], query, key, value, axis=2)
+        turned = [
+            self._node(
+                "RotaryEmbedding",
+                [part, "position_ids", "cos", "sin"],
+                f"{part}.turned",
+                domain=_CONTRIB,
+            )
+            for part in (query, key)
+        ]
+        queries = self._node("Reshape", [turned[0], "groups"], f"{query}.groups")
         past, present = f"past_key_values.{layer}", f"present.{layer}"
-        inputs = [qkv, "", "", f"{past}.key", f"{past}.value", "last", "total", "cos", "sin"]
-        return self._node(
-            "GroupQueryAttention",
-            [*inputs, "position_ids", "attention_bias"],
-            *(target, f"{present}.key", f"{present}.value"),
+        self._node(
+            "MultiHeadAttention",
+            [queries, turned[1], value, "", "", "bias", f"{past}.key", f"{past}.value"],
+            *(f"{target}.groups", f"{present}.key", f"{present}.value"),
             domain=_CONTRIB,
-            num_heads=self.decoder.heads,
-            kv_num_heads=self.decoder.kv_heads,
-            do_rotary=1,
+            num_heads=self.decoder.kv_heads,
         )
+        padded = self._node("Reshape", [f"{target}.groups", "tokens"], f"{target}.padded")
+        return self._node("Gather", [padded, "places"], target, axis=0)
 
     def _swiglu(self, both: str, name: str) -> str:
         gate, up = f"{name}.gate", f"{name}.up"

@@ -1,8 +1,9 @@
 """A torch Llama as an ONNX graph with a KV cache that ends at the final norm.
 
-In: the merged model in float32. Out: a graph that the engine's session takes, exported by optimum
-and fused by `export.fuse`; both are compared with torch. The language-model head is cut off: the
-engine multiplies only the positions and rows that it reads. Knows nothing of quantisation.
+In: the merged model in float32. Out: a graph that the engine's session takes: exported by optimum,
+then fused by `export.fuse` and turned by `export.rotate`, compared with torch before and after. The
+language-model head is cut off: the engine multiplies only the positions and rows that it reads.
+Knows nothing of quantisation.
 """
 
 from pathlib import Path
@@ -18,7 +19,8 @@ from engine.cores import usable_cores
 from engine.session import LlamaSession
 from engine.version import LlamaShape
 from export.errors import ExportError
-from export.fuse import HEAD_MULTIPLE, Decoder, fuse
+from export.fuse import Decoder, fuse
+from export.rotate import rotate
 
 HIDDEN = "last_hidden_state"
 
@@ -40,8 +42,8 @@ _EXTERNAL_FROM = 1_900_000_000  # bytes; one protobuf file must stay under 2 GiB
 def export_graph(model: LlamaForCausalLM, file: Path) -> float:
     """Write the graph to `file` and return the largest relative difference from torch.
 
-    It is the fused graph, or optimum's own where heads have a size that fused attention refuses.
-    Raises ExportError when optimum's validation fails, or a graph differs by more than TOLERANCE.
+    Raises ExportError when optimum's validation fails, or when its graph or the one made of it
+    differs by more than TOLERANCE.
     """
     exported = file.with_name("exported.onnx")
     _export_with_head(model, exported)
@@ -49,10 +51,10 @@ def export_graph(model: LlamaForCausalLM, file: Path) -> float:
     for leftover in file.parent.glob(f"{exported.name}*"):
         leftover.unlink()
     difference = _save_checked(model, graph, file)
-    if model.config.head_dim % HEAD_MULTIPLE == 0:
-        fused = _save_checked(model, fuse(graph, _decoder(model)), file)
-        difference = max(difference, fused)
-    return difference
+    decoder = _decoder(model)
+    fused = fuse(graph, decoder)
+    rotate(fused, layers=decoder.layers, heads=decoder.heads, kv_heads=decoder.kv_heads)
+    return max(difference, _save_checked(model, fused, file))
 
 
 def _save_checked(model: LlamaForCausalLM, graph: onnx.ModelProto, file: Path) -> float:

@@ -14,7 +14,7 @@ CPUs with AVX2 and no VNNI it adds pairs of products in 16 bits, which overflow 
 give up a bit.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +29,13 @@ _CONTRIB = "com.microsoft"
 _ONE, _OFFSET, _STEP, _TINY, _LAST = (f"int8/{n}" for n in ("one", "zero", "step", "tiny", "last"))
 
 
-def quantise_weights(graph: onnx.ModelProto) -> None:
-    """Change the graph in place. Weights are [in, out], products [..., in] x [in, out]."""
+def quantise_weights(graph: onnx.ModelProto, keep: Collection[str] = ()) -> None:
+    """Change the graph in place. Weights are [in, out], products [..., in] x [in, out].
+
+    keep: weights that stay in float.
+    """
     body = graph.graph
-    weights = {t.name: t for t in body.initializer if len(t.dims) == 2}
+    weights = {t.name: t for t in body.initializer if len(t.dims) == 2 and t.name not in keep}
     stored: dict[str, list[onnx.TensorProto]] = {}
     rows: set[str] = set()
     nodes: list[onnx.NodeProto] = []

@@ -94,8 +94,8 @@ def publish(
 ) -> Path:
     """Write a version of a random Llama; answers makes it one that writes label tokens.
 
-    packed: whether the graph takes all rows as one sequence, as exports do, or padded, as optimum
-    and older exports do; prefix: ids and cache of a stored prompt prefix.
+    packed: whether the graph takes the tokens alone, as exports do, or padded rows, as optimum and
+    older exports do; prefix: ids and cache of a stored prompt prefix.
     manifest: keys that replace the true ones, to publish what is wrong.
     """
     tokenizer = tokenizer or byte_tokenizer()
@@ -171,16 +171,17 @@ class _Graph:
 def _llama(random: np.random.Generator, vocabulary: int, packed: bool) -> onnx.ModelProto:
     g = _Graph()
     int64, real = TensorProto.INT64, TensorProto.FLOAT
-    inputs = [
-        helper.make_tensor_value_info(name, int64, ["B", "T"])
-        for name in ("input_ids", "position_ids")
-    ]
-    inputs.append(
-        helper.make_tensor_value_info("attention_bias", real, [1, 1, "T", "K"])
-        if packed
-        else helper.make_tensor_value_info("attention_mask", int64, ["B", "K"])
-    )
-    outputs = [helper.make_tensor_value_info("last_hidden_state", real, ["B", "T", HIDDEN])]
+    sizes: dict[str, list[str | int | None]] = {"position_ids": ["B", "T"]}
+    if packed:
+        sizes |= {"input_ids": ["S"], "slots": ["B", "T"], "places": ["S"]}
+    else:
+        sizes |= {"input_ids": ["B", "T"], "attention_mask": ["B", "K"]}
+    inputs = [helper.make_tensor_value_info(name, int64, size) for name, size in sizes.items()]
+    if packed:
+        size = ["B", 1, "T", "K"]
+        inputs.append(helper.make_tensor_value_info("attention_bias", real, size))
+    hidden: list[str | int | None] = ["S", HIDDEN] if packed else ["B", "T", HIDDEN]
+    outputs = [helper.make_tensor_value_info("last_hidden_state", real, hidden)]
     bias = "attention_bias" if packed else _attention_bias(g)
     angles = np.outer(np.arange(POSITIONS), 100.0 ** -(np.arange(HEAD_DIM // 2) * 2 / HEAD_DIM))
     angles = np.concatenate([angles, angles], axis=1)
@@ -208,7 +209,8 @@ def _llama(random: np.random.Generator, vocabulary: int, packed: bool) -> onnx.M
         groups = [g.op("Unsqueeze", x, g.ints(2))] * (HEADS // KV_HEADS)
         return g.op("Reshape", g.op("Concat", *groups, axis=2), g.ints(0, HEADS, -1, HEAD_DIM))
 
-    x = g.op("Gather", g.const(_normal(random, vocabulary, HIDDEN) * 6), "input_ids", axis=0)
+    ids = g.op("Gather", "input_ids", "slots", axis=0) if packed else "input_ids"
+    x = g.op("Gather", g.const(_normal(random, vocabulary, HIDDEN) * 6), ids, axis=0)
     for layer in range(LAYERS):
         y = g.norm(x)
         query, new = rotate(heads(y, HEADS)), (rotate(heads(y, KV_HEADS)), heads(y, KV_HEADS))
@@ -229,6 +231,8 @@ def _llama(random: np.random.Generator, vocabulary: int, packed: bool) -> onnx.M
         gate, up = (g.op("MatMul", y, weight(HIDDEN, INNER)) for _ in range(2))
         inner = g.op("Mul", g.op("Mul", gate, g.op("Sigmoid", gate)), up)
         x = g.op("Add", x, g.op("MatMul", inner, weight(INNER, HIDDEN)))
+    if packed:
+        x = g.op("Gather", g.op("Reshape", x, g.ints(-1, HIDDEN)), "places", axis=0)
     g.norm(x, name="last_hidden_state")
     graph = helper.make_graph(g.nodes, "tiny_llama", inputs, outputs, g.constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
