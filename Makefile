@@ -9,7 +9,7 @@ export TOKENIZERS_PARALLELISM ?= false
 LONG := long faults slo chart browser
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-long faults slo-test screenshots export-model train lint format lock
+.PHONY: help serve test test-long faults slo-test versions promote rollback screenshots export-model train lint format lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,15 @@ faults: .venv/.built ## inject faults under load and write the table of docs/rel
 
 slo-test: .venv/.built model ## judge a load by a real Prometheus: RPS= DURATION= FAULT= LAPSE=
 	$(SERVE) -m tests.slotest $(if $(RPS),--rps '$(RPS)') $(if $(DURATION),--duration '$(DURATION)') $(if $(FAULT),--fault '$(FAULT)') $(if $(LAPSE),--lapse '$(LAPSE)')
+
+versions: .venv/.built ## model versions: published, served, made from what, their checks
+	@$(SERVE) -m client_api versions
+
+promote: .venv/.built ## serve a model version without downtime: VERSION=
+	@$(SERVE) -m client_api promote $(VERSION)
+
+rollback: .venv/.built ## serve the version before again: VERSION= for another
+	@$(SERVE) -m client_api rollback $(VERSION)
 
 screenshots: .venv/.built model ## the README's pictures of the console, from the running stack
 	$(SERVE) -m tests.browser.screenshots

@@ -1,6 +1,7 @@
 """`python -m client_api serve`: a local Triton and the facade in front of it, until Ctrl-C.
 
-`facade` starts the facade alone, `keys` manages API keys, `docs` writes the tables of docs/ anew.
+`facade` starts the facade alone, `versions`, `promote` and `rollback` are about the served model,
+`keys` manages API keys, `docs` writes the tables of docs/ anew.
 """
 
 import argparse
@@ -11,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from client_api import docs_tables, keys_cli, logs, tracing
+from client_api import docs_tables, keys_cli, logs, tracing, versions
 from client_api.app import create_app
 from client_api.drain import DrainingServer
 from client_api.health import ModelHealth
@@ -23,7 +24,6 @@ from client_api.watchdog import Watchdog
 from schemas.errors import ConfigError
 
 MODELS = ("signal_reader", "llama_mapper", "mapping_guard", "mapper")
-_MODEL = "llama_mapper"
 
 
 def main() -> int:
@@ -33,11 +33,18 @@ def main() -> int:
     commands.add_parser("serve", help="Triton and the facade on this machine")
     commands.add_parser("facade", help="the facade alone, in front of a Triton elsewhere")
     commands.add_parser("keys", help="make, rotate, revoke and list API keys", add_help=False)
+    commands.add_parser("versions", help="which versions of the model there are")
+    for name, does in (("promote", "serve a version"), ("rollback", "serve a version again")):
+        switch = commands.add_parser(name, help=f"{does}, without a restart")
+        switch.add_argument(
+            "version", nargs="?", help="its number; left out: the one served before"
+        )
     commands.add_parser("docs", help="write the generated tables of docs/ anew")
     known, rest = parser.parse_known_args()
     if known.command == "keys":
         return keys_cli.main(rest)
-    command = parser.parse_args().command
+    args = parser.parse_args()
+    command = args.command
     if command == "docs":
         docs_tables.write()
         return 0
@@ -46,6 +53,10 @@ def main() -> int:
     except ValidationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if command in ("versions", "promote", "rollback"):
+        # An empty text is what `make` passes for a variable that is not set.
+        wanted = getattr(args, "version", None) or None
+        return versions.main(command, settings.model_repository, wanted)
     logs.configure(settings.log_level)
     tracing.install(settings.otlp_endpoint)
     # uvicorn drains and then lets the signal through: leave by the front door, past `finally`.
@@ -88,7 +99,7 @@ def _serve(settings: Settings) -> int:
 
     watchdog = Watchdog(
         triton,
-        _MODEL,
+        versions.MODEL,
         health,
         patience_s=settings.watchdog_patience_s,
         start_timeout_s=settings.triton_start_timeout_s,

@@ -4,12 +4,13 @@ In: where Triton listens and the token that its launcher made. Out: the effect, 
 Knows Triton's repository API; nothing of processes.
 """
 
+import compileall
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2
@@ -17,6 +18,7 @@ from tritonclient.grpc import model_config_pb2
 from client_api.triton_install import LoadError, TritonError
 
 _INDEX_TIMEOUT_S = 2.0
+CONTROL_KEY = "mapper-control"
 
 
 class TritonControl:
@@ -28,6 +30,11 @@ class TritonControl:
         self._headers = dict(headers)
         self._repository = repository
 
+    @classmethod
+    def with_token(cls, http_url: str, token: str, repository: Path) -> Self:
+        """For a Triton that this project launched."""
+        return cls(http_url, {CONTROL_KEY: token}, repository)
+
     def load(self, model: str, versions: Sequence[int] | None = None, *, timeout_s: float) -> None:
         """Load a model; versions: these and no others, whatever its configuration says.
 
@@ -36,6 +43,7 @@ class TritonControl:
         """
         body: dict[str, Any] = {}
         if versions is not None:
+            self._compile(model, versions)
             body = {"parameters": {"config": self._only(model, versions)}}
         self._post(f"models/{model}/load", body, timeout_s)
 
@@ -59,6 +67,14 @@ class TritonControl:
         config.version_policy.specific.versions.extend(versions)
         json_text: str = json_format.MessageToJson(config, preserving_proto_field_name=True)
         return json_text
+
+    def _compile(self, model: str, versions: Sequence[int]) -> None:
+        """Write the bytecode that Python would write while it loads the versions. Triton would take
+        that for a change to the model, and drop `versions` when it next loads the ensemble.
+        """
+        for version in versions:
+            # A repository that is read-only stays as it is, too.
+            compileall.compile_dir(self._repository / model / str(version), quiet=2)
 
     def _post(self, path: str, body: Mapping[str, Any], timeout_s: float) -> bytes:
         request = urllib.request.Request(

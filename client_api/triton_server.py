@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from client_api.triton_control import TritonControl
+from client_api.triton_control import CONTROL_KEY, TritonControl
 from client_api.triton_install import (
     Installation,
     LoadError,
@@ -35,7 +35,6 @@ __all__ = ["LoadError", "LocalTriton", "Ports", "TritonError"]
 
 # Whoever may call these can swap the model or read memory, so they need the launcher's token.
 _RESTRICTED = "model-repository,shared-memory,trace,logging"
-_CONTROL_KEY = "mapper-control"
 # Shorter than what the facade's client keeps to.
 _PING_INTERVAL_MS = 2000
 # Becomes Triton after asking the kernel (PR_SET_PDEATHSIG = 1) to end it when this process ends,
@@ -111,12 +110,12 @@ class LocalTriton:
     @property
     def grpc_control_headers(self) -> dict[str, str]:
         """What a gRPC caller adds to load or unload models."""
-        return {f"triton-grpc-protocol-{_CONTROL_KEY}": self.control_token}
+        return {f"triton-grpc-protocol-{CONTROL_KEY}": self.control_token}
 
     @property
     def http_control_headers(self) -> dict[str, str]:
         """What an HTTP caller adds to load or unload models."""
-        return {_CONTROL_KEY: self.control_token}
+        return {CONTROL_KEY: self.control_token}
 
     @property
     def pid(self) -> int | None:
@@ -182,6 +181,7 @@ class LocalTriton:
             for model in self.models[by_itself:]:
                 left_s = max(1.0, end - time.monotonic())
                 self.control.load(model, pinned.get(model), timeout_s=left_s)
+            self._hold(pinned, end)
             self._wait_for(f"models/{self.ready_model}/ready", end, abort)
         except BaseException:
             tail = self.log_tail()
@@ -216,7 +216,7 @@ class LocalTriton:
 
     def _command(self, installation: Installation, models: Sequence[str]) -> list[str]:
         assert self._runtime is not None
-        control = f"{_RESTRICTED}:{_CONTROL_KEY}={self.control_token}"
+        control = f"{_RESTRICTED}:{CONTROL_KEY}={self.control_token}"
         return [
             str(installation.binary),
             f"--model-repository={self.repository}",
@@ -240,6 +240,15 @@ class LocalTriton:
             f"--log-verbose={self._log_verbose}",
             "--exit-timeout-secs=5",
         ]
+
+    def _hold(self, pinned: Mapping[str, Sequence[int]], end: float) -> None:
+        """Loading an ensemble loads its models anew when their folders changed, as while a version
+        is being published, and then by their own policy: insist.
+        """
+        for model, versions in pinned.items():
+            if self.control.loaded(model) != tuple(sorted(versions)):
+                left_s = max(1.0, end - time.monotonic())
+                self.control.load(model, versions, timeout_s=left_s)
 
     def _check_ports(self) -> None:
         """So that a taken port is not mistaken for models that do not load."""

@@ -1,7 +1,7 @@
 """Keeps the local Triton alive: restarts it when it ended, lost a stub, or only seems to live.
 
-In: the launcher, and what the canary found. Out: a Triton that serves the versions that were the
-last to answer. Knows no requests; those are answered by rules in the meantime.
+In: the launcher, the choice of version, and what the canary found. Out: a Triton that serves that
+version. Knows no requests; those are answered by rules in the meantime.
 """
 
 import threading
@@ -16,6 +16,16 @@ from client_api.logs import exception_facts
 from client_api.processes import children
 from client_api.triton_install import LoadError, TritonError
 from client_api.triton_server import LocalTriton
+from client_api.version_choice import (
+    Choice,
+    ControlAddress,
+    announce,
+    has_choice,
+    read_choice,
+    withdraw,
+    write_choice,
+)
+from schemas.errors import ConfigError
 
 _POLL_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 30.0
@@ -38,17 +48,14 @@ class Watchdog:
         patience_s: float,
         start_timeout_s: float,
     ) -> None:
-        """model: whose versions are restored; health: by the canary, None before there is one;
+        """model: whose version is chosen; health: by the canary, None before there is one;
         patience_s: how long canaries may fail before a Triton that runs is restarted.
-
-        `good`: the versions that it restores.
         """
         self._triton = triton
         self._model = model
         self._health = health
         self._usual_patience_s = self._patience_s = patience_s
         self._start_timeout_s = start_timeout_s
-        self.good: tuple[int, ...] | None = None
         self._maimed = False
         self._up_since = 0.0
         self._stop = threading.Event()
@@ -73,11 +80,12 @@ class Watchdog:
                     _log.error("the watchdog failed", **exception_facts(error))
         finally:
             self._triton.stop()
+            withdraw(self._triton.repository)
 
     def _look(self) -> None:
         problem = self._problem()
         if problem:
-            _log.error("restarting Triton", problem=problem, versions=self.good)
+            _log.error("restarting Triton", problem=problem)
             # Killed: it cannot end well with a dead or a stopped stub, and clients wait for it.
             self._triton.stop(grace_s=0.0)
             self._bring_up()
@@ -96,7 +104,6 @@ class Watchdog:
             return ""
         if health.ok:
             self._patience_s = self._usual_patience_s
-            self._remember()
         # A failure from before this start is not this Triton's.
         lost_s = min(health.lost_s or 0.0, time.monotonic() - self._up_since)
         if lost_s > self._patience_s:
@@ -104,23 +111,15 @@ class Watchdog:
             return f"canaries have failed for {lost_s:.0f} s: {health.problem}"
         return ""
 
-    def _remember(self) -> None:
-        """What is loaded while the canary is answered is good; someone may have changed it."""
-        try:
-            loaded = self._triton.control.loaded(self._model)
-        except TritonError:
-            return
-        if loaded and loaded != self.good:
-            _log.info("versions that answer", model=self._model, versions=loaded)
-            self.good = loaded
-
     def _bring_up(self) -> None:
         """Start Triton, however often it takes."""
         pause_s = 1.0
         while not self._stop.is_set():
             try:
-                for versions in self._choices():
+                choice = self._choice()
+                for versions in self._to_try(choice):
                     if self._loads(versions):
+                        self._settle(choice, versions[-1])
                         return
             except (TritonError, OSError) as error:
                 if not self._stop.is_set():
@@ -128,12 +127,42 @@ class Watchdog:
             self._stop.wait(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
 
-    def _loads(self, versions: Sequence[int] | None) -> bool:
+    def _choice(self) -> Choice | None:
+        """What is chosen; the newest version when nothing is yet; None when nobody can say."""
+        published = self._triton.control.published(self._model)
+        try:
+            choice = read_choice(self._triton.repository)
+        except ConfigError as error:
+            _log.error("the choice of version is damaged", problem=str(error))
+            return None
+        if choice is None:
+            return Choice(published[-1]) if published else None
+        if choice.version not in published:
+            _log.warning(
+                "the chosen version is gone: the newest is served instead",
+                chosen=choice.version,
+                published=published,
+            )
+            return None
+        return choice
+
+    def _to_try(self, choice: Choice | None) -> Iterator[tuple[int, ...]]:
+        """Versions to load, best first: what is chosen, with the one before it and alone; then, as
+        a broken version must not keep the others from serving, each from the newest on.
+        """
+        published = self._triton.control.published(self._model)
+        if not published:
+            raise TritonError(f"no version of {self._model} is published: run `make export-model`")
+        first = () if choice is None else (choice.to_load(published), (choice.version,))
+        yield from dict.fromkeys((*first, *((version,) for version in reversed(published))))
+
+    def _loads(self, versions: Sequence[int]) -> bool:
         """Whether Triton serves these; raises TritonError when that is not the versions' fault."""
-        pinned = None if versions is None else {self._model: versions}
         begun = time.monotonic()
         try:
-            self._triton.start(self._start_timeout_s, versions=pinned, abort=self._stop)
+            self._triton.start(
+                self._start_timeout_s, versions={self._model: versions}, abort=self._stop
+            )
         except LoadError as error:
             _log.error("Triton did not load", versions=versions, problem=str(error))
             return False
@@ -142,11 +171,17 @@ class Watchdog:
         _log.info("Triton serves", versions=versions, after_s=round(self._up_since - begun, 1))
         return True
 
-    def _choices(self) -> Iterator[tuple[int, ...] | None]:
-        """Versions to try, best first: the last good ones, what the model's configuration says,
-        and, as one broken version keeps all from loading, each alone from the newest on.
-        """
-        if self.good is not None:
-            yield self.good
-        yield None
-        yield from ((version,) for version in reversed(self._triton.control.published(self._model)))
+    def _settle(self, choice: Choice | None, served: int) -> None:
+        """Record the first choice, and tell the commands where Triton is."""
+        triton = self._triton
+        if choice is not None and choice.version != served:
+            _log.error("another version than the chosen one", chosen=choice.version, served=served)
+        try:
+            announce(
+                triton.repository,
+                ControlAddress(triton.http_url, triton.grpc_url, triton.control_token),
+            )
+            if choice is not None and not has_choice(triton.repository):
+                write_choice(triton.repository, Choice(served))
+        except OSError as error:
+            _log.warning("the version cannot be switched while it runs", problem=str(error))

@@ -129,7 +129,9 @@ def published_models() -> Path:
 def tiny_models(repository: Path) -> Path:
     """A repository of the project's models with a tiny random Llama."""
     shutil.copytree(
-        ROOT / "model_repository", repository, ignore=shutil.ignore_patterns("llama_mapper")
+        ROOT / "model_repository",
+        repository,
+        ignore=shutil.ignore_patterns("llama_mapper", ".*.json"),
     )
     model = repository / "llama_mapper"
     model.mkdir()

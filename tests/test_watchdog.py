@@ -1,16 +1,21 @@
-"""The local Triton comes back by itself, into the versions that were the last to answer."""
+"""The local Triton comes back by itself, into the version that was chosen."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import tritonclient.grpc as grpc_client
 from serving import eventually, local_triton, publish_tiny
+from test_triton import infer
+from tritonclient.utils import InferenceServerException
 
 from client_api.health import ModelHealth
 from client_api.processes import children
 from client_api.triton_server import LocalTriton
+from client_api.version_choice import Choice, write_choice
 from client_api.watchdog import Watchdog
 
 GOOD = ModelHealth(ok=True, age_s=0.0, problem="", model="tiny")
@@ -31,6 +36,16 @@ def watched(
         yield triton, watchdog
 
 
+def answers(triton: LocalTriton) -> str:
+    """The model that an answer names; empty while there is none."""
+    try:
+        with grpc_client.InferenceServerClient(triton.grpc_url) as client:
+            answer = infer(client, grpc_client, DETECTOR=["d"], OUTPUT=["qwyx"])
+    except InferenceServerException:
+        return ""
+    return str(json.loads(answer["VERSIONS"][0])["model"])
+
+
 def loaded(triton: LocalTriton) -> tuple[int, ...]:
     """Versions that serve; none while Triton is down."""
     try:
@@ -43,17 +58,16 @@ def test_a_triton_that_died_comes_back_with_the_versions_that_were_chosen(
     tiny_repository: Path,
 ) -> None:
     publish_tiny(tiny_repository / MODEL / "2", seed=2)
-    with watched(tiny_repository, [GOOD]) as (triton, watchdog):
-        eventually(lambda: watchdog.good == (1, 2))
-        # What a rollback does.
-        triton.control.load(MODEL, [1], timeout_s=60.0)
-        eventually(lambda: loaded(triton) == (1,))
-        eventually(lambda: watchdog.good == (1,))
+    with watched(tiny_repository, [GOOD]) as (triton, _):
+        eventually(lambda: answers(triton) == "tiny-2")
+        # What a rollback does last.
+        write_choice(tiny_repository, Choice(1, previous=2))
         pid = triton.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: triton.pid not in (None, pid))
-        eventually(lambda: loaded(triton) == (1,))
+        eventually(lambda: answers(triton) == "tiny-1")
+        assert loaded(triton) == (1,)
 
 
 def test_a_broken_newest_version_does_not_keep_the_older_from_serving(

@@ -31,7 +31,7 @@ SETTINGS = {
 def stand_in_repository(repository: Path) -> Path:
     """The project's models with the stand-in for the Llama."""
     source = ROOT / "model_repository"
-    shutil.copytree(source, repository, ignore=shutil.ignore_patterns("llama_mapper"))
+    shutil.copytree(source, repository, ignore=shutil.ignore_patterns("llama_mapper", ".*.json"))
     version = repository / "llama_mapper" / "1"
     version.mkdir(parents=True)
     shutil.copy(source / "llama_mapper" / "config.pbtxt", version.parent)

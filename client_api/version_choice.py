@@ -1,0 +1,104 @@
+"""Which version of the model is to be served: a file beside the models that outlives every process.
+
+In: the model repository. Out: the choice, and where the Triton that serves it takes orders. Both
+are hidden files in the repository's root, where Triton looks for folders only, so each repository
+has its own. Knows no Triton and no process.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from client_api.files import write_private
+from schemas.errors import ConfigError
+
+_CHOICE: Final = ".choice.json"
+_ADDRESS: Final = ".control.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """version: the one to serve; previous: what was served before it, None at first."""
+
+    version: int
+    previous: int | None = None
+
+    def to_load(self, published: Sequence[int]) -> tuple[int, ...]:
+        """The version, and the one before where it may stay loaded, so that the way back costs no
+        load. The ensemble takes the highest that is loaded: a higher one may not.
+        """
+        previous = self.previous
+        if previous is not None and previous < self.version and previous in published:
+            return (previous, self.version)
+        return (self.version,)
+
+
+@dataclass(frozen=True, slots=True)
+class ControlAddress:
+    """Where a running Triton takes orders, and the token that its launcher made."""
+
+    http: str
+    grpc: str
+    token: str
+
+
+def read_choice(repository: Path) -> Choice | None:
+    """None before the first one; raises ConfigError when the file is damaged."""
+    path = repository / _CHOICE
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        version, previous = data["version"], data["previous"]
+        if not isinstance(version, int) or not isinstance(previous, int | None):
+            raise TypeError("no version numbers")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            path, "version", "cannot be read; choose with `make promote VERSION=n`"
+        ) from error
+    return Choice(version, previous)
+
+
+def has_choice(repository: Path) -> bool:
+    """Whether anything was chosen, damaged or not."""
+    return (repository / _CHOICE).exists()
+
+
+def write_choice(repository: Path, choice: Choice) -> None:
+    """Replaces the choice as a whole; raises OSError, and then it is as it was."""
+    write_private(repository / _CHOICE, json.dumps(asdict(choice)) + "\n")
+
+
+def announce(repository: Path, address: ControlAddress) -> None:
+    """Lets the commands of this user reach the running Triton. Raises OSError."""
+    write_private(repository / _ADDRESS, json.dumps(asdict(address)) + "\n")
+
+
+def withdraw(repository: Path) -> None:
+    """There is no Triton any more."""
+    (repository / _ADDRESS).unlink(missing_ok=True)
+
+
+def announced(repository: Path) -> ControlAddress | None:
+    """Where Triton takes orders; None while none runs, or none that anyone knows of."""
+    try:
+        data = json.loads((repository / _ADDRESS).read_text(encoding="utf-8"))
+        return ControlAddress(data["http"], data["grpc"], data["token"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+@contextmanager
+def one_at_a_time(repository: Path) -> Iterator[None]:
+    """Raises BlockingIOError while another process switches here."""
+    handle = os.open(repository, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(handle)
