@@ -2,7 +2,10 @@
 
 import asyncio
 import io
+import json
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,6 +133,31 @@ def test_nothing_written_holds_what_was_sent(
         assert found < 0, text[max(0, found - 300) : found + 100]
     assert key["X-API-Key"].rpartition("_")[2] not in seen + problems
     assert key["X-API-Key"].split("_")[1] in seen
+
+
+def test_the_access_log_has_metadata_and_nothing_else(log: io.StringIO) -> None:
+    with facade() as client:
+        client.post("/map", json=HATE, headers={"User-Agent": PLANTED})
+    [line] = [e for e in map(json.loads, log.getvalue().splitlines()) if e["event"] == "request"]
+
+    assert line["route"] == "/map"
+    assert line["status"] == 200
+    assert set(line) == {
+        *("event", "level", "timestamp", "request_id", "trace_id"),
+        *("method", "route", "status", "ms", "detector", "source", "fallback_reason"),
+    }
+
+
+def test_spans_are_sent_nowhere_by_default() -> None:
+    script = (
+        "import sys; from client_api import tracing; from client_api.settings import Settings;"
+        "tracing.install(Settings().otlp_endpoint);"
+        "print(any(name.startswith('opentelemetry.exporter') for name in sys.modules))"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "False\n"
 
 
 def named(spans: InMemorySpanExporter, name: str) -> list[ReadableSpan]:
