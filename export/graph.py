@@ -93,7 +93,7 @@ def check_against_torch(model: LlamaForCausalLM, file: Path) -> float:
 
     prefix, begins, ends = some(5), [some(9), some(4), some(6)], [some(4), some(3)]
     wrong = 2  # tokens of the last row's begin that are taken back
-    batch = LlamaSession(file, _shape(model), threads=usable_cores(), prefix=prefix).start(3)
+    batch = LlamaSession(file, llama_shape(model), threads=usable_cores(), prefix=prefix).start(3)
     first = batch.feed(begins)
     batch.take_back(2, wrong)
     batch.keep_rows([0, 2])
@@ -117,7 +117,8 @@ def check_against_torch(model: LlamaForCausalLM, file: Path) -> float:
     return worst
 
 
-def _shape(model: LlamaForCausalLM) -> LlamaShape:
+def llama_shape(model: LlamaForCausalLM, *, eos: int = 0, bos: int | None = None) -> LlamaShape:
+    """The sizes of a model's graph. Of tokens that end or begin a text a graph knows nothing."""
     config = model.config
     return LlamaShape(
         layers=config.num_hidden_layers,
@@ -125,16 +126,15 @@ def _shape(model: LlamaForCausalLM) -> LlamaShape:
         head_dim=config.head_dim,
         hidden=config.hidden_size,
         vocab=config.vocab_size,
-        max_position=config.max_position_embeddings,
-        eos=0,  # of tokens that end or begin a text a graph knows nothing
-        bos=None,
+        max_position=min(config.max_position_embeddings, POSITIONS),
+        eos=eos,
+        bos=bos,
     )
 
 
 def _decoder(model: LlamaForCausalLM) -> Decoder:
     config = model.config
-    count = min(config.max_position_embeddings, POSITIONS)
-    positions = torch.arange(count)[None]
+    positions = torch.arange(llama_shape(model).max_position)[None]
     with torch.inference_mode():
         cos, sin = model.model.rotary_emb(torch.zeros(1), positions)
     half = config.head_dim // 2  # torch repeats the angles for both halves of a head

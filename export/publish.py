@@ -32,7 +32,7 @@ from export.adapter import CONFIG, Merged, merge_adapter, without_adapter
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.errors import ExportError
 from export.folds import gate_rows
-from export.graph import POSITIONS, export_graph
+from export.graph import export_graph, llama_shape
 from export.hashing import sha256_file
 from export.progress import Steps
 from export.quantise import Quantization, quantise
@@ -112,7 +112,6 @@ def _load(request: Request) -> tuple[Checkpoint, Merged]:
 
 def _describe(request: Request, base: Checkpoint, merged: Merged) -> dict[str, Any]:
     """The manifest as far as it is known before anything is built."""
-    config = merged.model.config
     lora = f"+lora-{merged.adapter['sha256'][:8]}" if merged.adapter else ""
     stored = "fp32" if request.quantization is Quantization.NONE else request.quantization.value
     writes: dict[str, Any] = {"kind": "text"}
@@ -126,16 +125,7 @@ def _describe(request: Request, base: Checkpoint, merged: Merged) -> dict[str, A
         "quantization": request.quantization.value,
         "writes": writes,
         "calibration": merged.calibration,
-        "config": {
-            "layers": config.num_hidden_layers,
-            "kv_heads": config.num_key_value_heads,
-            "head_dim": config.head_dim,
-            "hidden": config.hidden_size,
-            "vocab": config.vocab_size,
-            "max_position": min(config.max_position_embeddings, POSITIONS),
-            "bos": base.bos,
-            "eos": base.eos,
-        },
+        "config": asdict(llama_shape(merged.model, eos=base.eos, bos=base.bos)),
         "versions": {
             "taxonomy": load_taxonomy().version,
             "prompt": PROMPT_VERSION,

@@ -1,7 +1,6 @@
 """`python -m client_api serve` over the stand-in model, and what can be done to its processes."""
 
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -9,13 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from serving import ROOT, eventually, free_ports
 
 from client_api.processes import Child, children
+
+from .fault_file import FaultFile
 
 #: Shorter than the defaults, so that the suite does not wait long: a canary may take 1 s, and a
 #: Triton whose canaries fail for 3 s is restarted. Fewer permits, so that a small load takes all.
@@ -46,7 +46,8 @@ class Deployment:
         """folder: for the repository, the fault file and the logs; budget_ms: of an item."""
         self._folder = folder
         self.budget_s = budget_ms / 1000
-        self._fault_file = folder / "fault.json"
+        self._fault = FaultFile(folder / "fault.json")
+        self.tell = self._fault.tell
         repository = stand_in_repository(folder / "models")
         names = ("PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
         ports = dict(zip((f"MAPPER_{name}" for name in names), free_ports(4), strict=True))
@@ -55,11 +56,11 @@ class Deployment:
             | {name: str(port) for name, port in ports.items()}
             | {
                 "MAPPER_MODEL_REPOSITORY": str(repository),
-                "MAPPER_FAULT_FILE": str(self._fault_file),
                 "MAPPER_TRITON_LOG": str(folder / "triton.log"),
                 "MAPPER_MODE_STATE_FILE": str(folder / "mode.json"),
                 "MAPPER_BUDGET_MS": str(budget_ms),
             }
+            | self._fault.environment
             | SETTINGS
         )
         self.url = f"http://127.0.0.1:{ports['MAPPER_PORT']}"
@@ -83,12 +84,6 @@ class Deployment:
         if self._process is not None:
             self._process.terminate()
             self._process.wait(60)
-
-    def tell(self, **fault: Any) -> None:
-        """What the stand-in does from now on; nothing: it works."""
-        new = self._fault_file.with_suffix(".new")
-        new.write_text(json.dumps(fault))
-        new.replace(self._fault_file)
 
     def wait_for_model(self, within_s: float = 60.0) -> None:
         """Until the canary is answered and requests reach the model again."""

@@ -4,7 +4,6 @@ In: a model repository, a folder, the limit of a key. Out: a running stack, its 
 what a fault may do to it. No watchdog looks after this Triton: one that is stopped stays away.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from serving import ROOT, eventually, free_ports
 from client_api.__main__ import MODELS
 from client_api.keys import Scope, make_key, render_keys
 from client_api.triton_server import LocalTriton, Ports
+from tests.faults.fault_file import FaultFile
 
 #: Tenants that share the load, so that a limit by key can be low enough for a storm to meet it.
 TENANTS = 20
@@ -33,7 +33,8 @@ class Stack:
     ) -> None:
         """key_limit: items a minute and key; settings: `MAPPER_*` beside those made here."""
         self._folder = folder
-        self._fault_file = folder / "fault.json"
+        fault = FaultFile(folder / "fault.json")
+        self.tell = fault.tell
         self._records: dict[str, Any] = {}
         self.tenant_keys = [self._key(f"tenant-{n}", Scope.MAP_WRITE) for n in range(TENANTS)]
         self.storm_key = self._key("storm", Scope.MAP_WRITE)
@@ -48,7 +49,7 @@ class Stack:
             ready_model="mapper",
             ports=Ports(*triton_ports),
             log_path=folder / "triton.log",
-            extra_env={"MAPPER_FAULT_FILE": str(self._fault_file)},
+            extra_env=fault.environment,
         )
         self._environment = os.environ | {
             "MAPPER_PORT": str(port),
@@ -89,12 +90,6 @@ class Stack:
             self._facade.terminate()
             self._facade.wait(60)
         self.triton.stop()
-
-    def tell(self, **fault: object) -> None:
-        """What the stand-in model does from now on, as in `tests/faults`; nothing: it works."""
-        new = self._fault_file.with_suffix(".new")
-        new.write_text(json.dumps(fault), encoding="utf-8")
-        new.replace(self._fault_file)
 
     def set_mode(self, mode: str) -> None:
         """The kill switch."""
