@@ -9,7 +9,7 @@ export TOKENIZERS_PARALLELISM ?= false
 LONG := long faults slo chart browser
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-long faults slo-test versions promote rollback screenshots export-model train lint format lock
+.PHONY: help serve test test-long faults slo-test bench versions promote rollback screenshots export-model train calibrate evaluate ablation lint format lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,9 @@ faults: .venv/.built ## inject faults under load and write the table of docs/rel
 slo-test: .venv/.built model ## judge a load by a real Prometheus: RPS= DURATION= FAULT= LAPSE=
 	$(SERVE) -m tests.slotest $(if $(RPS),--rps '$(RPS)') $(if $(DURATION),--duration '$(DURATION)') $(if $(FAULT),--fault '$(FAULT)') $(if $(LAPSE),--lapse '$(LAPSE)')
 
+bench: .venv/.built .venv-export/.built .venv-bench/.built model ## measure speed and write docs/performance.md: ONLY=peers|levers|layers|load QUICK=1
+	$(SERVE) -m tests.bench $(if $(ONLY),--only '$(ONLY)') $(if $(QUICK),--quick)
+
 versions: .venv/.built ## model versions: published, served, made from what, their checks
 	@$(SERVE) -m client_api versions
 
@@ -43,10 +46,20 @@ screenshots: .venv/.built model ## the README's pictures of the console, from th
 	$(SERVE) -m tests.browser.screenshots
 
 train: .venv-export/.built ## LoRA fine-tune on the bundled base: FOLD=final|0|1|2
+	@[ -d build/train/meanings/adapter ] || $(EXPORT) -m export.train --fold meanings $(if $(MODEL),--model '$(MODEL)')
 	$(EXPORT) -m export.train $(if $(FOLD),--fold '$(FOLD)') $(if $(MODEL),--model '$(MODEL)')
 
-export-model: .venv-export/.built ## publish a model version: MODEL= ADAPTER= QUANT=int8|fp16|none
-	@$(EXPORT) -m export.publish $(if $(MODEL),--model '$(MODEL)') $(if $(ADAPTER),--adapter '$(ADAPTER)') $(if $(QUANT),--quant '$(QUANT)')
+calibrate: .venv-export/.built ## fit the adapter's confidence to the out-of-fold predictions
+	$(EXPORT) -m export.adapter_curve
+
+evaluate: .venv-export/.built model ## docs/evaluation.md, or a version on your file: DATA= VERSION= JSON=
+	$(EXPORT) -m export.evaluate $(if $(DATA),--data '$(DATA)') $(if $(VERSION),--version '$(VERSION)') $(if $(JSON),--json '$(JSON)')
+
+ablation: .venv-export/.built ## ways to write a label compared: MINUTES= SHARES= RANKS= TIMES=
+	$(EXPORT) -m export.ablation $(if $(MINUTES),--minutes '$(MINUTES)') $(if $(SHARES),--shares $(SHARES)) $(if $(RANKS),--ranks $(RANKS)) $(if $(TIMES),--times $(TIMES))
+
+export-model: .venv-export/.built ## publish a model version: MODEL= ADAPTER= QUANT=int8|fp16|none FORCE=1
+	@$(EXPORT) -m export.publish $(if $(MODEL),--model '$(MODEL)') $(if $(ADAPTER),--adapter '$(ADAPTER)') $(if $(QUANT),--quant '$(QUANT)') $(if $(FORCE),--force '$(FORCE)')
 
 lint: .venv/.built ## formatter check, linter, type checker
 	.venv/bin/ruff format --check .
@@ -77,4 +90,10 @@ model:
 	$(PYTHON) -m venv .venv-export
 	.venv-export/bin/pip install --disable-pip-version-check -q --no-deps -r requirements/export.txt
 	.venv-export/bin/pip install --disable-pip-version-check -q --no-deps -e .
+	@touch $@
+
+# The engines that `make bench` compares with; never needed to serve, test or export.
+.venv-bench/.built: tests/bench/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --disable-pip-version-check -q --no-deps -r $<
 	@touch $@

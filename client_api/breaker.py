@@ -33,6 +33,7 @@ class CircuitBreaker:
         self._limit: Final = failures
         self._on_change = on_change
         self._in_a_row = 0
+        self._answered_since_trial = False
         self.state = CircuitState.CLOSED
         self.problem = ""
         self.reason = FallbackReason.MODEL_ERROR
@@ -45,6 +46,7 @@ class CircuitBreaker:
     def succeeded(self) -> None:
         """A request got its answer. One that set out before the circuit opened proves nothing."""
         self._in_a_row = 0
+        self._answered_since_trial = True
 
     def failed(self, problem: str, reason: FallbackReason) -> None:
         """A request got none, and it was not for what it asked; reason: what its answer says,
@@ -56,6 +58,7 @@ class CircuitBreaker:
 
     def trial_begins(self) -> None:
         """A canary sets out."""
+        self._answered_since_trial = False
         if self.state is CircuitState.OPEN:
             self._become(CircuitState.HALF_OPEN, self.problem, self.reason)
 
@@ -64,6 +67,11 @@ class CircuitBreaker:
         self._in_a_row = 0
         if not self.closed:
             self._become(CircuitState.CLOSED, "", self.reason)
+
+    def is_busy(self, reason: FallbackReason) -> bool:
+        """Whether a canary that failed for this reason tells of load, and not of a lost model:
+        it was late while requests got their answers."""
+        return self.closed and self._answered_since_trial and reason is FallbackReason.TIMEOUT
 
     def trial_failed(self, problem: str, reason: FallbackReason) -> None:
         """The canary got none; otherwise as `failed`."""

@@ -126,6 +126,9 @@ class Canary:
         self._on_answer(decision)
 
     def _fail(self, problem: str, reason: FallbackReason) -> None:
+        if self._breaker.is_busy(reason):
+            _log.warning("the canary was late while requests were answered", problem=problem)
+            return
         if not self._problem:
             _log.error("the model is lost", problem=problem)
         if self._lost_since is None:

@@ -36,8 +36,8 @@ class State:
     started: float
 
 
-def get_state(request: Request) -> State:
-    """The state of the app that handles the request."""
+async def get_state(request: Request) -> State:
+    """The state of the app that handles the request; async, for FastAPI calls others in threads."""
     return cast(State, request.app.state.shared)
 
 

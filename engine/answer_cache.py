@@ -5,7 +5,8 @@ atomic answer: detector and signal as the prompt spells them. Only answers that 
 are kept. Their text is not: a key is a digest, so that what detectors said stays nowhere.
 
 A cache belongs to one loaded version in one process, which reads model, taxonomy, prompt and
-rules once, at its start. So none of them changes under an entry, and a new version starts empty.
+rules once, at its start. So none of them changes under an entry, and a new version starts with
+no more than the answers it brings along.
 It does not know how an answer is made.
 """
 
@@ -49,6 +50,10 @@ class AnswerCache:
             raise ValueError(f"cache entries: {entries} is negative; 0 switches the cache off")
         self._kept: LRUCache[bytes, Candidate] = LRUCache(entries)
         self._lock = threading.Lock()
+
+    def fill(self, known: Iterable[tuple[Query, Candidate]]) -> None:
+        """Keep answers that were made elsewhere; beyond the bound, the last ones."""
+        self._keep((_key(query), candidate) for query, candidate in known)
 
     def answer(self, queries: Sequence[Query], ask: Ask) -> Answers:
         """Answer from the cache, and let `ask` answer the rest in one call, if there is a rest.

@@ -42,6 +42,10 @@ class Runner(Protocol[Cache]):
         """The cache of these rows, which may repeat."""
         ...
 
+    def begin(self, cache: Cache, keys: int) -> Cache:
+        """The first row's first keys."""
+        ...
+
 
 class Batch(Generic[Cache]):
     """One list of rows from their first pass to their last."""
@@ -72,6 +76,10 @@ class Batch(Generic[Cache]):
             Pass(ids, new, self._seen, positions), self.cache, keep=keep
         )
         return states
+
+    def beginning(self, read: int) -> Cache:
+        """The cache of the first row as it was when it had read `read` tokens, without holes."""
+        return self._runner.begin(self.cache, read)
 
     def take_back(self, row: int, count: int) -> None:
         """Make a row forget the last `count` tokens of its last feed."""

@@ -27,13 +27,17 @@ class Prompt:
     """What one row reads.
 
     ids: the suffix's tokens, without the prefix that the session has cached.
+    lead: how many of them, at the beginning, are the same for every prompt of the detector.
     draft: labels that are likely the answer; costs nothing if wrong, saves passes if right.
     deadline: `time.monotonic()` seconds after which no pass begins; None for never.
+    phrase: the index of the answer that a version's phrases have for the signal's very words.
     """
 
     ids: tuple[int, ...]
     draft: tuple[str, ...] | None = None
     deadline: float | None = None
+    lead: int = 0
+    phrase: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +75,24 @@ def candidate_text(labels: Iterable[str]) -> str:
     return json.dumps({"taxonomy": list(labels)}, separators=(",", ":"))
 
 
-def choose(state: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]) -> tuple[int, float]:
+def choose(
+    state: npt.NDArray[np.float32],
+    rows: npt.NDArray[np.float32],
+    known: int | None = None,
+    weight: float = 0.0,
+) -> tuple[int, float]:
     """The likeliest row of a head and its probability among these rows.
 
-    state [hidden], rows [n, hidden]. Raises ArithmeticError if a logit is not finite.
+    state [hidden], rows [n, hidden]; known: a row that somebody else names, whose word weighs
+    `weight` against the head's, 0..1. Raises ArithmeticError if a logit is not finite.
     """
     logits = (rows @ state).astype(np.float64)
     if not np.isfinite(logits).all():
         raise ArithmeticError("the model computed logits that are not finite")
-    best = int(logits.argmax())
-    return best, float(1.0 / np.exp(logits - logits[best]).sum())
+    shares = np.exp(logits - logits.max())
+    shares /= shares.sum()
+    if known is not None:
+        shares *= 1 - weight
+        shares[known] += weight
+    best = int(shares.argmax())
+    return best, float(shares[best])

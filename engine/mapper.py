@@ -6,7 +6,9 @@ events, and whatever a query says, it answers: with a status, never with an exce
 """
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+import math
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,11 +16,13 @@ import numpy as np
 
 from engine.confidence import Calibration
 from engine.decoder import Decoded, Decoder, Prompt, Status, unfinished
+from engine.grammar import Grammar
 from engine.label_decoder import LabelDecoder
 from engine.pace import LIMIT, Pace
+from engine.phrases import NO_PHRASES, PHRASES, Phrases, read_phrases
 from engine.prompt import PromptEncoder
 from engine.session import Device, LlamaSession
-from engine.text_decoder import Grammar, TextDecoder
+from engine.text_decoder import TextDecoder
 from engine.version import Version, WritesLabelTokens, read_version
 from schemas.errors import ConfigError
 from schemas.event import decoding_schema
@@ -36,7 +40,7 @@ class Query:
 
     detector, signal: as received; any text.
     draft: labels that are likely the answer (a curated entry), verified by the model.
-    deadline: `time.monotonic()` seconds after which no pass begins; None for never.
+    deadline: `time.monotonic()` seconds by when the answer is needed; None for never.
     """
 
     detector: str
@@ -73,15 +77,25 @@ class MapperEngine:
         decoder: Decoder,
         calibration: Calibration,
         max_batch: int = MAX_BATCH,
-        in_time: Callable[[Sequence[int]], bool] = lambda lengths: True,
+        seconds: Callable[[Sequence[int]], float] = lambda lengths: 0.0,
+        *,
+        leads: bool = False,
+        phrases: Phrases = NO_PHRASES,
+        answers: Sequence[Sequence[str]] = (),
     ) -> None:
-        """in_time: whether one pass for rows of these lengths is short enough."""
+        """seconds: what one pass for rows of these lengths takes; leads: whether the decoder
+        keeps what it has read of a detector, so that a pass is best of one detector; phrases:
+        known ones, whose answers are indexes into `answers`.
+        """
         self.model_id = model_id
+        self.confidence = calibration
         self._prompts = prompts
         self._decoder = decoder
-        self._calibration = calibration
         self._max_batch = max_batch
-        self._in_time = in_time
+        self._seconds = seconds
+        self._leads = leads
+        self._phrases = phrases
+        self._answers = [frozenset(labels) for labels in answers]
 
     @classmethod
     def load(
@@ -120,41 +134,70 @@ class MapperEngine:
             device=_device(device),
         )
         decoder = _decoder(version, session, prompts, max_new_tokens)
+        answers = version.writes.answers if isinstance(version.writes, WritesLabelTokens) else ()
         pace = Pace.measure(lambda tokens: session.start(1).feed([[0] * tokens], keep=False))
 
-        def in_time(lengths: Sequence[int]) -> bool:
-            return pace.seconds(session.computed_tokens(lengths)) <= LIMIT
+        def seconds(lengths: Sequence[int]) -> float:
+            return pace.seconds(session.computed_tokens(lengths))
 
-        return cls(version.model_id, prompts, decoder, version.calibration, max_batch, in_time)
+        return cls(
+            version.model_id,
+            prompts,
+            decoder,
+            version.calibration,
+            max_batch,
+            seconds,
+            leads=isinstance(decoder, LabelDecoder),
+            phrases=read_phrases(version.path / PHRASES, len(answers)),
+            answers=answers,
+        )
 
     def answer(self, queries: Sequence[Query]) -> list[Candidate]:
-        """One candidate a query, order kept. Never raises for what a query contains."""
-        prompts = [
-            Prompt(self._prompts.suffix_ids(q.detector, q.signal), q.draft, q.deadline)
-            for q in queries
-        ]
+        """One candidate a query, order kept. Never raises for what a query contains.
+
+        All answers leave together. So a pass has no more rows than it can answer before the
+        first deadline, and another begins only if that one can still be kept; the rows that are
+        left over are a timeout. Under more load than the machine carries, every pass that is made
+        is thus in time for those who wait for it.
+        """
+        prompts = [self._prompt(query) for query in queries]
+        begun = time.monotonic()
+        ahead = [q.deadline for q in queries if q.deadline is not None and q.deadline > begun]
+        until = min(ahead, default=math.inf)
+        # By length: short rows do not wait for long ones, and rows of like length waste the
+        # least padding where there is any. Leads together, as they come.
+        group = {lead: n for n, lead in enumerate(dict.fromkeys(p.ids[: p.lead] for p in prompts))}
+        order = [(group[p.ids[: p.lead]], len(p.ids) - p.lead) for p in prompts]
+        rows = sorted(range(len(prompts)), key=order.__getitem__)
         candidates: dict[int, Candidate] = {}
-        for chosen in self._cut([len(prompt.ids) for prompt in prompts]):
+        while rows:
+            left = until - time.monotonic()
+            lengths = [order[i][1] for i in rows if order[i][0] == order[rows[0]][0]]
+            count = self._fitting(lengths, min(LIMIT, left))
+            if count == 0 and (left > LIMIT or not candidates):
+                count = 1
+            if count == 0:
+                candidates |= {i: self._candidate(unfinished(Status.TIMEOUT)) for i in rows}
+                break
+            chosen, rows = rows[:count], rows[count:]
             decoded = self._decode([prompts[i] for i in chosen])
             candidates.update(zip(chosen, map(self._candidate, decoded), strict=True))
         return [candidates[i] for i in range(len(queries))]
 
-    def _cut(self, lengths: Sequence[int]) -> Iterator[list[int]]:
-        """Rows as batches whose pass is in time; a row that is not is one alone.
+    def _prompt(self, query: Query) -> Prompt:
+        ids = self._prompts.suffix_ids(query.detector, query.signal)
+        lead = len(self._prompts.lead_ids(query.detector)) if self._leads else 0
+        phrase = self._phrases.find(query.signal)
+        # A curated entry that says otherwise means that this detector's words are its own: the
+        # model, which knows the detector's name, decides alone.
+        if phrase is not None and query.draft and self._answers[phrase] != set(query.draft):
+            phrase = None
+        return Prompt(ids, query.draft, query.deadline, lead, phrase)
 
-        Ordered by length: short rows do not wait for long ones, and neighbours of like length
-        waste the least padding where there is any.
-        """
-        batch: list[int] = []
-        for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-            more = [*batch, row]
-            fits = len(more) <= self._max_batch and self._in_time([lengths[i] for i in more])
-            if batch and not fits:
-                yield batch
-                more = [row]
-            batch = more
-        if batch:
-            yield batch
+    def _fitting(self, lengths: Sequence[int], limit: float) -> int:
+        """How many of the first rows one pass answers in so many seconds."""
+        most = min(len(lengths), self._max_batch)
+        return next((n for n in range(most, 0, -1) if self._seconds(lengths[:n]) <= limit), 0)
 
     def _decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
         try:
@@ -169,7 +212,7 @@ class MapperEngine:
             text=decoded.text,
             labels=decoded.labels,
             probability=decoded.probability,
-            confidence=self._calibration(decoded.probability) if ok else 0.0,
+            confidence=self.confidence(decoded.probability) if ok else 0.0,
             status=decoded.status,
             passes=decoded.passes,
         )
@@ -210,14 +253,8 @@ def _decoder(
     if answers is not None:
         return LabelDecoder(session, head, answers)
     try:
-        grammar = Grammar(
-            version.tokenizer,
-            decoding_schema(load_taxonomy()),
-            vocabulary=rows,
-            eos=version.shape.eos,
-        )
+        schema = decoding_schema(load_taxonomy())
+        grammar = Grammar(schema, prompts.continuation_pieces, vocabulary=rows)
     except ValueError as error:
         raise ConfigError(version.tokenizer, "(grammar)", str(error)) from error
-    return TextDecoder(
-        session, head, grammar, prompts.continuation_ids, max_new_tokens=max_new_tokens
-    )
+    return TextDecoder(session, head, grammar, max_new_tokens=max_new_tokens)

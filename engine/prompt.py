@@ -75,12 +75,14 @@ class PromptEncoder:
     def suffix_ids(self, detector: str, signal: str) -> tuple[int, ...]:
         """The ids after the prefix; the next one is the answer's first. Never raises."""
         return (
-            *self._detector,
-            *self._cut(detector, MAX_DETECTOR_TOKENS),
-            *self._signal,
+            *self.lead_ids(detector),
             *self._cut(signal, self._max_input_tokens),
             *self._answer,
         )
+
+    def lead_ids(self, detector: str) -> tuple[int, ...]:
+        """What all suffixes under one detector's name begin with. Never raises."""
+        return (*self._detector, *self._cut(detector, MAX_DETECTOR_TOKENS), *self._signal)
 
     def continuation_ids(self, text: str) -> tuple[int, ...]:
         """Ids of text that goes on after something, as an answer does after the prompt.
@@ -88,6 +90,13 @@ class PromptEncoder:
         Some tokenizers set a space before every text they encode; here a line break takes it.
         """
         return tuple(self._encode(f"\n{text}")[len(self._break) :])
+
+    def continuation_pieces(self, text: str) -> list[tuple[int, str]]:
+        """`continuation_ids`, each with the part of the text that it stands for."""
+        whole = f"\n{text}"
+        encoding = self._tokenizer.encode(whole, add_special_tokens=False)
+        pieces = [whole[start:end] for start, end in encoding.offsets]
+        return list(zip(encoding.ids, pieces, strict=True))[len(self._break) :]
 
     def _cut(self, text: str, limit: int) -> tuple[int, ...]:
         line = neutralise(text)[: limit * _CHARS_PER_TOKEN]

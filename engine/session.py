@@ -7,6 +7,7 @@ names of the graph's tensors; it knows nothing of vocabularies, grammars or answ
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -37,6 +38,14 @@ class Device(StrEnum):
 
     CPU = "cpu"
     CUDA = "cuda"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The cache of one row that has read `read` tokens, the prefix among them."""
+
+    cache: Cache
+    read: int
 
 
 class LlamaSession:
@@ -71,9 +80,16 @@ class LlamaSession:
             self._prefix = self._read(prefix, prefix_file, sizes)
             self._prefix_length = len(prefix)
 
-    def start(self, rows: int) -> Batch[Cache]:
-        """A batch of `rows` rows that have all read the prefix."""
-        return Batch(self, self._prefix, rows, self._prefix_length)
+    def start(self, rows: int, begun: Begun | None = None) -> Batch[Cache]:
+        """A batch of `rows` rows that have all read the prefix, or as much as `begun` has."""
+        begun = begun or Begun(self._prefix, self._prefix_length)
+        return Batch(self, begun.cache, rows, begun.read)
+
+    def begun(self, batch: Batch[Cache], lead: int) -> Begun:
+        """What the first row had read after its first `lead` tokens, given that it was started
+        here and has been fed once, with keep=True."""
+        read = self._prefix_length + lead
+        return Begun(batch.beginning(read), read)
 
     def prefix_cache(self) -> list[Floats]:
         """2 x layers of [1, kv_heads, prefix, head_dim]."""
@@ -102,6 +118,10 @@ class LlamaSession:
         """See `engine.batch.Runner`."""
         return self._place([part.numpy()[list(rows)] for part in cache])
 
+    def begin(self, cache: Cache, keys: int) -> Cache:
+        """See `engine.batch.Runner`."""
+        return self._place([part.numpy()[:1, :, :keys] for part in cache])
+
     def _run(
         self, feeds: Mapping[str, _Array], cache: Cache, *, keep: bool
     ) -> tuple[Floats, Cache]:
@@ -120,7 +140,10 @@ class LlamaSession:
         return hidden.numpy(), present
 
     def _place(self, arrays: Sequence[Floats]) -> Cache:
-        return [ort.OrtValue.ortvalue_from_numpy(a, self.device.value) for a in arrays]
+        return [
+            ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(a), self.device.value)
+            for a in arrays
+        ]
 
     def _read(self, ids: Sequence[int], file: Path | None, sizes: tuple[int, int, int]) -> Cache:
         stored = read_prefix(file, ids, sizes) if file else None

@@ -1,13 +1,16 @@
-"""From path probability to confidence, measured on the version that will be served.
+"""From path probability to confidence: the curve of an adapter, or of a version without one.
 
-In: an engine on the files just built, and labelled rows. Out: the isotonic curve for the manifest
-and the figures behind it. It does not know how the model was made or trained.
+`make calibrate` (`export/adapter_curve.py`) fits it to the committed out-of-fold predictions and
+puts it into `export/adapter/calibration.json`, from where every export takes it. A version whose
+adapter brings no curve gets one from its own answers to the gate families when it is exported,
+which flatters its calibration on them. Either way the rows are of families that the answering
+model was not trained on, sent under a neutral detector name: the curve holds for detectors that
+nobody curated.
 
-For versions whose adapter brings no calibration of its own. The rows are of families that were
-never trained on, sent under a neutral detector name: the curve holds for detectors nobody curated.
+It does not know how a model was made or trained.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +18,18 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from engine.confidence import parse_calibration
 from engine.mapper import MapperEngine, Query
 from export.dataset import NEUTRAL, Row
 
 _BATCH = 8
 _BINS = 20  # equal masses; single rows would make the curve's ends certain of 0 and 1
 
+_RIDGE = 1e-3  # keeps separable rows from infinite weights
+
 Floats = npt.NDArray[np.float64]
+Curve = Callable[[Floats], Floats]
+"""From probabilities to confidences, each [n]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +54,48 @@ def calibrate(engine: MapperEngine, rows: Sequence[Row]) -> Measured:
                 for answer, row in zip(answers, batch, strict=True)
             ]
             bar.update(len(batch))
-    x, y = isotonic(np.array(probability), np.array(exact, np.float64))
-    curve = {"kind": "isotonic", "x": x.round(6).tolist(), "y": y.round(6).tolist()}
+    curve = fit(np.array(probability), np.array(exact, np.float64))
     return Measured(curve, len(rows), round(float(np.mean(exact)), 4))
+
+
+def fit(probability: Floats, exact: Floats) -> dict[str, Any]:
+    """The manifest's `calibration`."""
+    x, y = isotonic(probability, exact)
+    return {"kind": "isotonic", "x": x.round(6).tolist(), "y": y.round(6).tolist()}
+
+
+def isotonic_curve(probability: Floats, exact: Floats) -> Curve:
+    """What the engine applies; raises ValueError for no rows."""
+    calibration = parse_calibration(fit(probability, exact))
+    return lambda values: np.array([calibration(value) for value in values])
+
+
+def scaled_odds(probability: Floats, exact: Floats) -> Curve:
+    """Two parameters instead of a curve: sigmoid(a · logit(p) + b), by greatest likelihood.
+
+    With b = 0 and two answers this is temperature scaling with T = 1/a (Guo et al. 2017, On
+    Calibration of Modern Neural Networks); Platt 1999, Probabilistic Outputs for Support Vector
+    Machines.
+    """
+    x = np.stack([_logit(probability), np.ones(len(probability))], axis=1)
+    weights = np.array([1.0, 0.0])
+    for _ in range(50):  # Newton's method; some ten steps do
+        sure = _sigmoid(x @ weights)
+        slope = x.T @ (exact - sure) - _RIDGE * weights
+        bend = (x * (sure * (1 - sure))[:, None]).T @ x + _RIDGE * np.eye(2)
+        weights = weights + np.linalg.solve(bend, slope)
+    return lambda values: _sigmoid(weights[0] * _logit(values) + weights[1])
+
+
+def _logit(probability: Floats) -> Floats:
+    kept = np.clip(probability, 1e-6, 1 - 1e-6)
+    odds: Floats = np.log(kept / (1 - kept))
+    return odds
+
+
+def _sigmoid(value: Floats) -> Floats:
+    found: Floats = 1 / (1 + np.exp(-value))
+    return found
 
 
 def isotonic(probability: Floats, exact: Floats) -> tuple[Floats, Floats]:

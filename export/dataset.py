@@ -5,6 +5,9 @@ vocabulary and the detectors' legends. Out: `Item`s (one meaning each) and, per 
 `Example`s with a fresh surface and detector name, all from one seed. It knows nothing of tokens
 or models.
 
+What the words mean (`build_items` of no rows) is the same whichever detectors are held out, so it
+is learned once; what detectors say is learned after it, once a fold (`refresher`).
+
 An item without a detector holds under any name; one with a detector only under that one: the
 same words mean something else elsewhere, or nothing at all (`S5`). `check_items` refuses targets
 that contradict one another.
@@ -13,7 +16,7 @@ that contradict one another.
 import json
 import random
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -40,7 +43,10 @@ _NEGATABLE = ("PII.", "SECRET.", "JAILBREAK.", "PROMPT_INJECTION.", "HARM.", "CY
 # What of one thousand examples is noise, and what a negated finding.
 _NOISE, _NEGATED = 25, 45
 _PALETTE = 25  # made-up and borrowed detector names a pass, each
-_LEAST_PER_ANSWER = 40  # items a single label gets at least in one pass, by repetition
+# Items that an answer gets in one pass: at least by repetition (a label), at most by chance.
+_LEAST_PER_ANSWER, _MOST_PER_ANSWER = 40, 300
+# A refresher has each curated item so often, and so many of the others.
+_CURATED_TIMES, _GENERAL_ITEMS = 3, 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Item:
     wrap: Wrap
     detector: str | None = None
     spoken: bool = False
+    curated: bool = False  # of a detector's own vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,8 @@ def answers_of(items: Iterable[Item]) -> list[Answer]:
 
 
 def one_pass(items: Sequence[Item], names: Sequence[str], seed: int) -> list[Example]:
-    """One example an item (more for labels with few), plus noise and negations, shuffled.
+    """One example an item (more for labels with few, fewer for those with very many), plus noise
+    and negations, shuffled.
 
     `names` are known detector names that may stand in for any other; equal seeds give equal
     passes. Two items that came out the same count once.
@@ -144,6 +152,15 @@ def one_pass(items: Sequence[Item], names: Sequence[str], seed: int) -> list[Exa
     out = list(unique.values())
     rng.shuffle(out)
     return out
+
+
+def refresher(items: Sequence[Item], names: Sequence[str], seed: int) -> list[Example]:
+    """A shorter pass for who knows the meanings: the curated items, among a sample of the rest."""
+    rng = random.Random(seed)
+    curated = [item for item in items if item.curated]
+    general = [item for item in items if not item.curated]
+    kept = rng.sample(general, min(_GENERAL_ITEMS, len(general)))
+    return one_pass([*curated * _CURATED_TIMES, *kept], names, seed)
 
 
 def _meanings(folder: Path) -> Iterator[Item]:
@@ -187,11 +204,11 @@ def _vocabulary(rows: Sequence[Row], read: dict[str, Answer]) -> Iterator[Item]:
             or read.get(text, row.gold) != row.gold
         )
         if bound:
-            yield Item(row.output, row.gold, Wrap.none, detector=row.detector)
+            yield Item(row.output, row.gold, Wrap.none, detector=row.detector, curated=True)
             if _OPAQUE.fullmatch(row.output):
-                yield Item(row.output, UNKNOWN, Wrap.none, detector=NEUTRAL)
+                yield Item(row.output, UNKNOWN, Wrap.none, detector=NEUTRAL, curated=True)
         else:
-            yield Item(row.output, row.gold, _wrap_of(row.gold))
+            yield Item(row.output, row.gold, _wrap_of(row.gold), curated=True)
 
 
 def _legends(rows: Sequence[Row]) -> Iterator[Item]:
@@ -200,7 +217,8 @@ def _legends(rows: Sequence[Row]) -> Iterator[Item]:
         found = catalogue().resolve(name)
         if found is not None:
             for code, words in found.legend.items():
-                yield Item(f"{code}: {words}", canonical(found.maps[code]), Wrap.none)
+                text = f"{code}: {words}"
+                yield Item(text, canonical(found.maps[code]), Wrap.none, curated=True)
 
 
 def _national(folder: Path) -> Iterator[Item]:
@@ -231,17 +249,17 @@ def _unique(items: Iterable[Item]) -> list[Item]:
 
 
 def _levelled(items: Sequence[Item], rng: random.Random) -> list[Item]:
-    """All items once, and items of scarce single labels again, up to `_LEAST_PER_ANSWER`."""
-    counts = Counter(item.answer for item in items)
+    """All items once, but no more than `_MOST_PER_ANSWER` of an answer, and items of scarce
+    single labels again, up to `_LEAST_PER_ANSWER`."""
     by_answer: defaultdict[Answer, list[Item]] = defaultdict(list)
     for item in items:
         by_answer[item.answer].append(item)
-    extra = [
-        rng.choice(by_answer[answer])
-        for answer, count in counts.items()
-        for _ in range((_LEAST_PER_ANSWER if len(answer) == 1 else 20) - count)
-    ]
-    return [*items, *extra]
+    chosen: list[Item] = []
+    for answer, group in by_answer.items():
+        least = _LEAST_PER_ANSWER if len(answer) == 1 else _LEAST_PER_ANSWER // 2
+        chosen += rng.sample(group, min(len(group), _MOST_PER_ANSWER))
+        chosen += rng.choices(group, k=max(0, least - len(group)))
+    return chosen
 
 
 def _example(item: Item, palette: Sequence[str], rng: random.Random) -> Example:

@@ -5,7 +5,7 @@ engine's own session, so the stored prefix and batching are part of what is comp
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from engine.version import LlamaShape
 from export.dataset import NEUTRAL, Row, load_rows
 from export.errors import ExportError
 from export.folds import gate_rows
+from schemas.text import normalise
 
 PROMPTS = 1000
 """Prompts compared: all of the gate, and curated ones by chance; one decides 0.1 %."""
@@ -29,7 +30,8 @@ _BATCH = 8
 @dataclass(frozen=True, slots=True)
 class Fidelity:
     """Over `prompts`, of the state the answer begins from: cosine to the float graph's, and the
-    share whose likeliest head row is the same, of all and of the `gate` prompts among them."""
+    share whose likeliest head row is the same, of all and of the `gate` prompts among them.
+    same_answer: the share whose answer is the same, which a known phrase decides."""
 
     prompts: int
     gate: int
@@ -37,6 +39,7 @@ class Fidelity:
     cosine_min: float
     same_first_choice: float
     same_first_choice_gate: float
+    same_answer: float
 
 
 def compare(
@@ -46,10 +49,12 @@ def compare(
     shape: LlamaShape,
     prompts: PromptEncoder,
     head: npt.NDArray[np.float32],
+    phrases: Collection[str] = (),
 ) -> Fidelity:
     """Compare two graphs of one shape. Raises ExportError when a state is not finite."""
-    gate = _ids(prompts, gate_rows())
-    others = [ids for ids in _ids(prompts, load_rows()) if ids not in set(gate)]
+    texts = _texts(prompts, [*gate_rows(), *load_rows()])
+    gate = list(_texts(prompts, gate_rows()))
+    others = [ids for ids in texts if ids not in set(gate)]
     random.Random(0).shuffle(others)
     ids = [*gate, *others][: max(PROMPTS, len(gate))]
     found, expected = (
@@ -60,6 +65,7 @@ def compare(
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     cosine = (found * expected).sum(axis=1) / lengths
     same = (found @ head.T).argmax(axis=1) == (expected @ head.T).argmax(axis=1)
+    decided = np.array([normalise(texts[i]) in phrases for i in ids])
     return Fidelity(
         prompts=len(ids),
         gate=len(gate),
@@ -67,12 +73,13 @@ def compare(
         cosine_min=round(float(cosine.min()), 4),
         same_first_choice=round(float(same.mean()), 4),
         same_first_choice_gate=round(float(same[: len(gate)].mean()), 4),
+        same_answer=round(float((same | decided).mean()), 4),
     )
 
 
-def _ids(prompts: PromptEncoder, rows: Sequence[Row]) -> list[tuple[int, ...]]:
-    """Each prompt once, in order."""
-    return list(dict.fromkeys(prompts.suffix_ids(NEUTRAL, row.output) for row in rows))
+def _texts(prompts: PromptEncoder, rows: Sequence[Row]) -> dict[tuple[int, ...], str]:
+    """Each prompt once, in order, and the text it asks about."""
+    return {prompts.suffix_ids(NEUTRAL, row.output): row.output for row in rows}
 
 
 def _last_states(

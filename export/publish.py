@@ -1,7 +1,7 @@
 """`make export-model`: a checkpoint becomes the next version of `llama_mapper`.
 
-In: a base, an adapter, a quantisation. Out: `model_repository/llama_mapper/<n>/`, complete or not
-there at all. It never switches what is served.
+In: a base, an adapter, a quantisation. Out: `model_repository/llama_mapper/<n>/`, complete and
+past the quality gate, or not there at all. It never switches what is served.
 """
 
 import argparse
@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -22,18 +22,22 @@ import numpy as np
 from transformers.utils import logging as transformers_logging
 
 from engine.cores import usable_cores
+from engine.known_answers import ANSWERS, write_answers
 from engine.mapper import MapperEngine
+from engine.phrases import PHRASES, write_phrases
 from engine.prefix import write_prefix
 from engine.prompt import PROMPT_VERSION, PromptEncoder
 from engine.session import LlamaSession
 from engine.version import MANIFEST, PREFIX, LlamaShape, read_version
-from export import calibrate, fidelity
+from export import calibrate, fidelity, quality_gate
 from export.adapter import CONFIG, Merged, merge_adapter, without_adapter
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.errors import ExportError
 from export.folds import gate_rows
 from export.graph import export_graph, llama_shape
 from export.hashing import sha256_file
+from export.known_answers import answer_known
+from export.known_phrases import known_phrases
 from export.progress import Steps
 from export.quantise import Quantization, quantise
 from export.staging import publish, staging
@@ -52,26 +56,30 @@ _MAX_INPUT_TOKENS = 128  # the serving default, so that prompts are cut alike
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to export. `model` None: the bundled base. `adapter` None: none."""
+    """What to export. `model` None: the bundled base. `adapter` None: none. `force`: publish
+    what the quality gate refuses."""
 
     model: str | None
     adapter: Path | None
     quantization: Quantization
+    force: bool = False
     model_folder: Path = MODEL_FOLDER
 
 
 def export_version(request: Request) -> Path:
     """Build and publish the next version; returns its directory.
 
-    Raises ExportError, ConfigError for a wrong data file, OSError when the disk refuses. In all
-    cases, and when interrupted, nothing is left behind.
+    Raises ExportError, also for a version that fails the quality gate; ConfigError for a wrong
+    data file, OSError when the disk refuses. In all cases, and when interrupted, nothing is left
+    behind.
     """
+    thresholds = quality_gate.load_thresholds()
     served_code = request.model_folder / "model.py"
     if not served_code.is_file():
         raise ExportError(f"{served_code} is missing: a version cannot be served without it")
     if request.adapter is not None and not (request.adapter / CONFIG).is_file():
         raise ExportError(f"ADAPTER={request.adapter}: no adapter, {CONFIG} is missing")
-    steps = Steps(total=5)
+    steps = Steps(total=7 if request.adapter else 6)
     with staging(request.model_folder) as folder:
         with steps("load", f"loading {request.model or 'the bundled base'}"):
             base, merged = _load(request)
@@ -87,14 +95,35 @@ def export_version(request: Request) -> Path:
             (folder / "tokenizer.json").write_text(base.tokenizer.to_str(), "utf-8")
             shutil.copyfile(served_code, folder / "model.py")
             _store_prefix(folder, work / "float.onnx", manifest)
+        phrases = known_phrases() if merged.answers is not None else {}
+        if merged.answers is not None:
+            write_phrases(folder / PHRASES, phrases, merged.answers)
         with steps("compare", "comparing the served graph with the float graph"):
-            near = _compare(folder, work / "float.onnx", manifest, merged)
-            steps.note(f"cosine {near.cosine_mean}, same first choice {near.same_first_choice:.0%}")
+            near = _compare(folder, work / "float.onnx", manifest, merged, phrases)
+            steps.note(
+                f"cosine {near.cosine_mean}, same first choice {near.same_first_choice:.1%},"
+                f" same answer {near.same_answer:.1%}"
+            )
         shutil.rmtree(work)
         manifest["files"] = {f.name: sha256_file(f) for f in sorted(folder.iterdir())}
         manifest["checks"] = {"torch_difference": difference, "quantization": asdict(near)}
         with steps("calibrate", "calibrating the confidence"):
             _calibrate(folder, manifest, merged, steps)
+            _write_manifest(folder, manifest)
+        engine = _engine(folder)
+        with steps("gate", "answering the families that were never trained on"):
+            verdict = quality_gate.judge_version(engine, gate_rows(), near.same_answer, thresholds)
+            manifest["checks"]["gate"] = verdict.to_json(forced=request.force)
+            print(verdict.table(), file=sys.stderr, flush=True)
+        if not (verdict.passes or request.force):
+            raise ExportError(
+                "the version fails the quality gate (export/gate.yaml); train further, or publish"
+                " it all the same with FORCE=1"
+            )
+        if merged.answers is not None:  # as text they would take minutes
+            with steps("answers", "answering what detectors are known to say"):
+                write_answers(folder / ANSWERS, answer_known(engine))
+            manifest["files"][ANSWERS] = sha256_file(folder / ANSWERS)
         manifest["seconds"] = steps.seconds
         _write_manifest(folder, manifest)
         read_version(folder)
@@ -148,7 +177,11 @@ def _prompts(folder: Path, manifest: dict[str, Any]) -> PromptEncoder:
 
 
 def _compare(
-    folder: Path, reference: Path, manifest: dict[str, Any], merged: Merged
+    folder: Path,
+    reference: Path,
+    manifest: dict[str, Any],
+    merged: Merged,
+    phrases: Collection[str],
 ) -> fidelity.Fidelity:
     return fidelity.compare(
         served=folder / "model.onnx",
@@ -157,6 +190,7 @@ def _compare(
         shape=LlamaShape(**manifest["config"]),
         prompts=_prompts(folder, manifest),
         head=merged.head,
+        phrases=phrases,
     )
 
 
@@ -166,8 +200,7 @@ def _calibrate(folder: Path, manifest: dict[str, Any], merged: Merged, steps: St
         manifest["checks"]["calibration"] = {"source": "adapter"}
         return
     _write_manifest(folder, manifest)
-    engine = MapperEngine.load(folder, threads=usable_cores(), max_input_tokens=_MAX_INPUT_TOKENS)
-    measured = calibrate.calibrate(engine, gate_rows())
+    measured = calibrate.calibrate(_engine(folder), gate_rows())
     steps.note(f"exact answers {measured.accuracy:.1%} of {measured.rows}")
     manifest["calibration"] = measured.curve
     manifest["checks"]["calibration"] = {
@@ -175,6 +208,10 @@ def _calibrate(folder: Path, manifest: dict[str, Any], merged: Merged, steps: St
         "rows": measured.rows,
         "accuracy": measured.accuracy,
     }
+
+
+def _engine(folder: Path) -> MapperEngine:
+    return MapperEngine.load(folder, threads=usable_cores(), max_input_tokens=_MAX_INPUT_TOKENS)
 
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
@@ -187,6 +224,7 @@ def _request(arguments: Sequence[str] | None) -> Request:
     parser.add_argument("--model", help="checkpoint directory, hub id or GGUF file")
     parser.add_argument("--adapter", help=f"LoRA directory, or {NO_ADAPTER}")
     parser.add_argument("--quant", help=", ".join(Quantization))
+    parser.add_argument("--force", help="anything: publish what the quality gate refuses")
     parser.add_argument("--model-folder", type=Path, default=MODEL_FOLDER)
     # An empty value is what `make` passes for a variable that is not set.
     given = parser.parse_args(arguments)
@@ -197,7 +235,9 @@ def _request(arguments: Sequence[str] | None) -> Request:
         quantization = Quantization(given.quant or Quantization.INT8)
     except ValueError:
         raise ExportError(f"QUANT={given.quant}: not one of {', '.join(Quantization)}") from None
-    return Request(given.model or None, adapter, quantization, given.model_folder)
+    return Request(
+        given.model or None, adapter, quantization, bool(given.force), given.model_folder
+    )
 
 
 def _terminate(*_: object) -> NoReturn:

@@ -3,6 +3,10 @@
 In: the data set, the folds, a base checkpoint. Out, under `--out`: a resumable checkpoint, the
 adapter, `log.jsonl`, `loss.png`, and for a fold the predictions of its held-out families.
 Loss: cross-entropy over the answers at the prompt's last position, nothing else.
+
+Two stages. `meanings` reads what labels mean, and no detector's vocabulary: it holds for every
+fold and is run once. A fold (`0`, `1`, `2`, `final`) goes on from there with the vocabularies
+that it may see, among a sample of the meanings.
 """
 
 import argparse
@@ -13,8 +17,8 @@ import random
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -24,13 +28,13 @@ from tqdm import tqdm
 from export.checkpoint import load_checkpoint
 from export.dataset import (
     Example,
-    Item,
     Row,
     answers_of,
     build_items,
     known_names,
     load_rows,
     one_pass,
+    refresher,
 )
 from export.folds import family_of, load_folds
 from export.label_model import Answer, LabelModel, new_label_model
@@ -49,12 +53,11 @@ class Settings:
     """What a run depends on; a checkpoint of other settings is not resumed."""
 
     fold: str
-    epochs: int = 3
-    minutes: float = 45.0
+    minutes: float
+    lr: float
+    rows_lr: float
     batch: int = 32
     rank: int = 16
-    lr: float = 6e-4
-    rows_lr: float = 2e-3
     warm_up: float = 0.05
     smoothing: float = 0.05
     weight_decay: float = 0.01
@@ -69,14 +72,24 @@ class Progress:
     seconds: float = 0.0
 
 
+MEANINGS = "meanings"
+_STAGES = {
+    MEANINGS: Settings(MEANINGS, minutes=35.0, lr=6e-4, rows_lr=2e-3),
+    **{
+        fold: Settings(fold, minutes=12.0, lr=2.5e-4, rows_lr=8e-4)
+        for fold in ("0", "1", "2", "final")
+    },
+}
+
+
 class Trainer:
-    """One run. The schedule ends after `epochs` or `minutes`, whichever comes first."""
+    """One run. The schedule ends after the examples or `minutes`, whichever comes first."""
 
     def __init__(
-        self, model: LabelModel, items: Sequence[Item], answers: Sequence[Answer],
-        names: Sequence[str], settings: Settings, out: Path,
+        self, model: LabelModel, examples: Sequence[Example], answers: Sequence[Answer],
+        settings: Settings, out: Path,
     ) -> None:  # fmt: skip
-        self._model, self._items, self._names = model, items, names
+        self._model, self._examples = model, examples
         self._settings, self._out = settings, out
         self._index = {answer: i for i, answer in enumerate(answers)}
         self._progress = Progress()
@@ -90,8 +103,7 @@ class Trainer:
             weight_decay=settings.weight_decay,
             betas=(0.9, 0.98),
         )
-        self._passes = [one_pass(items, names, settings.seed + e) for e in range(settings.epochs)]
-        self._total = sum(math.ceil(len(p) / settings.batch) for p in self._passes)
+        self._total = math.ceil(len(examples) / settings.batch)
 
     def run(self) -> None:
         """Train to the end of the schedule, from the checkpoint when there is one."""
@@ -132,19 +144,17 @@ class Trainer:
         """Batches in random order, the same in every session: one detector name each as far as
         possible, and prompts of nearly equal length."""
         size = self._settings.batch
-        for number, examples in enumerate(self._passes):
-            rng = random.Random(self._settings.seed * 1000 + number)
-            by_name: defaultdict[str, list[Example]] = defaultdict(list)
-            for example in examples:
-                by_name[example.detector].append(example)
-            rest = [e for group in by_name.values() for e in group[len(group) // size * size :]]
-            groups = [group[: len(group) // size * size] for group in by_name.values()]
-            batches: list[list[Example]] = []
-            for group in [*groups, rest]:
-                group.sort(key=self._length)
-                batches += [group[i : i + size] for i in range(0, len(group), size)]
-            rng.shuffle(batches)
-            yield from batches
+        by_name: defaultdict[str, list[Example]] = defaultdict(list)
+        for example in self._examples:
+            by_name[example.detector].append(example)
+        rest = [e for group in by_name.values() for e in group[len(group) // size * size :]]
+        groups = [group[: len(group) // size * size] for group in by_name.values()]
+        batches: list[list[Example]] = []
+        for group in [*groups, rest]:
+            group.sort(key=self._length)
+            batches += [group[i : i + size] for i in range(0, len(group), size)]
+        random.Random(self._settings.seed).shuffle(batches)
+        yield from batches
 
     def _length(self, example: Example) -> int:
         return len(self._model.encoder.suffix_ids(example.detector, example.signal))
@@ -186,16 +196,29 @@ class Trainer:
         state = torch.load(path, map_location=self._model.device, weights_only=True)
         if state["settings"] != asdict(self._settings):
             raise SystemExit(f"{path}: from other settings; delete it or choose another --out")
-        with torch.no_grad():
-            for name, parameter in self._model.trainable():
-                parameter.copy_(state["weights"][name])
+        _take(self._model, state["weights"])
         self._optimiser.load_state_dict(state["optimiser"])
         self._progress = Progress(**state["progress"])
         print(f"resumed at step {self._progress.step}", file=sys.stderr)
 
 
+def _take(model: LabelModel, weights: Mapping[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in model.trainable():
+            parameter.copy_(weights[name])
+
+
+def _start_from(model: LabelModel, folder: Path) -> None:
+    path = folder / CHECKPOINT
+    if not (folder / ADAPTER).is_dir():
+        raise SystemExit(f"{folder}: the first stage is missing; run `make train FOLD={MEANINGS}`")
+    _take(model, torch.load(path, map_location=model.device, weights_only=True)["weights"])
+
+
 def split(fold: str) -> tuple[list[Row], list[Row]]:
     """Curated rows to learn from, and the fold's held-out rows (`final`: those of the gate)."""
+    if fold == MEANINGS:
+        return [], []
     folds = load_folds()
     hidden = folds.held_out(None if fold == "final" else int(fold))
     tested = folds.gate if fold == "final" else folds.folds[int(fold)]
@@ -209,21 +232,25 @@ def split(fold: str) -> tuple[list[Row], list[Row]]:
 def main() -> None:
     """Parse the command line, train, save, predict, report."""
     parser = argparse.ArgumentParser(prog="python -m export.train", description=__doc__)
-    parser.add_argument("--fold", choices=["0", "1", "2", "final"], default="final")
-    parser.add_argument("--minutes", type=float, default=45.0, help="the schedule ends by then")
-    parser.add_argument("--epochs", type=int, default=3, help="passes over the data, at most")
+    parser.add_argument("--fold", choices=[*_STAGES], default="final")
+    parser.add_argument("--minutes", type=float, help="the schedule ends by then")
+    parser.add_argument(
+        "--untrained", action="store_true", help="predict before the first step, for comparison"
+    )
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--seed", type=int, default=17)
     parser.add_argument("--model", help="base checkpoint (default: the bundled one)")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, help=f"default: {RUNS}/<fold>")
+    parser.add_argument("--meanings", type=Path, default=RUNS / MEANINGS, help="the first stage")
     parser.add_argument("--predictions", type=Path, help=f"default: {OOF}/<fold>.jsonl")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    settings = Settings(args.fold, args.epochs, args.minutes, rank=args.rank, seed=args.seed)
+    usual = _STAGES[args.fold]
+    settings = replace(usual, minutes=args.minutes or usual.minutes, rank=args.rank, seed=args.seed)
     name = "gate" if args.fold == "final" else f"fold{args.fold}"
-    out = args.out or RUNS / args.fold
+    out = args.out or RUNS / (f"base-{args.fold}" if args.untrained else args.fold)
     out.mkdir(parents=True, exist_ok=True)
     seen, held_out = split(args.fold)
     items = build_items(seen)
@@ -232,10 +259,24 @@ def main() -> None:
     names = [n for n in known_names() if family_of(n) in families]
     model = new_label_model(load_checkpoint(args.model), answers, settings.rank)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    print(f"{len(items)} items, {len(answers)} answers, {len(held_out)} held out", file=sys.stderr)
-    Trainer(model, items, answers, names, settings, out).run()
-    model.save(out / ADAPTER, answers)
-    draw_loss(out / LOG, out / "loss.png")
+    if args.untrained:
+        name = f"base-{name}"
+    else:
+        if args.fold == MEANINGS:
+            examples = one_pass(items, known_names(), settings.seed)
+        else:
+            _start_from(model, args.meanings)
+            examples = refresher(items, names, settings.seed)
+        print(
+            f"{len(items)} items, {len(examples)} examples, {len(answers)} answers,"
+            f" {len(held_out)} held out",
+            file=sys.stderr,
+        )
+        Trainer(model, examples, answers, settings, out).run()
+        model.save(out / ADAPTER, answers)
+        draw_loss(out / LOG, out / "loss.png")
+    if not held_out:
+        return
     predictions = predict(model, answers, held_out)
     write_predictions(args.predictions or OOF / f"{name}.jsonl", predictions)
     text = report(predictions, {row.output.casefold() for row in seen})

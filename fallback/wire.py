@@ -5,7 +5,6 @@ arrays, and nothing of Triton. One JSON text an item, because tensors of differe
 not batch together.
 """
 
-import dataclasses
 import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -44,7 +43,18 @@ def read_columns(tensor: Callable[[str], Any], names: Sequence[str]) -> list[lis
 
 def dump_reading(signals: Sequence[Signal]) -> bytes:
     """READING: `[{"name", "score", "flagged", "verdict", "legend"}]`."""
-    return _dump([dataclasses.asdict(signal) for signal in signals])
+    return _dump(
+        [
+            {
+                "name": signal.name,
+                "score": signal.score,
+                "flagged": signal.flagged,
+                "verdict": signal.verdict,
+                "legend": signal.legend,
+            }
+            for signal in signals
+        ]
+    )
 
 
 def load_reading(text: str) -> tuple[Signal, ...]:

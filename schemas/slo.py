@@ -122,7 +122,7 @@ class Guards:
 
 @dataclass(frozen=True, slots=True)
 class Internal:
-    """The looser thresholds of `/metrics/alerts` and of the quality gate; percent, seconds."""
+    """The looser thresholds of `/metrics/alerts`; percent, seconds."""
 
     schema_valid_min: float
     fallback_max: float

@@ -1,16 +1,20 @@
 """The cache of model answers: with a real engine, or a function where failures are needed."""
 
+import dataclasses
 import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import tiny_llama
 
 from engine.answer_cache import AnswerCache
 from engine.decoder import Status
+from engine.known_answers import read_answers, write_answers
 from engine.mapper import Candidate, MapperEngine, Query
+from schemas.errors import ConfigError
 
 
 class Asked:
@@ -55,6 +59,34 @@ def test_a_cached_answer_is_the_models_and_costs_no_pass(engine: MapperEngine) -
             [c.probability for c in uncached], abs=1e-4
         )
     assert {c.passes for c in again.candidates} == {0}
+
+
+def test_answers_that_a_version_brings_along_are_hits(engine: MapperEngine, tmp_path: Path) -> None:
+    queries = [Query("d", "one"), Query("d", 'two \u2028 "quoted"'), Query("é", "")]
+    made = engine.answer(queries)
+    late = dataclasses.replace(made[0], status=Status.TIMEOUT)
+    write_answers(tmp_path / "a", zip([*queries, Query("d", "late")], [*made, late], strict=True))
+    cache, ask = AnswerCache(100), Asked()
+    cache.fill(read_answers(tmp_path / "a", engine.confidence))
+
+    answers = cache.answer([*queries, Query("d", "late")], ask)
+
+    assert [[query.signal for query in call] for call in ask.calls] == [["late"]]
+    for kept, fresh in zip(answers.candidates, made, strict=False):
+        assert (kept.text, kept.labels, kept.passes) == (fresh.text, fresh.labels, 0)
+        assert kept.confidence == pytest.approx(fresh.confidence, abs=1e-5)
+
+
+@pytest.mark.parametrize("line", ["{", "[1, 2]", '["d", "s", 5, 0.5]', '["d", "s", ["x"], "y"]'])
+def test_a_damaged_answer_is_named(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "answers.jsonl"
+    file.write_text(f'["d", "s", ["OTHER.Safe"], 0.5]\n{line}\n', "utf-8")
+    with pytest.raises(ConfigError, match="line 2"):
+        list(read_answers(file, float))
+
+
+def test_a_version_without_kept_answers_brings_none(tmp_path: Path) -> None:
+    assert not list(read_answers(tmp_path / "answers.jsonl", float))
 
 
 def test_hits_leave_the_batch_and_equal_misses_are_asked_once() -> None:

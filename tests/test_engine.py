@@ -1,9 +1,10 @@
 """The engine through its public doors, on tiny random Llamas in the real runtime."""
 
+import functools
 import itertools
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +13,21 @@ import pytest
 import tiny_llama
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from engine.confidence import Calibration
-from engine.decoder import Decoded, Prompt, Status
+from engine.decoder import Decoded, Prompt, Status, candidate_text
+from engine.grammar import Grammar
+from engine.label_decoder import LabelDecoder
 from engine.mapper import MapperEngine, Query
-from engine.pace import Pace
+from engine.pace import LIMIT, Pace
+from engine.phrases import PHRASES, WEIGHT, write_phrases
 from engine.prompt import PromptEncoder
 from engine.session import LlamaSession
-from engine.text_decoder import Grammar, TextDecoder
-from engine.version import read_version
+from engine.text_decoder import TextDecoder
+from engine.version import WritesLabelTokens, read_version
 from schemas.errors import ConfigError
-from schemas.event import candidate_errors
+from schemas.event import MAX_CANDIDATE_LABELS, candidate_errors, decoding_schema
 from schemas.taxonomy import load_taxonomy
 
 ANSWERS = [[name] for name in load_taxonomy().names] + [
@@ -161,23 +166,127 @@ def test_a_draft_changes_nothing_but_passes(text_engine: MapperEngine) -> None:
             assert candidate.passes <= expected.passes
 
 
-def test_an_accepted_draft_costs_one_pass(tmp_path: Path) -> None:
-    decoder = text_decoder(tmp_path, load_taxonomy().names, max_labels=1)
+@pytest.mark.parametrize("tokenizer", tiny_llama.TOKENIZERS)
+@pytest.mark.parametrize("max_labels", [1, MAX_CANDIDATE_LABELS])
+def test_an_accepted_draft_costs_one_pass(tmp_path: Path, tokenizer: str, max_labels: int) -> None:
+    decoder = text_decoder(tmp_path, load_taxonomy().names, max_labels, tokenizer)
     for signal in SIGNALS:
         (plain,) = decoder.decode([prompt(signal)])
-        (drafted,) = decoder.decode([prompt(signal, draft=plain.labels)])
         assert plain.passes > 1
-        assert drafted.passes == 1
-        assert drafted.labels == plain.labels
-        assert drafted.probability == pytest.approx(plain.probability, abs=1e-4)
+        # The candidate names a label once that the model may have written several times.
+        written = [
+            draft
+            for length in range(len(plain.labels), max_labels + 1)
+            for draft in itertools.product(plain.labels, repeat=length)
+            if tuple(dict.fromkeys(draft)) == plain.labels
+        ]
+        drafted = decoder.decode([prompt(signal, draft) for draft in written])
+        assert [row.passes for row in drafted].count(1) == 1
+        for row in drafted:
+            assert row.passes <= plain.passes
+            assert row.labels == plain.labels
+            assert row.probability == pytest.approx(plain.probability, abs=1e-4)
+
+
+def test_alone_batched_and_drafted_are_one_answer(text_engine: MapperEngine) -> None:
+    random = np.random.default_rng(5)
+    names, words = load_taxonomy().names, [*names_words(), *SIGNALS]
+    signals = [" ".join(random.choice(words, random.integers(1, 9))) for _ in range(60)]
+    queries = [Query("detoxify", signal) for signal in signals]
+    alone = [text_engine.answer([query])[0] for query in queries]
+    drafts = [candidate.labels for candidate in alone]
+    drafts[::3] = [tuple(random.choice(names, 2)) for _ in drafts[::3]]
+    drafted = [with_draft(query, draft) for query, draft in zip(queries, drafts, strict=True)]
+    for others in (text_engine.answer(queries), text_engine.answer(drafted)):
+        for expected, candidate in zip(alone, others, strict=True):
+            assert candidate.text == expected.text
+            assert candidate.probability == pytest.approx(expected.probability, abs=1e-4)
+            assert candidate.passes <= expected.passes
+
+
+def names_words() -> list[str]:
+    return [name.rpartition(".")[2] for name in load_taxonomy().names]
+
+
+# --- the grammar ---------------------------------------------------------------------------------
+
+SCHEMA = decoding_schema(load_taxonomy())
+
+
+@pytest.fixture(scope="session", params=tiny_llama.TOKENIZERS)
+def written(request: pytest.FixtureRequest) -> tuple[Grammar, PromptEncoder]:
+    """A tokenizer's grammar of the decoding schema, and its prompts."""
+    tokenizer = tiny_llama.TOKENIZERS[request.param]()
+    encoder = PromptEncoder(tokenizer.to_str(), bos=None, max_input_tokens=128)
+    size = tokenizer.get_vocab_size()
+    return Grammar(SCHEMA, encoder.continuation_pieces, vocabulary=size), encoder
+
+
+LISTS = st.lists(st.sampled_from(load_taxonomy().names), min_size=1, max_size=MAX_CANDIDATE_LABELS)
+
+
+@settings(max_examples=300, deadline=None)
+@given(labels=LISTS)
+def test_the_tokenizers_own_encoding_is_a_path(
+    written: tuple[Grammar, PromptEncoder], labels: list[str]
+) -> None:
+    grammar, encoder = written
+    place = grammar.start
+    ids = encoder.continuation_ids(candidate_text(labels))
+    for token in ids:
+        assert token in grammar.allowed(place)
+        place = grammar.after(place, token)
+    assert grammar.allowed(place).size == 0
+    assert grammar.text(ids) == candidate_text(labels)
+    assert tuple(grammar.tokens(labels)) == ids
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_every_path_is_the_tokenizers_own_encoding_of_a_valid_text(
+    written: tuple[Grammar, PromptEncoder], data: st.DataObject
+) -> None:
+    grammar, encoder = written
+    place, ids = grammar.start, []
+    while (allowed := grammar.allowed(place)).size:
+        ids.append(int(data.draw(st.sampled_from(allowed)) if allowed.size > 1 else allowed[0]))
+        place = grammar.after(place, ids[-1])
+    text = grammar.text(ids)
+    assert Draft202012Validator(SCHEMA).is_valid(json.loads(text))
+    assert text == candidate_text(json.loads(text)["taxonomy"])
+    assert tuple(ids) == encoder.continuation_ids(text)
+
+
+def test_there_are_as_many_paths_as_texts(written: tuple[Grammar, PromptEncoder]) -> None:
+    grammar, _ = written
+
+    @functools.cache
+    def paths(place: int) -> int:
+        following = [grammar.after(place, int(token)) for token in grammar.allowed(place)]
+        return sum(map(paths, following)) if following else 1
+
+    labels = len(load_taxonomy().names)
+    assert paths(grammar.start) == sum(labels**n for n in range(1, MAX_CANDIDATE_LABELS + 1))
+
+
+def test_a_tokenizer_that_changes_the_text_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not write"):
+        Grammar(SCHEMA, lambda text: [(0, text.lower())], vocabulary=1)
+
+
+def test_a_token_without_a_row_is_refused() -> None:
+    with pytest.raises(ValueError, match="no row"):
+        Grammar(SCHEMA, ENCODER.continuation_pieces, vocabulary=9)
 
 
 # --- passes, deadlines, limits -------------------------------------------------------------------
 
 
-def text_decoder(tmp_path: Path, labels: Sequence[str], max_labels: int) -> TextDecoder:
+def text_decoder(
+    tmp_path: Path, labels: Sequence[str], max_labels: int, tokenizer: str = "bytes"
+) -> TextDecoder:
     version = read_version(
-        tiny_llama.publish(tmp_path / "1", tokenizer=tiny_llama.byte_only_tokenizer())
+        tiny_llama.publish(tmp_path / "1", tokenizer=tiny_llama.TOKENIZERS[tokenizer]())
     )
     array = {"type": "array", "items": {"enum": list(labels)}, "minItems": 1}
     schema = {
@@ -186,14 +295,12 @@ def text_decoder(tmp_path: Path, labels: Sequence[str], max_labels: int) -> Text
         "required": ["taxonomy"],
         "additionalProperties": False,
     }
-    shape = version.shape
-    grammar = Grammar(version.tokenizer, schema, vocabulary=shape.vocab, eos=shape.eos)
+    encoder = PromptEncoder(version.tokenizer.read_text("utf-8"), None, 128)
     return TextDecoder(
-        LlamaSession(version.graph, shape, threads=1),
+        LlamaSession(version.graph, version.shape, threads=1),
         np.load(version.head),
-        grammar,
-        ENCODER.continuation_ids,
-        max_new_tokens=128,
+        Grammar(schema, encoder.continuation_pieces, vocabulary=version.shape.vocab),
+        max_new_tokens=160,
     )
 
 
@@ -336,9 +443,14 @@ class Counts:
         return [Decoded(f"{len(row.ids)}", (), 0.5, Status.OK, 1) for row in prompts]
 
 
+def per_token(seconds: float) -> Callable[[Sequence[int]], float]:
+    return lambda lengths: sum(lengths) * seconds
+
+
 def test_batches_are_cut_where_a_pass_would_last_too_long() -> None:
-    decoder, limit = Counts(), 250
-    engine = MapperEngine("m", ENCODER, decoder, Calibration(), in_time=lambda x: sum(x) <= limit)
+    decoder, most = Counts(), 250
+    pace = per_token(LIMIT / most)
+    engine = MapperEngine("m", ENCODER, decoder, Calibration(), seconds=pace)
     queries = [Query("d", "x" * size) for size in (90, 3, 120, 30, 60, 1)]
     candidates = engine.answer(queries)
     lengths = [len(ENCODER.suffix_ids(q.detector, q.signal)) for q in queries]
@@ -346,15 +458,110 @@ def test_batches_are_cut_where_a_pass_would_last_too_long() -> None:
     assert list(itertools.chain(*decoder.batches)) == sorted(lengths)
     assert len(decoder.batches) > 1
     for batch, following in itertools.pairwise(decoder.batches):
-        assert sum(batch) <= limit or len(batch) == 1
-        assert sum(batch) + following[0] > limit
+        assert sum(batch) <= most or len(batch) == 1
+        assert sum(batch) + following[0] > most
 
 
 def test_a_row_that_no_pass_holds_is_answered_alone() -> None:
     decoder = Counts()
-    engine = MapperEngine("m", ENCODER, decoder, Calibration(), in_time=lambda lengths: False)
-    assert len(engine.answer(QUERIES)) == len(QUERIES)
+    engine = MapperEngine("m", ENCODER, decoder, Calibration(), seconds=lambda lengths: 9.0)
+    assert [c.status for c in engine.answer(QUERIES)] == [Status.OK] * len(QUERIES)
     assert all(len(batch) == 1 for batch in decoder.batches)
+
+
+@pytest.mark.parametrize(
+    ("left", "answered"), [(0.070, 3), (0.020, 1), (0.005, 1), (-1.0, 8), (9.0, 8)]
+)
+def test_a_pass_has_the_rows_that_it_answers_before_the_first_deadline(
+    monkeypatch: pytest.MonkeyPatch, left: float, answered: int
+) -> None:
+    """Who waits for them must not wait for the others; past rows are the decoder's to refuse."""
+    decoder, now = Counts(), 1000.0
+    monkeypatch.setattr("engine.mapper.time.monotonic", lambda: now)
+    queries = [Query("d", "x" * 20, deadline=now + left) for _ in range(8)]
+    length = len(ENCODER.suffix_ids("d", "x" * 20))
+    engine = MapperEngine("m", ENCODER, decoder, Calibration(), seconds=per_token(0.020 / length))
+    decode = decoder.decode
+
+    def takes_time(prompts: Sequence[Prompt]) -> list[Decoded]:
+        nonlocal now
+        now += 0.020 * len(prompts)
+        return decode(prompts)
+
+    monkeypatch.setattr(decoder, "decode", takes_time)
+    statuses = [c.status for c in engine.answer(queries)]
+    assert statuses == [Status.OK] * answered + [Status.TIMEOUT] * (8 - answered)
+
+
+def test_what_is_read_of_a_detector_is_kept_and_moves_no_answer(label_version: Path) -> None:
+    version = read_version(label_version)
+    assert isinstance(version.writes, WritesLabelTokens)
+    prompts = PromptEncoder(version.tokenizer.read_text("utf-8"), version.shape.bos, 128)
+    session = LlamaSession(version.graph, version.shape, threads=1, prefix=prompts.prefix_ids)
+    head = np.load(version.head)
+    keeps, forgets = (
+        LabelDecoder(session, head, version.writes.answers, kept_leads=kept) for kept in (2, 0)
+    )
+    asked = [
+        Prompt(prompts.suffix_ids(d, signal), lead=len(prompts.lead_ids(d)))
+        for d in ("presidio", "", "custom-guard", "presidio", "a guard of another name", "presidio")
+        for signal in SIGNALS
+    ]
+    wanted = forgets.decode(asked)
+    for kept in (keeps.decode(asked), keeps.decode(asked[::-1])[::-1]):
+        assert [d.labels for d in kept] == [d.labels for d in wanted]
+        assert [d.probability for d in kept] == pytest.approx(
+            [d.probability for d in wanted], abs=1e-4
+        )
+    for prompt, alone in zip(asked, wanted, strict=True):
+        [again] = keeps.decode([prompt])
+        assert again.labels == alone.labels
+        assert again.probability == pytest.approx(alone.probability, abs=1e-4)
+
+
+def test_a_known_phrase_has_its_say_unless_a_draft_says_otherwise(tmp_path: Path) -> None:
+    version = tiny_llama.publish(tmp_path / "1", answers=ANSWERS)
+    wanted, other = ("HARM.SPEECH.Threat",), ("PII.Contact.Email",)
+    write_phrases(
+        version / PHRASES,
+        {"a known phrase": wanted, "no answer of it": ("X", "Y")},
+        read_version(version).writes.answers,  # type: ignore[union-attr]
+    )
+    engine = load(version)
+    [known, spelled, drafted, agreed, unknown] = engine.answer(
+        [
+            Query("d", "a known phrase"),
+            Query("another", "A_KNOWN-phrase"),
+            Query("d", "a known phrase", other),
+            Query("d", "a known phrase", wanted),
+            Query("d", "no answer of it"),
+        ]
+    )
+    assert known.labels == spelled.labels == agreed.labels == wanted
+    assert known.probability > WEIGHT
+    (version / PHRASES).unlink()
+    [alone, alike] = load(version).answer(
+        [Query("d", "a known phrase"), Query("d", "no answer of it")]
+    )
+    assert (drafted.labels, drafted.probability) == (alone.labels, pytest.approx(alone.probability))
+    assert unknown.labels == alike.labels
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"a": 9999}', '{"a": "x"}', '{"a": -1}'])
+def test_damaged_phrases_are_named(tmp_path: Path, content: str) -> None:
+    version = tiny_llama.publish(tmp_path / "1", answers=ANSWERS)
+    (version / PHRASES).write_text(content, "utf-8")
+    with pytest.raises(ConfigError, match=PHRASES):
+        load(version)
+
+
+def test_a_pass_is_of_one_detector_where_detectors_are_kept() -> None:
+    decoder = Counts()
+    engine = MapperEngine("m", ENCODER, decoder, Calibration(), leads=True)
+    queries = [Query(d, signal) for signal in ("a", "bb bb", "c") for d in ("x", "a long name")]
+    lengths = [len(ENCODER.suffix_ids(q.detector, q.signal)) for q in queries]
+    assert [c.text for c in engine.answer(queries)] == [str(length) for length in lengths]
+    assert decoder.batches == [sorted(lengths[::2]), sorted(lengths[1::2])]
 
 
 def test_the_pace_is_a_line_through_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,6 +260,21 @@ def test_the_circuit_shows_in_metrics_and_the_canary_closes_it() -> None:
         assert reason() is None
 
 
+def test_a_canary_that_is_late_while_requests_are_answered_tells_of_load() -> None:
+    breaker = CircuitBreaker(5)
+    breaker.trial_begins()
+    assert not breaker.is_busy(TIMEOUT)
+    breaker.succeeded()
+    assert breaker.is_busy(TIMEOUT)
+    assert not breaker.is_busy(MODEL_ERROR)
+    breaker.trial_begins()
+    assert not breaker.is_busy(TIMEOUT)
+    breaker.trial_failed("slow", TIMEOUT)
+    breaker.trial_begins()
+    breaker.succeeded()  # it set out before the circuit opened
+    assert not breaker.is_busy(TIMEOUT)
+
+
 def test_a_trial_is_half_open_and_what_began_before_does_not_close_it() -> None:
     states: list[CircuitState] = []
     breaker = CircuitBreaker(1, states.append)

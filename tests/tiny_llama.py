@@ -18,6 +18,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from engine.decoder import candidate_text
 from engine.prefix import write_prefix
 from engine.version import PREFIX
 from schemas.taxonomy import load_taxonomy
@@ -52,6 +53,15 @@ def metaspace_tokenizer() -> Tokenizer:
     return Tokenizer.from_str(json.dumps(spec))
 
 
+def joining_tokenizer() -> Tokenizer:
+    """BPE over whole texts: its tokens span the borders of labels, one a label and both borders."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    lists = [candidate_text([name, "OTHER.Safe"]) for name in load_taxonomy().names]
+    return _train(tokenizer, SPECIAL, pre_tokenizers.ByteLevel.alphabet(), lists)
+
+
 def byte_only_tokenizer() -> Tokenizer:
     """One token a byte: every text has one tokenisation, so every greedy path is canonical."""
     alphabet = pre_tokenizers.ByteLevel.alphabet()
@@ -66,17 +76,24 @@ def byte_only_tokenizer() -> Tokenizer:
 TOKENIZERS = {
     "byte-level": byte_tokenizer,
     "metaspace": metaspace_tokenizer,
+    "joining": joining_tokenizer,
     "bytes": byte_only_tokenizer,
 }
 
 
-def _train(tokenizer: Tokenizer, special: Sequence[str], alphabet: list[str]) -> Tokenizer:
+def _train(
+    tokenizer: Tokenizer,
+    special: Sequence[str],
+    alphabet: list[str],
+    texts: Sequence[str] | None = None,
+) -> Tokenizer:
+    """texts: to learn from, those of the taxonomy if not given."""
     trainer = trainers.BpeTrainer(
         vocab_size=640, special_tokens=list(special), initial_alphabet=alphabet, show_progress=False
     )
     labels = load_taxonomy().labels
     tokenizer.train_from_iterator(
-        [text for x in labels for text in (x.name, x.description)], trainer
+        texts or [text for x in labels for text in (x.name, x.description)], trainer
     )
     return tokenizer
 

@@ -11,12 +11,14 @@ import math
 import os
 import time
 import traceback
+from pathlib import Path
 
 import triton_python_backend_utils as pb_utils
 
 from engine import step_counts
 from engine.answer_cache import AnswerCache
 from engine.cores import usable_cores
+from engine.known_answers import ANSWERS, read_answers
 from engine.mapper import MapperEngine, Query
 from fallback import wire
 from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
@@ -65,14 +67,16 @@ class TritonPythonModel:
         def setting(name):  # the environment overrides config.pbtxt
             return os.environ.get(f"MAPPER_{name.upper()}", parameters[name]["string_value"])
 
+        folder = Path(args["model_repository"], args["model_version"])
         self.engine = MapperEngine.load(
-            os.path.join(args["model_repository"], args["model_version"]),
+            folder,
             threads=int(setting("threads")) or usable_cores(),
             max_input_tokens=int(setting("max_input_tokens")),
             max_new_tokens=int(setting("max_new_tokens")),
             device=setting("device"),
         )
         self.cache = AnswerCache(int(setting("cache_entries")))
+        self.cache.fill(read_answers(folder / ANSWERS, self.engine.confidence))
         self.metrics = Metrics(args["model_version"])
 
         parse_options("{}")  # compiles its schema

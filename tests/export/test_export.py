@@ -1,6 +1,7 @@
 """`make export-model` on tiny random Llamas: what is published, and that nothing else ever is."""
 
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -18,12 +19,14 @@ from tiny_checkpoint import HIDDEN, make_directory, make_gguf
 from transformers import LlamaForCausalLM
 
 from engine.confidence import parse_calibration
+from engine.known_answers import read_answers
 from engine.mapper import MapperEngine, Query
 from engine.prompt import PromptEncoder
 from engine.session import LlamaSession
 from engine.version import read_version
 from export.calibrate import isotonic
 from export.checkpoint import load_checkpoint
+from export.known_answers import known_queries
 from export.publish import main
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +50,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def arguments(folder: Path, model: Path, *others: str, adapter: Path | None = None) -> list[str]:
-    chosen = ["--model", str(model), "--adapter", str(adapter or "none")]
+    """FORCE is given: no random Llama passes the quality gate."""
+    chosen = ["--model", str(model), "--adapter", str(adapter or "none"), "--force", "1"]
     return [*chosen, "--model-folder", str(folder), *others]
 
 
@@ -133,6 +137,37 @@ def test_a_checkpoint_becomes_the_next_version(checkpoint: Path, folder: Path) -
     engine = MapperEngine.load(folder / "2", threads=1)
     answers = engine.answer([Query("guard", text) for text in TEXTS])
     assert all(json.loads(answer.text)["taxonomy"] for answer in answers)
+
+
+def test_what_the_quality_gate_refuses_is_published_by_force_alone(
+    checkpoint: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments(folder, checkpoint, "--force", "")) == 1
+    assert contents(folder) == ["model.py"]
+    told = capsys.readouterr().err
+    assert re.search(r"exact +0\.\d+ +at least 0\.\d+ +FAILS", told)
+    assert "FORCE=1" in told.splitlines()[-1]
+
+    assert main(arguments(folder, checkpoint)) == 0
+    gate = read_version(folder / "1").manifest["checks"]["gate"]
+    assert (gate["passed"], gate["forced"]) == (False, True)
+    assert gate["exact"] < gate["thresholds"]["exact"]
+    assert gate["rows"] > 300
+
+
+def test_a_version_brings_answers_to_what_detectors_are_known_to_say(
+    checkpoint: Path, folder: Path
+) -> None:
+    adapter, _ = lora(checkpoint, folder.parent / "lora", token_rows=True, answers=ANSWERS)
+    assert main(arguments(folder, checkpoint, adapter=adapter)) == 0
+    engine = MapperEngine.load(folder / "1", threads=1)
+    known = dict(read_answers(folder / "1" / "answers.jsonl", engine.confidence))
+    assert len(known) > 2000
+    asked = known_queries()[::400]
+    for query, answer in zip(asked, engine.answer(asked), strict=True):
+        kept = known[Query(query.detector, query.signal)]
+        assert kept.text == answer.text
+        assert kept.confidence == pytest.approx(answer.confidence, abs=1e-5)
 
 
 @pytest.mark.parametrize(("quant", "tolerance"), [("none", 1e-5), ("fp16", 5e-3), ("int8", 0.15)])

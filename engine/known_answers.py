@@ -1,0 +1,59 @@
+"""The answers a version brings along: what its graph said, at export, of signals to be expected.
+
+In: queries and candidates to write, or a file to read. Out: the file, or entries for the answer
+cache, so that a fresh process answers a known vocabulary at once. Confidences are not stored: the
+version's calibration gives them anew. It does not know where the signals came from.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from engine.decoder import Status, candidate_text
+from engine.mapper import Candidate, Query
+from schemas.errors import ConfigError
+
+ANSWERS = "answers.jsonl"
+
+
+def write_answers(file: Path, answers: Iterable[tuple[Query, Candidate]]) -> None:
+    """One JSON array a line: detector, signal, labels, probability; finished answers only."""
+    lines = (
+        json.dumps(
+            [query.detector, query.signal, candidate.labels, round(candidate.probability, 6)],
+            ensure_ascii=False,
+        )
+        for query, candidate in answers
+        if candidate.status is Status.OK and candidate.labels
+    )
+    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def read_answers(
+    file: Path, confidence: Callable[[float], float]
+) -> Iterator[tuple[Query, Candidate]]:
+    """What `write_answers` wrote; nothing where there is no file, as in versions of older exports.
+
+    Raises ConfigError naming the line.
+    """
+    if not file.is_file():
+        return
+    for number, line in enumerate(_lines(file), start=1):
+        try:
+            detector, signal, labels, probability = json.loads(line)
+            made = Candidate(
+                text=candidate_text(labels),
+                labels=tuple(labels),
+                probability=probability,
+                confidence=confidence(probability),
+                status=Status.OK,
+                passes=0,
+            )
+        except (ValueError, TypeError) as error:
+            raise ConfigError(file, f"line {number}", f"{error}; export again") from error
+        yield Query(detector, signal), made
+
+
+def _lines(file: Path) -> list[str]:
+    """Not `splitlines`: a signal may hold U+2028."""
+    return [line for line in file.read_text(encoding="utf-8").split("\n") if line]

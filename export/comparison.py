@@ -1,0 +1,241 @@
+"""The Llama and its baselines on families that none of them has seen.
+
+In: the folds, the training data, prediction files of the trained parts. Out: `Result`s over the
+same held-out rows: labels, whether exact, calibrated confidence. It does not know how a table or
+a picture of them looks.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from engine.phrases import WEIGHT
+from export import metrics
+from export.baselines import (
+    Baseline,
+    Guess,
+    NearestSentence,
+    NearestString,
+    RulesAlone,
+    SentenceEncoder,
+    neighbours,
+    rules_without,
+)
+from export.calibrate import Curve, isotonic_curve
+from export.dataset import DATA, Item, Row, build_items
+from export.folds import FOLDS, family_of, load_folds
+from export.known_phrases import phrases_of
+from export.labelled import DataError
+from export.train import split
+from schemas.text import normalise
+
+OOF = DATA / "oof"
+GATE = "gate"
+BASE, ALONE, OURS = "untuned base", "Llama without retrieval", "our Llama"
+TRAINED = {BASE: "base-", ALONE: ""}
+"""Methods that answer from prediction files, and what their files' names begin with."""
+
+
+Ranking = list[Guess]
+"""The likeliest answers of one row, best first."""
+
+
+class Novelty(StrEnum):
+    """Whether a held-out text, in normal form, was there to be learned."""
+
+    FAMILY = "said by a training family"
+    PHRASE = "only in our phrase lists"
+    NEW = "nowhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is held out together: one fold, or the gate.
+
+    seen: curated rows that everyone may learn from; rows: what is to be answered;
+    hidden: families that nobody may know, the gate's always among them.
+    """
+
+    name: str
+    seen: Sequence[Row]
+    rows: Sequence[Row]
+    hidden: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All held-out rows, part by part; the lists run in parallel."""
+
+    rows: list[Row]
+    part: list[str]
+    novelty: list[Novelty]
+
+    @property
+    def family(self) -> list[str]:
+        """The detector family of each row."""
+        return [family_of(row.detector) for row in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One method's answers to all held-out rows; `confidence` is its score, calibrated on other
+    rows."""
+
+    labels: list[tuple[str, ...]]
+    exact: metrics.Floats
+    score: metrics.Floats
+    confidence: metrics.Floats
+
+
+def load_parts() -> list[Part]:
+    """The folds in order, then the gate."""
+    folds = load_folds()
+    names: list[tuple[str, str, int | None]] = [(f"fold{k}", str(k), k) for k in range(FOLDS)]
+    return [
+        Part(name, *split(training), folds.held_out(fold))
+        for name, training, fold in [*names, (GATE, "final", None)]
+    ]
+
+
+def read_guesses(parts: Sequence[Part], folder: Path = OOF) -> dict[str, list[Ranking]]:
+    """The answers of TRAINED methods, for the rows of `parts` in order.
+
+    Raises DataError naming every missing or outdated file with the command that makes it.
+    """
+    problems: list[str] = []
+    found: dict[str, list[Ranking]] = {}
+    for method, prefix in TRAINED.items():
+        found[method] = []
+        for part in parts:
+            file = folder / f"{prefix}{part.name}.jsonl"
+            try:
+                found[method] += _read_file(file, part.rows)
+            except DataError as error:
+                problems.append(f"{error}; make it: {_command(method, part)}")
+    if problems:
+        raise DataError("\n".join(problems))
+    return found
+
+
+def _read_file(file: Path, rows: Sequence[Row]) -> list[Ranking]:
+    try:
+        lines = file.read_text(encoding="utf-8").strip().split("\n")
+    except OSError:
+        raise DataError(f"{file}: is missing") from None
+    try:
+        values = [json.loads(line) for line in lines]
+        about = [(v["detector"], v["output"], set(v["gold"])) for v in values]
+        guesses = [[Guess(tuple(top), float(p)) for top, p in v["top"]] for v in values]
+        if not all(guesses):
+            raise ValueError("a row without an answer")
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise DataError(f"{file}: is no prediction file ({error!r})") from error
+    if about != [(row.detector, row.output, set(row.gold)) for row in rows]:
+        raise DataError(f"{file}: was made for other rows than today's data holds out")
+    return guesses
+
+
+def _command(method: str, part: Part) -> str:
+    fold = "final" if part.name == GATE else part.name.removeprefix("fold")
+    if not TRAINED[method]:
+        return f"make train FOLD={fold}"
+    return f".venv-export/bin/python -m export.train --fold {fold} --untrained"
+
+
+def hold_out(parts: Sequence[Part], items: Mapping[str, Sequence[Item]]) -> Held:
+    """The rows of all parts, and what of them was to be learned; `items` by part name."""
+    held = Held([], [], [])
+    for part in parts:
+        said = {normalise(row.output) for row in part.seen}
+        told = neighbours(items[part.name])
+        for row in part.rows:
+            text = normalise(row.output)
+            new = Novelty.PHRASE if text in told else Novelty.NEW
+            held.rows.append(row)
+            held.part.append(part.name)
+            held.novelty.append(Novelty.FAMILY if text in said else new)
+    return held
+
+
+def ask_baselines(
+    parts: Sequence[Part], items: Mapping[str, Sequence[Item]]
+) -> dict[str, list[Guess]]:
+    """What each baseline answers, for the rows of `parts` in order; `items` by part name."""
+    encoder = SentenceEncoder()
+    makers: dict[str, Callable[[Part], Baseline]] = {
+        "rules alone": lambda part: RulesAlone(rules_without(part.hidden)),
+        "nearest string": lambda part: NearestString(items[part.name]),
+        "nearest sentence": lambda part: NearestSentence(items[part.name], encoder),
+    }
+    found: dict[str, list[Guess]] = {name: [] for name in makers}
+    for part in tqdm(parts, desc="baselines", unit="part"):
+        for name, make in makers.items():
+            found[name] += make(part).answer([row.output for row in part.rows])
+    return found
+
+
+def with_phrases(
+    parts: Sequence[Part], items: Mapping[str, Sequence[Item]], rankings: Sequence[Ranking]
+) -> list[Guess]:
+    """The model's answers with a known phrase having its say, as `engine.decoder.choose` mixes
+    them. A phrase's answer that is not among the model's likeliest counts as 0 there."""
+    answered = iter(rankings)
+    found: list[Guess] = []
+    for part in parts:
+        phrases = phrases_of(items[part.name])
+        for row, ranking in zip(part.rows, answered, strict=False):
+            known = phrases.get(normalise(row.output))
+            if known is None:
+                found.append(ranking[0])
+                continue
+            share = next((g.score for g in ranking if set(g.labels) == set(known)), 0.0)
+            found.append(Guess(known, WEIGHT + (1 - WEIGHT) * share))
+    return found
+
+
+def judge(held: Held, guesses: Sequence[Guess]) -> Result:
+    """Compare with gold, and calibrate each part on the other folds."""
+    exact = metrics.exact_matches([row.gold for row in held.rows], [g.labels for g in guesses])
+    score = np.array([guess.score for guess in guesses])
+    return Result(
+        [guess.labels for guess in guesses],
+        exact,
+        score,
+        calibrate_apart(score, exact, held.part),
+    )
+
+
+def calibrate_apart(
+    score: metrics.Floats,
+    exact: metrics.Floats,
+    part: Sequence[str],
+    fit: Callable[[metrics.Floats, metrics.Floats], Curve] = isotonic_curve,
+) -> metrics.Floats:
+    """Calibrated confidence: for each part from the folds other than it, never from the gate."""
+    name = np.array(part)
+    confidence = np.zeros(len(score))
+    for mine in dict.fromkeys(part):
+        others = (name != mine) & (name != GATE)
+        if not others.any():
+            raise ValueError(f"part {mine}: there is no other fold to calibrate on")
+        confidence[name == mine] = fit(score[others], exact[others])(score[name == mine])
+    return confidence
+
+
+def compare(
+    parts: Sequence[Part], trained: Mapping[str, list[Ranking]]
+) -> tuple[Held, dict[str, Result]]:
+    """All methods, `trained` being what `read_guesses` found; takes minutes."""
+    items = {
+        part.name: build_items(part.seen) for part in tqdm(parts, desc="neighbours", unit="part")
+    }
+    held = hold_out(parts, items)
+    guesses = ask_baselines(parts, items)
+    guesses |= {name: [ranking[0] for ranking in found] for name, found in trained.items()}
+    guesses[OURS] = with_phrases(parts, items, trained[ALONE])
+    return held, {name: judge(held, found) for name, found in guesses.items()}

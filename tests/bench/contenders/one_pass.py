@@ -1,0 +1,76 @@
+"""The bound: one forward pass of a version's graph over an answer's tokens, and nothing else.
+
+Options take a lever away, so that its worth shows.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.decoder import candidate_text, choose
+from engine.session import LlamaSession
+from engine.version import read_version
+
+from . import Ask, Told
+from .prompt import encoder, prompt_ids
+
+
+class OnePass:
+    def __init__(
+        self,
+        version: Path,
+        threads: int,
+        *,
+        answered: bool,
+        prefix_cached: bool,
+        head: npt.NDArray[np.float32] | None,
+    ) -> None:
+        published = read_version(version)
+        self._prompts = encoder(version)
+        self._answered = answered
+        self._prefix_cached = prefix_cached
+        self._head = head
+        self._session = LlamaSession(
+            published.graph,
+            published.shape,
+            threads=threads,
+            prefix=self._prompts.prefix_ids if prefix_cached else (),
+            prefix_file=published.prefix,
+        )
+
+    def answer(self, asks: Sequence[Ask]) -> list[Told]:
+        rows = [self._ids(ask) for ask in asks]
+        hidden = self._session.start(len(rows)).feed(rows, keep=False)
+        if self._head is not None:
+            for row, ids in enumerate(rows):
+                choose(hidden[row][len(ids) - 1], self._head)
+        return [Told((), 1) for _ in asks]
+
+    def _ids(self, ask: Ask) -> list[int]:
+        if self._prefix_cached:
+            ids = list(self._prompts.suffix_ids(ask.detector, ask.signal))
+        else:
+            ids = prompt_ids(self._prompts, ask.detector, ask.signal)
+        if self._answered:
+            ids += self._prompts.continuation_ids(candidate_text(ask.labels))
+        return ids
+
+
+def load(
+    version: str,
+    threads: int,
+    answered: bool = False,
+    prefix_cached: bool = True,
+    head: str | None = None,
+) -> OnePass:
+    """answered: the text answer is read as well, as a drafted one is; head: a matrix that the last
+    state is multiplied with."""
+    return OnePass(
+        Path(version),
+        threads,
+        answered=answered,
+        prefix_cached=prefix_cached,
+        head=None if head is None else np.load(head, mmap_mode="r"),
+    )
