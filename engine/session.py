@@ -193,6 +193,9 @@ def _open(graph: Path, threads: int, device: Device) -> tuple[ort.InferenceSessi
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A thread that waits for its partner by spinning takes the core from whoever else serves the
+    # request: reader, guard, facade.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3  # errors; the optimizer's warnings are no one's business
     if device is not Device.CPU:
         wanted = _PROVIDERS[device]

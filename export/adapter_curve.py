@@ -11,22 +11,28 @@ import numpy as np
 
 from export import metrics
 from export.calibrate import fit
-from export.comparison import ALONE, GATE, load_parts, read_guesses, with_phrases
+from export.comparison import ALONE, GATE, confidence_of, load_parts, read_guesses, with_phrases
 from export.dataset import build_items
 from export.publish import DEFAULT_ADAPTER
 
+_AS_IT_IS = {"kind": "isotonic", "x": [0.0, 1.0], "y": [0.0, 1.0]}
+
 
 def main() -> None:
-    """Write the curve."""
+    """Write the curve, a straight line where the probability needs none."""
     parts = [part for part in load_parts() if part.name != GATE]
     items = {part.name: build_items(part.seen) for part in parts}
     guesses = with_phrases(parts, items, read_guesses(parts)[ALONE])
     gold = [row.gold for part in parts for row in part.rows]
     exact = metrics.exact_matches(gold, [guess.labels for guess in guesses])
-    curve = fit(np.array([guess.score for guess in guesses]), exact)
+    score = np.array([guess.score for guess in guesses])
+    part = [part.name for part in parts for _ in part.rows]
+    unchanged = confidence_of(score, exact, part) is score
+    curve = _AS_IT_IS if unchanged else fit(score, exact)
     file = DEFAULT_ADAPTER / "calibration.json"
     file.write_text(json.dumps(curve | {"rows": len(exact)}, indent=1) + "\n", "utf-8")
-    print(f"{file.name}: {len(curve['x'])} points from {len(exact)} rows, {exact.mean():.1%} exact")
+    found = "the probability as it is" if unchanged else f"{len(curve['x'])} points"
+    print(f"{file.name}: {found}, from {len(exact)} rows, {exact.mean():.1%} exact")
 
 
 if __name__ == "__main__":

@@ -112,6 +112,13 @@ def calibration_error(exact: Floats, confidence: Floats, bins: int = ECE_BINS) -
     return float(np.average(np.abs(found.accuracy - found.confidence), weights=found.size))
 
 
+def log_loss(exact: Floats, confidence: Floats) -> float:
+    """-Σ log(confidence that was given to what happened)/n; certainty counts as 0.999."""
+    _check(exact, confidence)
+    kept = np.clip(confidence, 0.001, 0.999)
+    return float(-np.mean(np.log(np.where(exact > 0, kept, 1 - kept))))
+
+
 def macro(exact: Floats, groups: Sequence[Hashable]) -> float:
     """The mean over groups of the exact share within each: every group weighs the same."""
     _check(exact, groups)

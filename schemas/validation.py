@@ -5,8 +5,8 @@ the schemas describe. Stricter than the dialect: `date-time` is checked (RFC 333
 infinities are no numbers (Python's JSON parser lets them through, and NaN breaks no bound).
 
 Two libraries know each schema: jsonschema_rs says in microseconds that an instance is valid, as
-nearly all are; what it does not call valid is judged, and put into words, by jsonschema. (They
-differ in one thing: to Python's regular expressions U+001C to U+001F are white space.)
+nearly all are; what it does not call valid is judged, and put into words, by jsonschema. A
+pattern must mean the same to both: to Python's `\\s` alone U+001C to U+001F are white space.
 """
 
 import math

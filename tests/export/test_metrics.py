@@ -166,3 +166,10 @@ def test_no_rows_and_uneven_lists_are_refused() -> None:
     ):
         with pytest.raises(ValueError, match="must be the same"):
             call()
+
+
+def test_log_loss_is_small_for_who_is_rightly_sure() -> None:
+    exact = np.array([1.0, 1.0, 0.0, 0.0])
+    assert metrics.log_loss(exact, np.full(4, 0.5)) == pytest.approx(np.log(2))
+    assert metrics.log_loss(exact, exact) == pytest.approx(-np.log(0.999))
+    assert metrics.log_loss(exact, 1 - exact) == pytest.approx(-np.log(0.001))
