@@ -72,11 +72,12 @@ def _variants(threads: int) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         _SERVED: ("own_engine", own),
         "one thread": ("own_engine", own | {"threads": 1}),
-        "one pass alone": ("one_pass", own),
+        "one pass alone": ("one_pass", own | {"lead_kept": True}),
+        "one pass, the detector's part read each time": ("one_pass", own),
         "one pass, the prefix read each time": ("one_pass", own | {"prefix_cached": False}),
         "one pass, then the head's whole vocabulary": (
             "one_pass",
-            own | {"head": str(read_version(text.int8).head)},
+            own | {"lead_kept": True, "head": str(read_version(text.int8).head)},
         ),
         "one pass of the base, int8": ("one_pass", base),
         "one pass of the base, int8, graph not fused": (
@@ -119,6 +120,7 @@ def operators(version: Path, asks: Sequence[Ask], threads: int) -> dict[str, flo
     with tempfile.TemporaryDirectory() as folder:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as the engine
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "pass")
         session = ort.InferenceSession(

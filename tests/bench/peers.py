@@ -22,7 +22,7 @@ from .workers import Worker
 
 LABEL, CACHED = "**label tokens** (served)", "label tokens, cached answer"
 TEXT, DRAFTED = "**JSON text**, undrafted", "JSON text, drafted"
-BOUND, TEXT_BOUND = "bound: one pass, prompt", "bound: one pass, prompt and JSON"
+BOUND, TEXT_BOUND = "bound: one pass, signal", "bound: one pass, prompt and JSON"
 LLAMA_CPP, GENAI, TRANSFORMERS = "llama.cpp, Q4_1", "ONNX Runtime GenAI, int4", "transformers, fp32"
 _PEERS = (LLAMA_CPP, GENAI, TRANSFORMERS)
 
@@ -94,7 +94,7 @@ def _contenders(threads: int) -> dict[str, Callable[[], Worker]]:
 
     return {
         LABEL: own("own_engine", served),
-        BOUND: own("one_pass", served),
+        BOUND: own("one_pass", served, lead_kept=True),
         CACHED: own("own_engine", served, cache=True),
         TEXT: own("own_text", text),
         DRAFTED: own("own_text", text, draft=True),

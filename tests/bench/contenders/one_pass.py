@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.decoder import candidate_text, choose
-from engine.session import LlamaSession
+from engine.session import Begun, LlamaSession
 from engine.version import read_version
 
 from . import Ask, Told
@@ -25,12 +25,15 @@ class OnePass:
         *,
         answered: bool,
         prefix_cached: bool,
+        lead_kept: bool,
         head: npt.NDArray[np.float32] | None,
     ) -> None:
         published = read_version(version)
         self._prompts = encoder(version)
         self._answered = answered
         self._prefix_cached = prefix_cached
+        self._lead_kept = lead_kept
+        self._leads: dict[str, Begun] = {}
         self._head = head
         self._session = LlamaSession(
             published.graph,
@@ -42,7 +45,8 @@ class OnePass:
 
     def answer(self, asks: Sequence[Ask]) -> list[Told]:
         rows = [self._ids(ask) for ask in asks]
-        hidden = self._session.start(len(rows)).feed(rows, keep=False)
+        begun = self._begun(asks[0].detector) if self._lead_kept else None
+        hidden = self._session.start(len(rows), begun).feed(rows, keep=False)
         if self._head is not None:
             for row, ids in enumerate(rows):
                 choose(hidden[row][len(ids) - 1], self._head)
@@ -55,7 +59,15 @@ class OnePass:
             ids = prompt_ids(self._prompts, ask.detector, ask.signal)
         if self._answered:
             ids += self._prompts.continuation_ids(candidate_text(ask.labels))
-        return ids
+        return ids[len(self._prompts.lead_ids(ask.detector)) :] if self._lead_kept else ids
+
+    def _begun(self, detector: str) -> Begun:
+        if detector not in self._leads:
+            lead = self._prompts.lead_ids(detector)
+            batch = self._session.start(1)
+            batch.feed([lead])
+            self._leads[detector] = self._session.begun(batch, len(lead))
+        return self._leads[detector]
 
 
 def load(
@@ -63,14 +75,17 @@ def load(
     threads: int,
     answered: bool = False,
     prefix_cached: bool = True,
+    lead_kept: bool = False,
     head: str | None = None,
 ) -> OnePass:
-    """answered: the text answer is read as well, as a drafted one is; head: a matrix that the last
+    """answered: the text answer is read as well, as a drafted one is; lead_kept: what the prompt
+    says of the detector, one for all asks of a call, is read once; head: a matrix that the last
     state is multiplied with."""
     return OnePass(
         Path(version),
         threads,
         answered=answered,
         prefix_cached=prefix_cached,
+        lead_kept=lead_kept,
         head=None if head is None else np.load(head, mmap_mode="r"),
     )
