@@ -63,7 +63,7 @@ def text_versions() -> TextVersions:
     # The last file to be written says that all are complete.
     folder, made = _place("text", sources, "plain/manifest.json")
     if not made:
-        _run([str(EXPORT), "-m", "tests.bench.text_versions", str(folder)])
+        _make(folder, [str(EXPORT), "-m", "tests.bench.text_versions", str(folder)])
     return TextVersions(folder / "int8", folder / "float32", folder / "plain")
 
 
@@ -87,11 +87,12 @@ def genai_model() -> Path:
     folder, made = _place("genai", [builder, gguf()], "genai_config.json")
     if not made:
         with tempfile.TemporaryDirectory() as cache:
-            _run(
+            _make(
+                folder,
                 [
                     *(str(PEERS), str(builder), "-i", str(_checkpoint()), "-o", str(folder)),
                     *("-p", "int4", "-e", "cpu", "-c", cache),
-                ]
+                ],
             )
     return folder
 
@@ -100,7 +101,7 @@ def _checkpoint() -> Path:
     """The base as a directory in float32, as converters other than ours take it."""
     folder, made = _place("checkpoint", [gguf()], "tokenizer.json")
     if not made:
-        _run([str(EXPORT), "-m", "tests.bench.convert", str(folder)])
+        _make(folder, [str(EXPORT), "-m", "tests.bench.convert", str(folder)])
     return folder
 
 
@@ -117,8 +118,8 @@ def _place(kind: str, sources: Sequence[Path], last: str) -> tuple[Path, bool]:
     return folder, False
 
 
-def _run(command: Sequence[str]) -> None:
-    print(f"bench: making {command[2].rpartition('.')[2]}, once …", flush=True)
+def _make(folder: Path, command: Sequence[str]) -> None:
+    print(f"bench: making {folder.name}, once …", flush=True)
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         end = "\n".join(done.stdout.decode(errors="replace").splitlines()[-8:])

@@ -205,7 +205,7 @@ def test_predictions_are_read_in_the_order_of_the_rows(parts: list[Part], tmp_pa
     write_predictions(parts, tmp_path)
     for guesses in read_guesses(parts, tmp_path).values():
         assert len(guesses) == sum(len(part.rows) for part in parts)
-        assert {(g.labels, g.score) for [g] in guesses} == {(("OTHER.Safe",), 0.25)}
+        assert {(found[0].labels, found[0].score) for found in guesses} == {(("OTHER.Safe",), 0.25)}
 
 
 @pytest.mark.parametrize("change", [lambda lines: lines[1:], lambda lines: lines[::-1]])
