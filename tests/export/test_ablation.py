@@ -12,16 +12,18 @@ from export import ablation
 from export.ablation import examples_of, main, plan
 from export.ablation_page import Outcome, Run, page
 from export.checkpoint import Checkpoint, load_checkpoint
-from export.dataset import answers_of, build_items, known_names, one_pass
+from export.dataset import Example, answers_of, build_items, known_names, one_pass
 from export.folds import gate_rows
 from export.label_text import (
     TextModel,
+    TextTrainer,
     Way,
     new_text_model,
     short_forms,
     texts_of,
     write,
 )
+from export.train import LOG, Settings
 from schemas.taxonomy import load_taxonomy
 
 ANSWERS = [
@@ -100,6 +102,28 @@ def test_greedy_answers_are_those_of_a_search_token_by_token(model: TextModel) -
         assert [found.answer] == list(left)
         assert found.passes == passes
         assert tuple(found.tokens) == texts[found.answer]
+
+
+def test_a_text_model_comes_nearer_to_what_it_should_write(
+    base: Checkpoint, tmp_path: Path
+) -> None:
+    wanted = {
+        "an email address": ("PII.Contact.Email",),
+        "safe": ("OTHER.Safe",),
+        "phone": ("PII.Contact.Email", "PII.Contact.Phone"),
+    }
+    examples = [Example(f"guard {n}", s, a) for n in range(100) for s, a in wanted.items()]
+    settings = Settings("tiny", minutes=5.0, lr=1e-2, rows_lr=0.0, batch=3, rank=8, smoothing=0.0)
+    torch.manual_seed(5)  # the LoRA begins at random
+    model = new_text_model(base, texts_of(Way.DOTTED, ANSWERS), settings.rank)
+    with torch.no_grad():
+        model.head.mul_(20)  # a random head is too flat to be sure of anything
+    before = [p.detach().clone() for p in model.parameters() if not p.requires_grad]
+    TextTrainer(model, examples, ANSWERS, settings, tmp_path).run()
+    log = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    assert log[-1]["loss"] < 0.5 * log[0]["loss"]
+    after = [p for p in model.parameters() if not p.requires_grad]
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
 
 
 def test_the_plan_is_the_ways_and_the_label_tokens_along_each_axis() -> None:
