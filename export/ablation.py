@@ -39,12 +39,12 @@ from export.label_model import LabelModel, new_label_model
 from export.label_text import TextTrainer, Way, new_text_model, texts_of, write
 from export.predict import predict
 from export.progress import Steps
-from export.train import _STAGES, CHECKPOINT, MEANINGS, Settings, Trainer
+from export.train import CHECKPOINT, MEANINGS, STAGES, Settings, Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PAGE = ROOT / "build" / "ablation", ROOT / "docs" / "ablation.md"
 _MINUTES = 7.0
-_STAGE = _STAGES[MEANINGS]
+_STAGE = STAGES[MEANINGS]
 
 
 @dataclass(frozen=True, slots=True)

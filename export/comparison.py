@@ -28,10 +28,9 @@ from export.baselines import (
 )
 from export.calibrate import Curve, isotonic_curve
 from export.dataset import DATA, Item, Row, build_items
-from export.folds import FOLDS, family_of, load_folds
+from export.folds import FOLDS, family_of, load_folds, split
 from export.known_phrases import phrases_of
 from export.labelled import DataError
-from export.train import split
 from schemas.text import normalise
 
 OOF = DATA / "oof"

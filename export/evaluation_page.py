@@ -17,7 +17,7 @@ from export.calibrate import scaled_odds
 from export.comparison import ALONE, GATE, OURS, Held, Novelty, Result, calibrate_apart
 from export.labelled import DataError
 from export.pictures import draw_confusion, draw_reliability
-from export.served import SURE, category_of
+from export.served import category_of
 from fallback.rules import CONFIDENCE, MatchKind
 from schemas.taxonomy import load_taxonomy
 
@@ -134,13 +134,13 @@ def _overall(held: Held, results: Mapping[str, Result], chosen: Chosen) -> str:
         f"{len(index)} rows of {len(set(family))} families.",
         "",
         "| method | exact at threshold 0 | micro F1 | macro over families"
-        f" | exact at ≥ {SURE} | coverage | ECE |",
+        f" | exact at ≥ {metrics.SURE} | coverage | ECE |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
         exact, confidence = result.exact[index], result.confidence[index]
         f1 = metrics.micro_f1([held.rows[i].gold for i in index], [result.labels[i] for i in index])
-        sure = metrics.selective(exact, confidence, SURE)
+        sure = metrics.selective(exact, confidence, metrics.SURE)
         rate = _between(float(exact.mean()), _mean_of(exact), family, ".1%")
         ece = _between(
             metrics.calibration_error(exact, confidence),
@@ -183,7 +183,7 @@ def _targets(held: Held, results: Mapping[str, Result], gate: Chosen) -> str:
     others = [r for name, r in results.items() if name not in (OURS, ALONE)]
     best = [max(r.exact[i].mean() for r in others) for i in sides]
     exact = [ours.exact[i].mean() for i in sides]
-    sure = [metrics.selective(ours.exact[i], ours.confidence[i], SURE) for i in sides]
+    sure = [metrics.selective(ours.exact[i], ours.confidence[i], metrics.SURE) for i in sides]
     lines += [
         _target("exact ≥ 82 %", [f"{x:.1%}" for x in exact], [x >= 0.82 for x in exact]),
         _target(
@@ -192,7 +192,7 @@ def _targets(held: Held, results: Mapping[str, Result], gate: Chosen) -> str:
             [x > y for x, y in zip(exact, best, strict=True)],
         ),
         _target(
-            f"≥ 93 % exact at confidence ≥ {SURE}",
+            f"≥ 93 % exact at confidence ≥ {metrics.SURE}",
             [f"{x.accuracy:.1%}" for x in sure],
             [x.accuracy >= 0.93 for x in sure],
         ),
@@ -270,7 +270,7 @@ def _as_served(manifest: Mapping[str, Any]) -> str:
         "| figure | value | gate |",
         "|---|---|---|",
         f"| exact | {gate['exact']:.1%} | ≥ {limits['exact']:.0%} |",
-        f"| exact at confidence ≥ {SURE} | {sure} of {gate['sure_coverage']:.1%} | |",
+        f"| exact at confidence ≥ {metrics.SURE} | {sure} of {gate['sure_coverage']:.1%} | |",
         f"| ECE | {gate['ece']:.3f} | ≤ {limits['ece']:.2f} |",
         f"| schema-valid | {gate['schema_valid']:.1%} | ≥ {limits['schema_valid']:.1%} |",
         f"| same answer as with the float graph, {near['prompts']} prompts"

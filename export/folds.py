@@ -51,8 +51,19 @@ def family_of(detector: str) -> str:
 
 def gate_rows() -> list[Row]:
     """Curated rows of the gate's families: no training of ours has seen them."""
-    gate = load_folds().gate
-    return [row for row in load_rows() if family_of(row.detector) in gate]
+    return split("final")[1]
+
+
+def split(fold: str) -> tuple[list[Row], list[Row]]:
+    """Curated rows to learn from, and the fold's held-out rows (`final`: those of the gate)."""
+    folds = load_folds()
+    hidden = folds.held_out(None if fold == "final" else int(fold))
+    tested = folds.gate if fold == "final" else folds.folds[int(fold)]
+    rows = load_rows()
+    return (
+        [row for row in rows if family_of(row.detector) not in hidden],
+        [row for row in rows if family_of(row.detector) in tested],
+    )
 
 
 def deal(rows: Sequence[Row], gate: frozenset[str]) -> list[list[str]]:

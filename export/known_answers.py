@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from engine.mapper import Candidate, MapperEngine, Query
 from export.dataset import DATA, load_rows
-from fallback.rules import MatchKind, RuleAnswer, load_rules
+from fallback.rules import load_rules
 from fallback.signals import SignalReader
 
 _BATCH = 64
@@ -22,15 +22,11 @@ def known_queries() -> list[Query]:
     reader = SignalReader(rules)
     rows = [*load_rows(), *load_rows(DATA / "composites.jsonl")]
     found = [
-        Query(row.detector, signal.text, _draft(rules.map(row.detector, signal)))
+        Query(row.detector, signal.text, rules.map(row.detector, signal).draft)
         for row in rows
         for signal in reader.read(row.detector, row.output)
     ]
     return list(dict.fromkeys(found))
-
-
-def _draft(rule: RuleAnswer) -> tuple[str, ...] | None:
-    return None if rule.kind is MatchKind.NONE else rule.labels
 
 
 def answer_known(engine: MapperEngine) -> Iterator[tuple[Query, Candidate]]:

@@ -70,16 +70,21 @@ class LabelModel(nn.Module):  # type: ignore[misc]  # torch is not where mypy ru
             ids[row, : len(rest)] = torch.tensor(rest)
         last = torch.tensor([len(rest) - 1 for rest in rests], device=self.device)
         start = suffixes[0][: len(suffixes[0]) - len(rests[0])]
-        prefix = torch.tensor([[*self.encoder.prefix_ids, *start]], device=self.device)
-        llama = self._llama()
-        begun = llama(input_ids=prefix, use_cache=True).past_key_values
+        shared = self.read_once(start, count)
+        hidden = self._llama()(input_ids=ids.to(self.device), past_key_values=shared)
+        picked = hidden.last_hidden_state[torch.arange(count, device=self.device), last]
+        return picked.float() @ self.rows.t()
+
+    def read_once(self, start: Sequence[int], count: int) -> DynamicCache:
+        """Keys and values of the prompt prefix and `start`, the same for `count` rows; gradients
+        flow through them."""
+        ids = torch.tensor([[*self.encoder.prefix_ids, *start]], device=self.device)
+        begun = self._llama()(input_ids=ids, use_cache=True).past_key_values
         shared = DynamicCache()
         for layer, state in enumerate(begun.layers):
             keys, values = (x.expand(count, -1, -1, -1) for x in (state.keys, state.values))
             shared.update(keys, values, layer)
-        hidden = llama(input_ids=ids.to(self.device), past_key_values=shared).last_hidden_state
-        picked = hidden[torch.arange(count, device=self.device), last]
-        return picked.float() @ self.rows.t()
+        return shared
 
     def _llama(self) -> Any:
         return self.peft.base_model.model.model

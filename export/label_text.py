@@ -5,15 +5,12 @@ with the loss on the answer's tokens alone, and answers decoded greedily among t
 Answers with one token (`export.label_model`) are judged against it; nothing here is published.
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import torch
 from torch import Tensor
-from torch.nn import functional
-from transformers.cache_utils import DynamicCache
 
 from engine.decoder import candidate_text
 from export.checkpoint import Checkpoint
@@ -99,23 +96,12 @@ class TextModel(LabelModel):
         ids = torch.zeros(len(rests), max(map(len, rests)), dtype=torch.long)
         for row, rest in enumerate(rests):
             ids[row, : len(rest)] = torch.tensor(rest)
-        shared = self._shared((*self.encoder.prefix_ids, *prompts[0][:common]), len(rests))
+        shared = self.read_once(prompts[0][:common], len(rests))
         hidden = self._llama()(input_ids=ids.to(self.device), past_key_values=shared)
         return [
             hidden.last_hidden_state[row, len(rest) - len(w) - 1 : len(rest)]
             for row, (rest, w) in enumerate(zip(rests, written, strict=True))
         ]
-
-    def _shared(self, tokens: Sequence[int], count: int) -> DynamicCache:
-        """Keys and values of `tokens`, the same for `count` rows; gradients flow through them."""
-        ids = torch.tensor([list(tokens)], device=self.device)
-        shared = DynamicCache()
-        for layer, state in enumerate(
-            self._llama()(input_ids=ids, use_cache=True).past_key_values.layers
-        ):
-            keys, values = (x.expand(count, -1, -1, -1) for x in (state.keys, state.values))
-            shared.update(keys, values, layer)
-        return shared
 
 
 def new_text_model(base: Checkpoint, texts: Mapping[Answer, str], rank: int) -> TextModel:
@@ -128,29 +114,14 @@ class TextTrainer(Trainer):
 
     _model: TextModel
 
-    def _step(self, batch: Sequence[Example], done: float) -> tuple[float, float]:
-        warm = self._settings.warm_up
-        scale = (
-            done / warm
-            if done < warm
-            else 0.5 * (1 + math.cos(math.pi * (done - warm) / (1 - warm)))
-        )
-        for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
-            group["lr"] = peak * max(scale, 0.01)
+    def _asked(self, batch: Sequence[Example]) -> tuple[Tensor, Tensor]:
         encode = self._model.encoder.suffix_ids
         texts = [self._model.tokens[e.answer] for e in batch]
         states = self._model.states(
             [encode(e.detector, e.signal) for e in batch], [text[:-1] for text in texts]
         )
         wanted = torch.tensor([token for text in texts for token in text])
-        wanted = wanted.to(self._model.device)
-        logits = torch.cat(states).float() @ self._model.head.t()
-        loss = functional.cross_entropy(logits, wanted, label_smoothing=self._settings.smoothing)
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_([p for _, p in self._model.trainable()], 1.0)
-        self._optimiser.step()
-        return loss.item(), (logits.argmax(-1) == wanted).float().mean().item()
+        return torch.cat(states).float() @ self._model.head.t(), wanted.to(self._model.device)
 
 
 @dataclass(slots=True)

@@ -25,7 +25,6 @@ from schemas.yaml_file import read_yaml
 
 THRESHOLDS = Path(__file__).with_name("gate.yaml")
 _KEYS = ("exact_min", "ece_max", "agreement_min")
-_SURE = 0.6
 _BATCH = 16
 
 
@@ -64,7 +63,9 @@ class Verdict:
             bound = f"{'at least' if f.least else 'at most'} {f.limit:.3f}"
             lines.append(f"  {f.name:14}{f.value:8.3f}   {bound}   {'ok' if f.passes else 'FAILS'}")
         sure = "-" if self.sure_exact is None else f"{self.sure_exact:.3f}"
-        lines.append(f"  confidence >= {_SURE}: {sure} exact at coverage {self.sure_coverage:.3f}")
+        lines.append(
+            f"  confidence >= {metrics.SURE}: {sure} exact at coverage {self.sure_coverage:.3f}"
+        )
         return "\n".join(lines)
 
     def to_json(self, *, forced: bool) -> dict[str, Any]:
@@ -106,7 +107,7 @@ def judge_version(
             bar.update(len(part))
     exact = metrics.exact_matches([row.gold for row in rows], [a.labels for a in answers])
     confidence = np.array([answer.confidence for answer in answers])
-    sure = metrics.selective(exact, confidence, _SURE)
+    sure = metrics.selective(exact, confidence, metrics.SURE)
     judged = (
         ("exact", float(exact.mean()), "exact_min", True),
         ("schema_valid", float(np.mean([_valid(a) for a in answers])), "schema_valid_min", True),

@@ -25,7 +25,6 @@ from fallback.signals import SignalReader
 from schemas.taxonomy import load_taxonomy
 
 THRESHOLDS = (0.0, DEFAULT_THRESHOLD)
-SURE = 0.6  # the contract's "confidence ≥ 0.6", whatever the threshold is
 
 _MAX_SIGNALS = 32  # of one item reach the model, as in `model_repository/llama_mapper/model.py`
 _ROWS_AT_ONCE = 16
@@ -71,8 +70,7 @@ class ServedVersion:
         for row, signals in zip(rows, readings, strict=True):
             start = len(queries)
             for signal in signals[:_MAX_SIGNALS]:
-                rule = self._guard.rules.map(row.detector, signal)
-                draft = None if rule.kind is MatchKind.NONE else rule.labels
+                draft = self._guard.rules.map(row.detector, signal).draft
                 queries.append(Query(row.detector, signal.text, draft))
             spans.append(slice(start, len(queries)))
         answers = [
@@ -114,7 +112,7 @@ def measure(rows: Sequence[Row], decisions: Sequence[Decision]) -> dict[str, Any
     detectors = [row.detector for row in rows]
     asked = [d for d in decisions if d.fallback_reason is None or d.fallback_reason.has_candidate]
     fell_back = [d.fallback_reason for d in decisions if d.fallback_reason is not None]
-    sure = metrics.selective(exact, confidence, SURE)
+    sure = metrics.selective(exact, confidence, metrics.SURE)
 
     def interval(figure: Callable[[metrics.Ints], float]) -> list[float]:
         found = metrics.bootstrap_interval(figure, detectors)
@@ -189,8 +187,8 @@ def render(found: Report) -> str:
         line("threshold", *(f"{threshold:g}" for threshold in found.at)),
         line("exact match [95 %]", *between("exact", ".1%")),
         line("micro F1 over labels", *share("micro_f1")),
-        line(f"exact where confidence >= {SURE}", *share("sure_exact")),
-        line(f"coverage of confidence >= {SURE}", *share("sure_coverage")),
+        line(f"exact where confidence >= {metrics.SURE}", *share("sure_exact")),
+        line(f"coverage of confidence >= {metrics.SURE}", *share("sure_coverage")),
         line("ECE, 15 equal-mass bins [95 %]", *between("ece", ".3f")),
         line("exact match, macro over detectors", *share("macro_over_detectors")),
         line("schema-valid candidates", *share("schema_valid")),

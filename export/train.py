@@ -28,15 +28,13 @@ from tqdm import tqdm
 from export.checkpoint import load_checkpoint
 from export.dataset import (
     Example,
-    Row,
     answers_of,
     build_items,
     known_names,
-    load_rows,
     one_pass,
     refresher,
 )
-from export.folds import family_of, load_folds
+from export.folds import family_of, split
 from export.label_model import Answer, LabelModel, new_label_model
 from export.loss_curve import draw_loss
 from export.predict import predict, report, write_predictions
@@ -73,7 +71,7 @@ class Progress:
 
 
 MEANINGS = "meanings"
-_STAGES = {
+STAGES = {
     MEANINGS: Settings(MEANINGS, minutes=35.0, lr=6e-4, rows_lr=2e-3),
     **{
         fold: Settings(fold, minutes=12.0, lr=2.5e-4, rows_lr=8e-4)
@@ -168,15 +166,19 @@ class Trainer:
         )
         for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
             group["lr"] = peak * max(scale, 0.01)
-        encode = self._model.encoder.suffix_ids
-        wanted = torch.tensor([self._index[e.answer] for e in batch], device=self._model.device)
-        logits = self._model([encode(e.detector, e.signal) for e in batch])
+        logits, wanted = self._asked(batch)
         loss = functional.cross_entropy(logits, wanted, label_smoothing=self._settings.smoothing)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([p for _, p in self._model.trainable()], 1.0)
         self._optimiser.step()
         return loss.item(), (logits.argmax(-1) == wanted).float().mean().item()
+
+    def _asked(self, batch: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Logits [n, choices], and the right choice of each row [n]."""
+        encode = self._model.encoder.suffix_ids
+        wanted = torch.tensor([self._index[e.answer] for e in batch], device=self._model.device)
+        return self._model([encode(e.detector, e.signal) for e in batch]), wanted
 
     def _save(self) -> None:
         state = {
@@ -215,24 +217,10 @@ def _start_from(model: LabelModel, folder: Path) -> None:
     _take(model, torch.load(path, map_location=model.device, weights_only=True)["weights"])
 
 
-def split(fold: str) -> tuple[list[Row], list[Row]]:
-    """Curated rows to learn from, and the fold's held-out rows (`final`: those of the gate)."""
-    if fold == MEANINGS:
-        return [], []
-    folds = load_folds()
-    hidden = folds.held_out(None if fold == "final" else int(fold))
-    tested = folds.gate if fold == "final" else folds.folds[int(fold)]
-    rows = load_rows()
-    return (
-        [row for row in rows if family_of(row.detector) not in hidden],
-        [row for row in rows if family_of(row.detector) in tested],
-    )
-
-
 def main() -> None:
     """Parse the command line, train, save, predict, report."""
     parser = argparse.ArgumentParser(prog="python -m export.train", description=__doc__)
-    parser.add_argument("--fold", choices=[*_STAGES], default="final")
+    parser.add_argument("--fold", choices=[*STAGES], default="final")
     parser.add_argument("--minutes", type=float, help="the schedule ends by then")
     parser.add_argument(
         "--untrained", action="store_true", help="predict before the first step, for comparison"
@@ -247,12 +235,12 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    usual = _STAGES[args.fold]
+    usual = STAGES[args.fold]
     settings = replace(usual, minutes=args.minutes or usual.minutes, rank=args.rank, seed=args.seed)
     name = "gate" if args.fold == "final" else f"fold{args.fold}"
     out = args.out or RUNS / (f"base-{args.fold}" if args.untrained else args.fold)
     out.mkdir(parents=True, exist_ok=True)
-    seen, held_out = split(args.fold)
+    seen, held_out = ([], []) if args.fold == MEANINGS else split(args.fold)
     items = build_items(seen)
     answers = answers_of(items)
     families = {family_of(row.detector) for row in seen}

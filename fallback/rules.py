@@ -60,6 +60,11 @@ class RuleAnswer:
     kind: MatchKind
     confidence: float
 
+    @property
+    def draft(self) -> Labels | None:
+        """What the model is told to be likely; None where the rules know nothing."""
+        return None if self.kind is MatchKind.NONE else self.labels
+
 
 class RuleMapper:
     """Maps signals by the vocabularies of all detectors."""

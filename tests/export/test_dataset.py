@@ -22,8 +22,7 @@ from export.dataset import (
     load_rows,
     one_pass,
 )
-from export.folds import deal, family_of, load_folds
-from export.train import split
+from export.folds import deal, family_of, load_folds, split
 from schemas.taxonomy import load_taxonomy
 
 LABELS = load_taxonomy().names

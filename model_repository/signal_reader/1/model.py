@@ -12,7 +12,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from fallback import wire
-from fallback.rules import MatchKind, load_rules
+from fallback.rules import load_rules
 from fallback.signals import SignalReader
 from schemas.contract import Mode
 from schemas.policies import PolicyFile
@@ -65,5 +65,5 @@ class TritonPythonModel:
         )
 
     def drafts(self, detector, reading, hints):
-        found = [self.rules.map(detector, s, hints.contributing_detectors) for s in reading]
-        return [None if rule.kind is MatchKind.NONE else rule.labels for rule in found]
+        contributing = hints.contributing_detectors
+        return [self.rules.map(detector, signal, contributing).draft for signal in reading]
