@@ -67,8 +67,8 @@ answer weighs 0.8 against the model's 0.2, as in every published version (`engin
 
 Training texts are the same for all: label names, descriptions and aliases, our phrase lists
 (`export/data/meanings/`), documents by country (`export/data/countries.yaml`), and the rows of
-families that may be seen. The phrase lists are the same in every fold and were written by people
-who know the field's words, so a held-out text may stand in them; the table "Was the text there to
+families that may be seen. The phrase lists are the same in every fold and were written with the
+field's words in mind, so a held-out text may stand in them; the table "Was the text there to
 be learned?" keeps those texts apart.
 """
 
