@@ -125,7 +125,7 @@ def test_triton_has_what_the_models_import() -> None:
         given = asked_for("triton/requirements.in", runtime)
         assert needed - {"onnxruntime"} <= given
         assert given & {"onnxruntime", "onnxruntime-gpu"}
-    assert {"onnxruntime", "llguidance", "tokenizers"} <= needed
+    assert {"onnxruntime", "cachetools", "tokenizers"} <= needed
 
 
 @pytest.mark.parametrize("image", NAMES)
