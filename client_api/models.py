@@ -52,7 +52,7 @@ class MapRequest(_Closed):
         }
     )
 
-    detector: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+    detector: Annotated[str, Field(min_length=1, max_length=200, pattern=r"[^\s\x1c-\x1f]")]
     output: str | dict[str, JsonValue] | list[JsonValue]
     tenant_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     metadata: dict[str, JsonValue] | None = None

@@ -5,9 +5,10 @@ them. Decoders know nothing of detectors, calibration or what becomes of an answ
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -30,14 +31,14 @@ class Prompt:
     lead: how many of them, at the beginning, are the same for every prompt of the detector.
     draft: labels that are likely the answer; costs nothing if wrong, saves passes if right.
     deadline: `time.monotonic()` seconds after which no pass begins; None for never.
-    phrase: the index of the answer that a version's phrases have for the signal's very words.
+    votes: what a version's training texts say of the signal, see `engine.neighbours`.
     """
 
     ids: tuple[int, ...]
     draft: tuple[str, ...] | None = None
     deadline: float | None = None
     lead: int = 0
-    phrase: int | None = None
+    votes: Mapping[int, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +79,20 @@ def candidate_text(labels: Iterable[str]) -> str:
 def choose(
     state: npt.NDArray[np.float32],
     rows: npt.NDArray[np.float32],
-    known: int | None = None,
-    weight: float = 0.0,
+    votes: Mapping[int, float] = MappingProxyType({}),
 ) -> tuple[int, float]:
     """The likeliest row of a head and its probability among these rows.
 
-    state [hidden], rows [n, hidden]; known: a row that somebody else names, whose word weighs
-    `weight` against the head's, 0..1. Raises ArithmeticError if a logit is not finite.
+    state [hidden], rows [n, hidden]; votes: weights of rows, their sum in 0..1, that others give
+    them; the head's word has the rest. Raises ArithmeticError if a logit is not finite.
     """
     logits = (rows @ state).astype(np.float64)
     if not np.isfinite(logits).all():
         raise ArithmeticError("the model computed logits that are not finite")
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
-    if known is not None:
-        shares *= 1 - weight
-        shares[known] += weight
+    shares *= 1 - sum(votes.values())
+    for row, weight in votes.items():
+        shares[row] += weight
     best = int(shares.argmax())
     return best, float(shares[best])

@@ -1,7 +1,7 @@
 """Answers of versions that write one token for a whole label set: one pass, one softmax.
 
 In: prompts. Out: the candidate JSON rendered from the likeliest answer of the manifest's list, a
-known phrase having its say.
+version's neighbours having their say.
 
 What a prompt says of its detector is the same for all its signals, and about as long as a signal.
 So the keys and values of the detectors asked about last are kept, and a pass reads signals alone.
@@ -16,7 +16,6 @@ import numpy.typing as npt
 from cachetools import LRUCache
 
 from engine.decoder import Decoded, Prompt, Status, candidate_text, choose, unfinished
-from engine.phrases import WEIGHT
 from engine.session import Begun, LlamaSession
 
 KEPT_LEADS = 32
@@ -51,7 +50,7 @@ class LabelDecoder:
         for lead, rows in groups.items():
             states = self._read(lead, [prompts[i].ids for i in rows])
             for i, state in zip(rows, states, strict=True):
-                best, probability = choose(state[-1], self._head, prompts[i].phrase, WEIGHT)
+                best, probability = choose(state[-1], self._head, prompts[i].votes)
                 decoded[i] = Decoded(
                     self._texts[best], self._answers[best], probability, Status.OK, passes=1
                 )

@@ -9,7 +9,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,8 @@ from engine.confidence import Calibration
 from engine.decoder import Decoded, Decoder, Prompt, Status, unfinished
 from engine.grammar import Grammar
 from engine.label_decoder import LabelDecoder
+from engine.neighbours import KNOWN_WEIGHT, NO_NEIGHBOURS, Neighbours, Votes, read_neighbours
 from engine.pace import LIMIT, Pace
-from engine.phrases import NO_PHRASES, PHRASES, Phrases, read_phrases
 from engine.prompt import PromptEncoder
 from engine.session import Device, LlamaSession
 from engine.text_decoder import TextDecoder
@@ -80,12 +80,12 @@ class MapperEngine:
         seconds: Callable[[Sequence[int]], float] = lambda lengths: 0.0,
         *,
         leads: bool = False,
-        phrases: Phrases = NO_PHRASES,
+        neighbours: Neighbours = NO_NEIGHBOURS,
         answers: Sequence[Sequence[str]] = (),
     ) -> None:
         """seconds: what one pass for rows of these lengths takes; leads: whether the decoder
-        keeps what it has read of a detector, so that a pass is best of one detector; phrases:
-        known ones, whose answers are indexes into `answers`.
+        keeps what it has read of a detector, so that a pass is best of one detector; neighbours:
+        training texts, whose answers are indexes into `answers`.
         """
         self.model_id = model_id
         self.confidence = calibration
@@ -94,7 +94,7 @@ class MapperEngine:
         self._max_batch = max_batch
         self._seconds = seconds
         self._leads = leads
-        self._phrases = phrases
+        self._neighbours = neighbours
         self._answers = [frozenset(labels) for labels in answers]
 
     @classmethod
@@ -135,7 +135,13 @@ class MapperEngine:
         )
         decoder = _decoder(version, session, prompts, max_new_tokens)
         answers = version.writes.answers if isinstance(version.writes, WritesLabelTokens) else ()
-        pace = Pace.measure(lambda tokens: session.start(1).feed([[0] * tokens], keep=False))
+        neighbours = read_neighbours(version.path, len(answers), threads)
+
+        def one_pass(tokens: int) -> None:
+            session.start(1).feed([[0] * tokens], keep=False)
+            neighbours.votes(["a " * tokens])
+
+        pace = Pace.measure(one_pass)
 
         def seconds(lengths: Sequence[int]) -> float:
             return pace.seconds(session.computed_tokens(lengths))
@@ -148,7 +154,7 @@ class MapperEngine:
             max_batch,
             seconds,
             leads=isinstance(decoder, LabelDecoder),
-            phrases=read_phrases(version.path / PHRASES, len(answers)),
+            neighbours=neighbours,
             answers=answers,
         )
 
@@ -180,28 +186,39 @@ class MapperEngine:
                 candidates |= {i: self._candidate(unfinished(Status.TIMEOUT)) for i in rows}
                 break
             chosen, rows = rows[:count], rows[count:]
-            decoded = self._decode([prompts[i] for i in chosen])
+            decoded = self._decode([queries[i] for i in chosen], [prompts[i] for i in chosen])
             candidates.update(zip(chosen, map(self._candidate, decoded), strict=True))
         return [candidates[i] for i in range(len(queries))]
 
     def _prompt(self, query: Query) -> Prompt:
         ids = self._prompts.suffix_ids(query.detector, query.signal)
         lead = len(self._prompts.lead_ids(query.detector)) if self._leads else 0
-        phrase = self._phrases.find(query.signal)
-        # A curated entry that says otherwise means that this detector's words are its own: the
-        # model, which knows the detector's name, decides alone.
-        if phrase is not None and query.draft and self._answers[phrase] != set(query.draft):
-            phrase = None
-        return Prompt(ids, query.draft, query.deadline, lead, phrase)
+        return Prompt(ids, query.draft, query.deadline, lead)
+
+    def _votes(self, queries: Sequence[Query]) -> list[Votes]:
+        """What the neighbours say. Where a detector's entry is curated its words are its own: the
+        model, which knows the detector's name, decides alone, unless the very words are known to
+        mean the same for everyone."""
+        found: list[Votes] = [{} for _ in queries]
+        for i, query in enumerate(queries):
+            known = self._neighbours.known(query.signal) if query.draft else None
+            if known is not None and self._answers[known] == set(query.draft or ()):
+                found[i] = {known: KNOWN_WEIGHT}
+        free = [i for i, query in enumerate(queries) if not query.draft]
+        heard = self._neighbours.votes([queries[i].signal for i in free])
+        for i, votes in zip(free, heard, strict=True):
+            found[i] = votes
+        return found
 
     def _fitting(self, lengths: Sequence[int], limit: float) -> int:
         """How many of the first rows one pass answers in so many seconds."""
         most = min(len(lengths), self._max_batch)
         return next((n for n in range(most, 0, -1) if self._seconds(lengths[:n]) <= limit), 0)
 
-    def _decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+    def _decode(self, queries: Sequence[Query], prompts: Sequence[Prompt]) -> list[Decoded]:
         try:
-            return self._decoder.decode(prompts)
+            heard = zip(prompts, self._votes(queries), strict=True)
+            return self._decoder.decode([replace(p, votes=votes) for p, votes in heard])
         except Exception:  # whatever went wrong, the other batches and the rules still answer
             _log.exception("a batch of %d prompts failed", len(prompts))
             return [unfinished(Status.ERROR) for _ in prompts]

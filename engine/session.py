@@ -68,7 +68,7 @@ class LlamaSession:
 
         Raises ConfigError when the graph cannot be loaded or is not of this shape.
         """
-        self._session, self.device = _open(graph, threads, device)
+        self._session, self.device = open_graph(graph, threads, device)
         pairs = [f"{i}.{part}" for i in range(shape.layers) for part in ("key", "value")]
         self._past = [f"past_key_values.{pair}" for pair in pairs]
         self._present = [f"present.{pair}" for pair in pairs]
@@ -189,7 +189,11 @@ def _packed(tokens: Pass) -> dict[str, _Array]:
     }
 
 
-def _open(graph: Path, threads: int, device: Device) -> tuple[ort.InferenceSession, Device]:
+def open_graph(graph: Path, threads: int, device: Device) -> tuple[ort.InferenceSession, Device]:
+    """A session, and the device it computes on: the CPU where the wanted one is not to be had.
+
+    Raises ConfigError when the graph cannot be loaded.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1

@@ -1,8 +1,8 @@
 """`make calibrate`: the confidence of the committed adapter, from its out-of-fold answers.
 
 In: the committed predictions of the folds. Out: `export/adapter/calibration.json`, from where
-`make export-model` takes it. The answers are those of a served version: a known phrase has its
-say, the family's own rows being hidden from the phrases as from the training.
+`make export-model` takes it. The answers are those of a served version: the neighbours have their
+say, the family's own rows being hidden from them as from the training.
 """
 
 import json
@@ -11,8 +11,9 @@ import numpy as np
 
 from export import metrics
 from export.calibrate import fit
-from export.comparison import ALONE, GATE, confidence_of, load_parts, read_guesses, with_phrases
+from export.comparison import ALONE, GATE, confidence_of, load_parts, read_guesses, with_neighbours
 from export.dataset import build_items
+from export.folds import family_of
 from export.publish import DEFAULT_ADAPTER
 
 _AS_IT_IS = {"kind": "isotonic", "x": [0.0, 1.0], "y": [0.0, 1.0]}
@@ -22,12 +23,13 @@ def main() -> None:
     """Write the curve, a straight line where the probability needs none."""
     parts = [part for part in load_parts() if part.name != GATE]
     items = {part.name: build_items(part.seen) for part in parts}
-    guesses = with_phrases(parts, items, read_guesses(parts)[ALONE])
+    guesses = with_neighbours(parts, items, read_guesses(parts)[ALONE])
     gold = [row.gold for part in parts for row in part.rows]
     exact = metrics.exact_matches(gold, [guess.labels for guess in guesses])
     score = np.array([guess.score for guess in guesses])
     part = [part.name for part in parts for _ in part.rows]
-    unchanged = confidence_of(score, exact, part) is score
+    family = [family_of(row.detector) for part in parts for row in part.rows]
+    unchanged = confidence_of(score, exact, part, family) is score
     curve = _AS_IT_IS if unchanged else fit(score, exact)
     file = DEFAULT_ADAPTER / "calibration.json"
     file.write_text(json.dumps(curve | {"rows": len(exact)}, indent=1) + "\n", "utf-8")

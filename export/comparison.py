@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from engine.phrases import WEIGHT
+from engine.neighbours import KNOWN_WEIGHT, NEAREST, Votes, votes_of
 from export import metrics
 from export.baselines import (
     Baseline,
@@ -22,14 +22,14 @@ from export.baselines import (
     NearestSentence,
     NearestString,
     RulesAlone,
-    SentenceEncoder,
     neighbours,
     rules_without,
 )
 from export.calibrate import Curve, isotonic_curve
-from export.dataset import DATA, Item, Row, build_items
+from export.dataset import DATA, Answer, Item, Row, build_items
+from export.datastore import phrases_of
+from export.encoder import sentence_encoder
 from export.folds import FOLDS, family_of, load_folds, split
-from export.known_phrases import phrases_of
 from export.labelled import DataError
 from schemas.text import normalise
 
@@ -165,11 +165,10 @@ def ask_baselines(
     parts: Sequence[Part], items: Mapping[str, Sequence[Item]]
 ) -> dict[str, list[Guess]]:
     """What each baseline answers, for the rows of `parts` in order; `items` by part name."""
-    encoder = SentenceEncoder()
     makers: dict[str, Callable[[Part], Baseline]] = {
         "rules alone": lambda part: RulesAlone(rules_without(part.hidden)),
         "nearest string": lambda part: NearestString(items[part.name]),
-        "nearest sentence": lambda part: NearestSentence(items[part.name], encoder),
+        "nearest sentence": lambda part: NearestSentence(items[part.name], sentence_encoder()),
     }
     found: dict[str, list[Guess]] = {name: [] for name in makers}
     for part in tqdm(parts, desc="baselines", unit="part"):
@@ -178,23 +177,49 @@ def ask_baselines(
     return found
 
 
-def with_phrases(
+def with_neighbours(
     parts: Sequence[Part], items: Mapping[str, Sequence[Item]], rankings: Sequence[Ranking]
 ) -> list[Guess]:
-    """The model's answers with a known phrase having its say, as `engine.decoder.choose` mixes
-    them. A phrase's answer that is not among the model's likeliest counts as 0 there."""
+    """The model's answers with the neighbours having their say, as `engine.decoder.choose` mixes
+    them. An answer that is not among the model's likeliest counts as 0 there."""
     answered = iter(rankings)
     found: list[Guess] = []
     for part in parts:
         phrases = phrases_of(items[part.name])
-        for row, ranking in zip(part.rows, answered, strict=False):
-            known = phrases.get(normalise(row.output))
-            if known is None:
-                found.append(ranking[0])
-                continue
-            share = next((g.score for g in ranking if set(g.labels) == set(known)), 0.0)
-            found.append(Guess(known, WEIGHT + (1 - WEIGHT) * share))
+        votes = votes_among(phrases, [row.output for row in part.rows])
+        found += [_mixed(next(answered), heard) for heard in votes]
     return found
+
+
+def votes_among(phrases: Mapping[str, Answer], texts: Sequence[str]) -> list[dict[Answer, float]]:
+    """What `engine.neighbours` says of texts when these are the phrases, in float32."""
+    encoder = sentence_encoder()
+    vectors, answers = encoder.encode(list(phrases)), list(phrases.values())
+    rows = {answer: i for i, answer in enumerate(dict.fromkeys(answers))}
+    names = list(rows)
+
+    def heard(text: str) -> Votes:
+        if text in phrases:
+            return {rows[phrases[text]]: KNOWN_WEIGHT}
+        cosines = vectors @ encoder.encode([text])[0]
+        nearest = np.argsort(-cosines)[:NEAREST]
+        return votes_of(cosines[nearest].tolist(), [rows[answers[i]] for i in nearest])
+
+    normal = [normalise(text) for text in texts]
+    encoder.encode(normal)  # at once, so that each is there when it is asked for
+    return [
+        {names[row]: weight for row, weight in heard(text).items()} if text else {}
+        for text in normal
+    ]
+
+
+def _mixed(ranking: Ranking, votes: Mapping[Answer, float]) -> Guess:
+    rest = 1 - sum(votes.values())
+    shares = {guess.labels: rest * guess.score for guess in ranking}
+    for answer, weight in votes.items():
+        shares[answer] = shares.get(answer, 0.0) + weight
+    best = max(shares, key=shares.__getitem__)
+    return Guess(best, shares[best])
 
 
 def judge(held: Held, guesses: Sequence[Guess]) -> Result:
@@ -205,19 +230,25 @@ def judge(held: Held, guesses: Sequence[Guess]) -> Result:
         [guess.labels for guess in guesses],
         exact,
         score,
-        confidence_of(score, exact, held.part),
+        confidence_of(score, exact, held.part, held.family),
     )
 
 
 def confidence_of(
-    score: metrics.Floats, exact: metrics.Floats, part: Sequence[str]
+    score: metrics.Floats, exact: metrics.Floats, part: Sequence[str], family: Sequence[str]
 ) -> metrics.Floats:
-    """The score as it is, or through an isotonic curve, whichever has the lower log loss out of
-    fold."""
+    """The score through an isotonic curve where that lowers the log loss out of fold, by more than
+    the families' differences explain; else as it is."""
     fitted = calibrate_apart(score, exact, part)
-    folds = np.array(part) != GATE
-    as_it_is, by_curve = (metrics.log_loss(exact[folds], c[folds]) for c in (score, fitted))
-    return score if as_it_is <= by_curve else fitted
+    folds = np.flatnonzero(np.array(part) != GATE)
+
+    def gain(index: metrics.Ints) -> float:
+        rows = folds[index]
+        before, after = (metrics.log_loss(exact[rows], c[rows]) for c in (score, fitted))
+        return before - after
+
+    surely = metrics.bootstrap_interval(gain, [family[i] for i in folds]).low > 0
+    return fitted if surely else score
 
 
 def calibrate_apart(
@@ -247,5 +278,5 @@ def compare(
     held = hold_out(parts, items)
     guesses = ask_baselines(parts, items)
     guesses |= {name: [ranking[0] for ranking in found] for name, found in trained.items()}
-    guesses[OURS] = with_phrases(parts, items, trained[ALONE])
+    guesses[OURS] = with_neighbours(parts, items, trained[ALONE])
     return held, {name: judge(held, found) for name, found in guesses.items()}

@@ -15,8 +15,12 @@ from pathlib import Path
 from client_api.version_choice import read_choice
 from engine.version import read_version
 from export import served
+from export.dataset import NEUTRAL
 from export.labelled import DataError, read_labelled
+from fallback.decision import MappingGuard
 from schemas.errors import ConfigError
+from schemas.frameworks import load_frameworks
+from schemas.taxonomy import load_taxonomy
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL_FOLDER = ROOT / "model_repository" / "llama_mapper"
@@ -59,6 +63,7 @@ def evaluate_method(predictions: Path | None, version: Path) -> None:
     """
     # torch and matplotlib, which a version's report does without, take seconds to load.
     from export import comparison, evaluation_page
+    from export.baselines import rules_without
 
     parts = comparison.load_parts()
     trained = comparison.read_guesses(parts, predictions or comparison.OOF)
@@ -66,7 +71,10 @@ def evaluate_method(predictions: Path | None, version: Path) -> None:
     if "gate" not in manifest["checks"]:
         raise DataError(f"{version}: has not been through the quality gate; export it again")
     held, results = comparison.compare(parts, trained)
-    for file in evaluation_page.write_pages(held, results, manifest, DOCS):
+    gate = next(part for part in parts if part.name == comparison.GATE)
+    guard = MappingGuard(rules_without(gate.hidden), load_taxonomy(), load_frameworks())
+    whole = served.report(served.ServedVersion(version, guard), gate.rows, NEUTRAL)
+    for file in evaluation_page.write_pages(held, results, manifest, whole, DOCS):
         print(f"wrote {file.relative_to(ROOT)}")
 
 

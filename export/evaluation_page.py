@@ -17,7 +17,7 @@ from export.calibrate import scaled_odds
 from export.comparison import ALONE, GATE, OURS, Held, Novelty, Result, calibrate_apart
 from export.labelled import DataError
 from export.pictures import draw_confusion, draw_reliability
-from export.served import category_of
+from export.served import Report, category_of
 from fallback.rules import CONFIDENCE, MatchKind
 from schemas.taxonomy import load_taxonomy
 
@@ -45,9 +45,9 @@ How right the Llama is about detectors that nobody has curated, beside simpler w
   the two other folds; the gate, by what has seen all three. The gate is never trained on.
 - **Hidden means hidden.** From the rules the family's YAML, names and entries are removed, from the
   neighbours and the training its rows. Its detector is sent as `custom-guard`.
-- **Confidence** is each method's own score as it is, or through an isotonic curve that was fitted
-  on the other folds (never on the gate), whichever has the lower log loss, so that thresholds mean
-  the same in every row.
+- **Confidence** is each method's own score through an isotonic curve that was fitted on the other
+  folds (never on the gate) where that lowers the log loss by more than chance (a 95 % bootstrap
+  interval over families lies above zero), else as it is: so thresholds mean the same in every row.
 - **Intervals** are 95 % bootstrap intervals that draw whole families. A calibration error (ECE) is
   biased upwards, and of drawn rows more so: its interval may lie above the figure. Formulas and
   sources stand in `export/metrics.py`.
@@ -62,8 +62,9 @@ How right the Llama is about detectors that nobody has curated, beside simpler w
 | untuned base | our prompt and answer rows before the first step of training: no LoRA, each row \
 the mean of its labels' words |
 | Llama without retrieval | LoRA and one answer row a label set, one forward pass |
-| our Llama | the same, and where the training texts have the very words (in normal form), their \
-answer weighs 0.8 against the model's 0.2, as in every published version (`engine/phrases.py`) |
+| our Llama | the same, mixed with what its training texts say (`engine/neighbours.py`), as in \
+every published version: the answer to the very words weighs 0.9 against the model's 0.1, else the \
+answers to the 20 nearest sentences weigh 0.65 together |
 
 Training texts are the same for all: label names, descriptions and aliases, our phrase lists
 (`export/data/meanings/`), documents by country (`export/data/countries.yaml`), and the rows of
@@ -74,17 +75,22 @@ be learned?" keeps those texts apart.
 
 
 def write_pages(
-    held: Held, results: Mapping[str, Result], served: Mapping[str, Any], docs: Path
+    held: Held,
+    results: Mapping[str, Result],
+    served: Mapping[str, Any],
+    whole: Report,
+    docs: Path,
 ) -> list[Path]:
     """Write the page and its pictures, and fill the card; returns the files.
 
-    served: the manifest of a published version that has passed the quality gate.
+    served: the manifest of a published version that has passed the quality gate; whole: its answers
+    to the gate's rows with reader, rules and guard around it.
 
     Raises DataError, before anything is written, when the card has no place for the figures.
     """
     card = fill((docs / CARD).read_text("utf-8"), _card(held, results[OURS]))
     _draw(held, results[OURS], docs)
-    (docs / PAGE).write_text(page(held, results, served), "utf-8")
+    (docs / PAGE).write_text(page(held, results, served, whole), "utf-8")
     (docs / CARD).write_text(card, "utf-8")
     return [docs / name for name in (PAGE, CARD, RELIABILITY, CONFUSION)]
 
@@ -98,7 +104,9 @@ def fill(text: str, figures: str) -> str:
     return f"{before}{BEGIN}\n\n{figures.strip()}\n\n{END}{after}"
 
 
-def page(held: Held, results: Mapping[str, Result], served: Mapping[str, Any]) -> str:
+def page(
+    held: Held, results: Mapping[str, Result], served: Mapping[str, Any], whole: Report
+) -> str:
     """The whole page."""
     gate = np.array([part == GATE for part in held.part])
     ours = results[OURS]
@@ -108,8 +116,8 @@ def page(held: Held, results: Mapping[str, Result], served: Mapping[str, Any]) -
         f"## Out of fold\n\n{_overall(held, results, ~gate)}",
         f"## Gate families\n\n{_overall(held, results, gate)}",
         f"## All held-out rows\n\n{_overall(held, results, gate | ~gate)}",
-        f"## Targets\n\n{_targets(held, results, gate)}",
-        f"## As served\n\n{_as_served(served)}",
+        f"## Targets\n\n{_targets(held, results, gate, whole.at[0.0])}",
+        f"## As served\n\n{_as_served(served)}\n\n{_whole(whole)}",
         "## Was the text there to be learned?\n\n"
         "Exact match, all held-out rows. Texts are compared in normal form. `only in our phrase"
         " lists`: no family that may be seen says it, but we wrote it down for a label.\n\n"
@@ -176,14 +184,25 @@ def _between(
     return f"{value:{digits}} [{found.low:{digits}}, {found.high:{digits}}]"
 
 
-def _targets(held: Held, results: Mapping[str, Result], gate: Chosen) -> str:
+def _targets(
+    held: Held, results: Mapping[str, Result], gate: Chosen, whole: Mapping[str, Any]
+) -> str:
     ours = results[OURS]
-    lines = ["| target | out of fold | gate |", "|---|---|---|"]
+    lines = [
+        "Out of fold and gate: the float Llama on whole outputs, as in the tables above. Ensemble:"
+        " the published int8 version with reader, rules and guard around it on the gate's rows, as"
+        " in the section after this.",
+        "",
+        "| target | out of fold | gate | gate, ensemble |",
+        "|---|---|---|---|",
+    ]
     sides = [np.flatnonzero(~gate), np.flatnonzero(gate)]
     others = [r for name, r in results.items() if name not in (OURS, ALONE)]
     best = [max(r.exact[i].mean() for r in others) for i in sides]
-    exact = [ours.exact[i].mean() for i in sides]
+    exact = [*(ours.exact[i].mean() for i in sides), whole["exact"]]
+    best.append(best[-1])
     sure = [metrics.selective(ours.exact[i], ours.confidence[i], metrics.SURE) for i in sides]
+    sure.append(metrics.Selective(whole["sure_exact"] or 0.0, whole["sure_coverage"]))
     lines += [
         _target("exact ≥ 82 %", [f"{x:.1%}" for x in exact], [x >= 0.82 for x in exact]),
         _target(
@@ -222,7 +241,7 @@ def _calibrations(held: Held, ours: Result) -> str:
     }
     lines = [
         "Out-of-fold rows, each way fitted on the other folds; all figures are better when smaller."
-        " Versions carry the one of the first and the last with the lower log loss"
+        " Versions carry the last if its log loss is lower by more than chance, else the first"
         " (`make calibrate`).",
         "",
         "| probability to confidence | ECE | Brier score | log loss |",
@@ -276,6 +295,29 @@ def _as_served(manifest: Mapping[str, Any]) -> str:
         f"| same answer as with the float graph, {near['prompts']} prompts"
         f" | {gate['agreement']:.2%} | ≥ {limits['agreement']:.0%} |",
     ]
+    return "\n".join(lines)
+
+
+def _whole(report: Report) -> str:
+    """The same rows through all steps of the ensemble."""
+    lines = [
+        "The same rows through the whole ensemble, the gate's families hidden from its rules: the"
+        " signal reader takes an output apart, the version answers its signals, the guard joins"
+        " them, keeps verdicts that name nothing (`safe`, `unsafe`) to the rules, and falls back"
+        " below the threshold.",
+        "",
+        f"| threshold | exact | exact at ≥ {metrics.SURE} | coverage | ECE | schema-valid |"
+        " fallback |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for threshold, at in report.at.items():
+        sure = "-" if at["sure_exact"] is None else f"{at['sure_exact']:.1%}"
+        low, high = at["exact_interval"]
+        lines.append(
+            f"| {threshold:g} | {at['exact']:.1%} [{low:.1%}, {high:.1%}] | {sure}"
+            f" | {at['sure_coverage']:.1%} | {at['ece']:.3f} | {at['schema_valid']:.1%}"
+            f" | {at['fallback']:.1%} |"
+        )
     return "\n".join(lines)
 
 

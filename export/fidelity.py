@@ -1,11 +1,11 @@
-"""How far the graph to serve is from the float graph, on prompts as they are served.
+"""How far the graphs to serve are from the float graphs, on prompts as they are served.
 
-In: both graphs, the prefix's cache and the head. Out: figures for the manifest. It runs the
-engine's own session, so the stored prefix and batching are part of what is compared.
+In: both sides' graphs, the prefix's cache and the head. Out: figures for the manifest. It runs the
+engine's own sessions, so the stored prefix and batching are part of what is compared.
 """
 
 import random
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.cores import usable_cores
+from engine.decoder import choose
+from engine.neighbours import Neighbours
 from engine.prompt import PromptEncoder
 from engine.session import LlamaSession
 from engine.version import LlamaShape
 from export.dataset import NEUTRAL, Row, load_rows
 from export.errors import ExportError
 from export.folds import gate_rows
-from schemas.text import normalise
 
 PROMPTS = 1000
 """Prompts compared: all of the gate, and curated ones by chance; one decides 0.1 %."""
@@ -31,7 +32,7 @@ _BATCH = 8
 class Fidelity:
     """Over `prompts`, of the state the answer begins from: cosine to the float graph's, and the
     share whose likeliest head row is the same, of all and of the `gate` prompts among them.
-    same_answer: the share whose answer is the same, which a known phrase decides."""
+    same_answer: the share whose answer is the same when the neighbours have had their say."""
 
     prompts: int
     gate: int
@@ -42,30 +43,42 @@ class Fidelity:
     same_answer: float
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What answers: the Llama's graph and the neighbours beside it."""
+
+    graph: Path
+    neighbours: Neighbours
+
+
 def compare(
-    served: Path,
-    reference: Path,
+    served: Side,
+    reference: Side,
     prefix: Path,
     shape: LlamaShape,
     prompts: PromptEncoder,
     head: npt.NDArray[np.float32],
-    phrases: Collection[str] = (),
 ) -> Fidelity:
-    """Compare two graphs of one shape. Raises ExportError when a state is not finite."""
+    """Compare two sides, graphs of one shape. Raises ExportError when a state is not finite."""
     texts = _texts(prompts, [*gate_rows(), *load_rows()])
     gate = list(_texts(prompts, gate_rows()))
     others = [ids for ids in texts if ids not in set(gate)]
     random.Random(0).shuffle(others)
     ids = [*gate, *others][: max(PROMPTS, len(gate))]
     found, expected = (
-        _last_states(graph, prefix, shape, prompts, ids) for graph in (served, reference)
+        _last_states(side.graph, prefix, shape, prompts, ids) for side in (served, reference)
     )
     if not np.isfinite(found).all():
         raise ExportError("the quantised graph computes values that are not finite; use QUANT=none")
     lengths = np.linalg.norm(found, axis=1) * np.linalg.norm(expected, axis=1)
     cosine = (found * expected).sum(axis=1) / lengths
     same = (found @ head.T).argmax(axis=1) == (expected @ head.T).argmax(axis=1)
-    decided = np.array([normalise(texts[i]) in phrases for i in ids])
+    signals = [texts[i] for i in ids]
+    answers = (
+        _answers(states, head, side.neighbours, signals)
+        for states, side in ((found, served), (expected, reference))
+    )
+    agreed = [mine == other for mine, other in zip(*answers, strict=True)]
     return Fidelity(
         prompts=len(ids),
         gate=len(gate),
@@ -73,8 +86,18 @@ def compare(
         cosine_min=round(float(cosine.min()), 4),
         same_first_choice=round(float(same.mean()), 4),
         same_first_choice_gate=round(float(same[: len(gate)].mean()), 4),
-        same_answer=round(float((same | decided).mean()), 4),
+        same_answer=round(float(np.mean(agreed)), 4),
     )
+
+
+def _answers(
+    states: npt.NDArray[np.float32],
+    head: npt.NDArray[np.float32],
+    neighbours: Neighbours,
+    signals: Sequence[str],
+) -> list[int]:
+    votes = neighbours.votes(signals)
+    return [choose(state, head, heard)[0] for state, heard in zip(states, votes, strict=True)]
 
 
 def _texts(prompts: PromptEncoder, rows: Sequence[Row]) -> dict[tuple[int, ...], str]:

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -24,7 +24,7 @@ from transformers.utils import logging as transformers_logging
 from engine.cores import usable_cores
 from engine.known_answers import ANSWERS, write_answers
 from engine.mapper import MapperEngine
-from engine.phrases import PHRASES, write_phrases
+from engine.neighbours import read_neighbours
 from engine.prefix import write_prefix
 from engine.prompt import PROMPT_VERSION, PromptEncoder
 from engine.session import LlamaSession
@@ -32,16 +32,16 @@ from engine.version import MANIFEST, PREFIX, LlamaShape, read_version
 from export import calibrate, fidelity, quality_gate
 from export.adapter import CONFIG, Merged, merge_adapter, without_adapter
 from export.checkpoint import Checkpoint, load_checkpoint
+from export.datastore import write_datastore
 from export.errors import ExportError
 from export.folds import gate_rows
 from export.graph import export_graph, llama_shape
 from export.hashing import sha256_file
 from export.known_answers import answer_known
-from export.known_phrases import known_phrases
 from export.progress import Steps
 from export.quantise import Quantization, quantise
 from export.staging import publish, staging
-from fallback.rules import load_rules
+from fallback.rules import CONFIDENCE, load_rules
 from schemas.errors import ConfigError
 from schemas.taxonomy import load_taxonomy
 
@@ -79,7 +79,7 @@ def export_version(request: Request) -> Path:
         raise ExportError(f"{served_code} is missing: a version cannot be served without it")
     if request.adapter is not None and not (request.adapter / CONFIG).is_file():
         raise ExportError(f"ADAPTER={request.adapter}: no adapter, {CONFIG} is missing")
-    steps = Steps(total=7 if request.adapter else 6)
+    steps = Steps(total=8 if request.adapter else 6)
     with staging(request.model_folder) as folder:
         with steps("load", f"loading {request.model or 'the bundled base'}"):
             base, merged = _load(request)
@@ -95,11 +95,12 @@ def export_version(request: Request) -> Path:
             (folder / "tokenizer.json").write_text(base.tokenizer.to_str(), "utf-8")
             shutil.copyfile(served_code, folder / "model.py")
             _store_prefix(folder, work / "float.onnx", manifest)
-        phrases = known_phrases() if merged.answers is not None else {}
         if merged.answers is not None:
-            write_phrases(folder / PHRASES, phrases, merged.answers)
-        with steps("compare", "comparing the served graph with the float graph"):
-            near = _compare(folder, work / "float.onnx", manifest, merged, phrases)
+            with steps("neighbours", "encoding the training texts"):
+                write_datastore(work, merged.answers, Quantization.NONE)
+                write_datastore(folder, merged.answers, request.quantization)
+        with steps("compare", "comparing the served graphs with the float graphs"):
+            near = _compare(folder, work, manifest, merged)
             steps.note(
                 f"cosine {near.cosine_mean}, same first choice {near.same_first_choice:.1%},"
                 f" same answer {near.same_answer:.1%}"
@@ -154,6 +155,7 @@ def _describe(request: Request, base: Checkpoint, merged: Merged) -> dict[str, A
         "quantization": request.quantization.value,
         "writes": writes,
         "calibration": merged.calibration,
+        "rule_confidence": {kind.value: value for kind, value in CONFIDENCE.items()},
         "config": asdict(llama_shape(merged.model, eos=base.eos, bos=base.bos)),
         "versions": {
             "taxonomy": load_taxonomy().version,
@@ -177,20 +179,16 @@ def _prompts(folder: Path, manifest: dict[str, Any]) -> PromptEncoder:
 
 
 def _compare(
-    folder: Path,
-    reference: Path,
-    manifest: dict[str, Any],
-    merged: Merged,
-    phrases: Collection[str],
+    folder: Path, work: Path, manifest: dict[str, Any], merged: Merged
 ) -> fidelity.Fidelity:
+    answers, threads = len(merged.answers or ()), usable_cores()
     return fidelity.compare(
-        served=folder / "model.onnx",
-        reference=reference,
+        served=fidelity.Side(folder / "model.onnx", read_neighbours(folder, answers, threads)),
+        reference=fidelity.Side(work / "float.onnx", read_neighbours(work, answers, threads)),
         prefix=folder / PREFIX,
         shape=LlamaShape(**manifest["config"]),
         prompts=_prompts(folder, manifest),
         head=merged.head,
-        phrases=phrases,
     )
 
 

@@ -7,7 +7,7 @@ is no deadline, no cache and no policy file. It knows no files of rows and no co
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +91,14 @@ class ServedVersion:
         ]
 
 
-def report(version: ServedVersion, rows: Sequence[Row]) -> Report:
-    """Answer the rows and measure the answers at each of THRESHOLDS."""
+def report(version: ServedVersion, rows: Sequence[Row], detector: str | None = None) -> Report:
+    """Answer the rows and measure the answers at each of THRESHOLDS. detector: the name under which
+    all are sent, None for each one's own."""
     decided: list[dict[float, Decision]] = []
     with tqdm(total=len(rows), desc="answering", unit="row") as bar:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             batch = rows[start : start + _ROWS_AT_ONCE]
-            decided += version.decide(batch)
+            decided += version.decide([replace(r, detector=detector or r.detector) for r in batch])
             bar.update(len(batch))
     at = {t: measure(rows, [decisions[t] for decisions in decided]) for t in THRESHOLDS}
     return Report(version.model_id, len(rows), at)

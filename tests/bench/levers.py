@@ -73,6 +73,7 @@ def _variants(threads: int) -> dict[str, tuple[str, dict[str, Any]]]:
         _SERVED: ("own_engine", own),
         "one thread": ("own_engine", own | {"threads": 1}),
         "one pass alone": ("one_pass", own | {"lead_kept": True}),
+        "the neighbours looked up": ("neighbours", own),
         "one pass, the detector's part read each time": ("one_pass", own),
         "one pass, the prefix read each time": ("one_pass", own | {"prefix_cached": False}),
         "one pass, then the head's whole vocabulary": (

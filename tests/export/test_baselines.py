@@ -8,12 +8,12 @@ from export.baselines import (
     NearestSentence,
     NearestString,
     RulesAlone,
-    SentenceEncoder,
     neighbours,
     rules_without,
 )
 from export.comparison import Part, load_parts
 from export.dataset import NEUTRAL, Item
+from export.encoder import SentenceEncoder, sentence_encoder
 from export.folds import family_of, load_folds
 from fallback.rules import MatchKind, load_rules
 from fallback.signal import Signal
@@ -34,7 +34,7 @@ def parts() -> list[Part]:
 
 @pytest.fixture(scope="module")
 def encoder() -> SentenceEncoder:
-    return SentenceEncoder()
+    return sentence_encoder()
 
 
 def test_every_curated_row_is_held_out_once_and_never_among_what_may_be_seen(

@@ -1,6 +1,7 @@
 """`make evaluate`: a version on labelled lines as served, and the page of the comparison."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from export.comparison import (
 from export.dataset import Answer, Row
 from export.evaluate import MODEL_FOLDER, main, version_directory
 from export.labelled import DataError, read_labelled
-from export.served import ServedVersion, report
+from export.served import Report, ServedVersion, report
 from schemas.taxonomy import load_taxonomy
 
 LABELS = load_taxonomy().names
@@ -258,6 +259,33 @@ MANIFEST: dict[str, Any] = {
 }
 
 
+AT_ZERO: dict[str, Any] = {
+    "exact": 0.835,
+    "exact_interval": [0.7, 0.9],
+    "sure_exact": 0.94,
+    "sure_coverage": 0.85,
+    "ece": 0.04,
+    "schema_valid": 1.0,
+    "fallback": 0.0,
+}
+WHOLE = Report(
+    "tiny-int8",
+    321,
+    {
+        0.0: AT_ZERO,
+        0.6: {
+            "exact": 0.815,
+            "exact_interval": [0.7, 0.9],
+            "sure_exact": 0.92,
+            "sure_coverage": 0.8,
+            "ece": 0.04,
+            "schema_valid": 1.0,
+            "fallback": 0.18,
+        },
+    },
+)
+
+
 def made_up(rows: int = 120) -> tuple[Held, dict[str, Result]]:
     """Held-out rows of real families with answers that are right by chance."""
     rng = np.random.default_rng(4)
@@ -287,7 +315,7 @@ def test_the_page_has_every_table_the_pictures_and_the_card_its_figures(tmp_path
     card.write_text(
         f"before\n{evaluation_page.BEGIN}\noutdated\n{evaluation_page.END}\nafter\n", "utf-8"
     )
-    files = evaluation_page.write_pages(held, results, MANIFEST, tmp_path)
+    files = evaluation_page.write_pages(held, results, MANIFEST, WHOLE, tmp_path)
     assert all(file.is_file() for file in files)
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files if file.suffix == ".png")
     text = (tmp_path / evaluation_page.PAGE).read_text("utf-8")
@@ -303,6 +331,8 @@ def test_the_page_has_every_table_the_pictures_and_the_card_its_figures(tmp_path
     for name, result in results.items():
         assert f"| {name} | {result.exact.mean():.1%} [" in text
     assert "without retrieval" in text
+    assert re.search(r"exact ≥ 82 % \|.*\| 83\.5%, met \|", text)
+    assert "| 0.6 | 81.5% [70.0%, 90.0%] | 92.0% | 80.0% | 0.040 | 100.0% | 18.0% |" in text
     for name in (evaluation_page.RELIABILITY, evaluation_page.CONFUSION):
         assert f"]({name})" in text
     filled = card.read_text("utf-8")
@@ -310,7 +340,7 @@ def test_the_page_has_every_table_the_pictures_and_the_card_its_figures(tmp_path
     assert filled.endswith("after\n")
     assert "outdated" not in filled
     assert "| our Llama |" in filled
-    evaluation_page.write_pages(held, results, MANIFEST, tmp_path)
+    evaluation_page.write_pages(held, results, MANIFEST, WHOLE, tmp_path)
     assert card.read_text("utf-8") == filled
     assert (tmp_path / evaluation_page.PAGE).read_text("utf-8") == text
 
@@ -318,7 +348,7 @@ def test_the_page_has_every_table_the_pictures_and_the_card_its_figures(tmp_path
 def test_a_card_without_its_markers_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / evaluation_page.CARD).write_text("by hand\n", "utf-8")
     with pytest.raises(DataError, match="put them back"):
-        evaluation_page.write_pages(*made_up(), MANIFEST, tmp_path)
+        evaluation_page.write_pages(*made_up(), MANIFEST, WHOLE, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [evaluation_page.CARD]
 
 

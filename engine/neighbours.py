@@ -1,0 +1,186 @@
+"""What a version's training texts say of a signal: a second voice beside the model's.
+
+In: a version's files, then signals. Out: votes, weights of answers that the model's own are mixed
+with. A small model forgets what it has read once among thirty thousand texts; a list does not, and
+a sentence encoder finds in it what is spelled or said otherwise. Together they are a language model
+with a datastore (Khandelwal et al. 2020, Generalization through Memorization, arXiv 1911.00172),
+its keys sentence embeddings instead of the model's own states. It does not know detectors.
+
+The weights and the temperature are the ones with which the committed predictions of the folds are
+right and their confidence is honest (`make evaluate`); the gate had no part in choosing them.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from engine.session import Device, open_graph
+from schemas.errors import ConfigError
+from schemas.text import normalise
+
+PHRASES, ENCODER, ENCODER_TOKENIZER = "phrases.json", "encoder.onnx", "encoder-tokenizer.json"
+
+KNOWN_WEIGHT = 0.9
+"""Of a text that is known word for word. Less than all, for what the model says as well deserves
+more trust."""
+
+WEIGHT = 0.65
+"""Of the nearest texts together, where none is the very same."""
+
+NEAREST = 20
+"""Texts that have a vote."""
+
+_TEMPERATURE = 0.04  # of cosines
+_FLOOR = 0.4  # the least cosine of a text that has anything to do with a signal
+_MAX_TOKENS = 64
+"""Where a signal is cut for the encoder; names of findings are far shorter."""
+
+Nearest = tuple[list[float], list[int]]
+
+Votes = Mapping[int, float]
+"""Weights by answer, their sum in 0..1; the rest is the model's."""
+
+
+def votes_of(similarities: Sequence[float], answers: Sequence[int]) -> Votes:
+    """The votes of the nearest texts: their cosines, nearest first, and their answers."""
+    near = [(s, answer) for s, answer in zip(similarities, answers, strict=True) if s >= _FLOOR]
+    shares: defaultdict[int, float] = defaultdict(float)
+    for similarity, answer in near:
+        shares[answer] += float(np.exp((similarity - near[0][0]) / _TEMPERATURE))
+    total = sum(shares.values())
+    return {answer: WEIGHT * share / total for answer, share in shares.items()}
+
+
+def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Rows in order of length, cut where one has more than twice the tokens of the first of its
+    group: so less than half of a group is padding."""
+    group: list[int] = []
+    for i in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if group and lengths[i] > 2 * lengths[group[0]]:
+            yield group
+            group = []
+        group.append(i)
+    if group:
+        yield group
+
+
+class Encoder:
+    """The graph that finds the nearest texts, and its tokenizer."""
+
+    def __init__(self, graph: Path, tokenizer: Path, threads: int) -> None:
+        """Raises ConfigError when one of them does not load."""
+        self._session, _ = open_graph(graph, threads, Device.CPU)
+        self._check(graph)
+        try:
+            self._tokenizer = Tokenizer.from_file(str(tokenizer))
+        except Exception as error:  # the tokenizers library raises bare Exception
+            raise ConfigError(tokenizer, "(file)", f"is no tokenizer: {error}") from error
+        self._tokenizer.enable_truncation(_MAX_TOKENS)
+        self._tokenizer.no_padding()
+
+    @property
+    def texts(self) -> int:
+        """How many texts the graph chooses from."""
+        return int(self._session.get_modelmeta().custom_metadata_map["texts"])
+
+    def nearest(self, texts: Sequence[str]) -> list[Nearest]:
+        """Cosines and indices of the nearest texts, NEAREST each, nearest first. Order kept."""
+        encoded = self._tokenizer.encode_batch([normalise(text) for text in texts])
+        found: dict[int, Nearest] = {}
+        for rows in _alike([len(one.ids) for one in encoded]):
+            ids = np.zeros((len(rows), len(encoded[rows[-1]].ids)), np.int64)
+            mask = np.zeros_like(ids)
+            for row, i in enumerate(rows):
+                ids[row, : len(encoded[i].ids)] = encoded[i].ids
+                mask[row, : len(encoded[i].ids)] = 1
+            similarities, indices = self._session.run(
+                ["similarity", "text"], {"input_ids": ids, "attention_mask": mask}
+            )
+            near = zip(similarities.tolist(), indices.tolist(), strict=True)
+            found |= zip(rows, near, strict=True)
+        return [found[i] for i in range(len(texts))]
+
+    def _check(self, graph: Path) -> None:
+        inputs = {tensor.name for tensor in self._session.get_inputs()}
+        outputs = {tensor.name for tensor in self._session.get_outputs()}
+        known = self._session.get_modelmeta().custom_metadata_map
+        if (inputs, outputs) != ({"input_ids", "attention_mask"}, {"similarity", "text"}):
+            raise ConfigError(graph, "(tensors)", "are not those of an encoder; export again")
+        if "texts" not in known:
+            raise ConfigError(graph, "texts", "missing from its metadata; export again")
+
+
+class Neighbours:
+    """Texts in normal form, each with the index of its answer, and what finds those like them."""
+
+    def __init__(self, known: Mapping[str, int], encoder: Encoder | None = None) -> None:
+        """encoder: over the texts of `known` in their order; without one only the very words are
+        found."""
+        self._known = known
+        self._answers = list(known.values())
+        self._encoder = encoder
+
+    def known(self, text: str) -> int | None:
+        """The answer to a text that is known word for word, as it is spelled by anybody."""
+        return self._known.get(normalise(text)) if self._known else None
+
+    def votes(self, texts: Sequence[str]) -> list[Votes]:
+        """One a text, order kept. A text without any letter or digit has none."""
+        found: list[Votes] = [{} for _ in texts]
+        unknown = []
+        for i, text in enumerate(texts):
+            if (answer := self.known(text)) is not None:
+                found[i] = {answer: KNOWN_WEIGHT}
+            elif normalise(text):
+                unknown.append(i)
+        if self._encoder is not None and unknown:
+            near = self._encoder.nearest([texts[i] for i in unknown])
+            for i, (similarities, indices) in zip(unknown, near, strict=True):
+                found[i] = votes_of(similarities, [self._answers[k] for k in indices])
+        return found
+
+
+NO_NEIGHBOURS = Neighbours({})
+
+
+def write_phrases(
+    file: Path, phrases: Mapping[str, tuple[str, ...]], answers: Sequence[Sequence[str]]
+) -> list[str]:
+    """phrases: normal forms and their label sets; answers: those of the version, in row order.
+    Returns the phrases that were written, in order: all whose label set the version can answer."""
+    rows = {tuple(answer): i for i, answer in enumerate(answers)}
+    known = {text: rows[labels] for text, labels in sorted(phrases.items()) if labels in rows}
+    file.write_text(json.dumps(known, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
+    return list(known)
+
+
+def read_neighbours(folder: Path, answers: int, threads: int) -> Neighbours:
+    """What a version's folder has; none where it has no phrases, and the very words alone where
+    it has no encoder, as versions of older exports.
+
+    answers: how many the version has. Raises ConfigError.
+    """
+    file = folder / PHRASES
+    if not file.is_file():
+        return NO_NEIGHBOURS
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(file, "(file)", f"not JSON ({error}); export again") from error
+    if not isinstance(known, dict):
+        raise ConfigError(file, "(file)", "not a JSON object; export again")
+    for text, row in known.items():
+        if not isinstance(row, int) or not 0 <= row < answers:
+            raise ConfigError(file, repr(text), f"{row!r} is none of {answers} answers")
+    if not (folder / ENCODER).is_file():
+        return Neighbours(known)
+    encoder = Encoder(folder / ENCODER, folder / ENCODER_TOKENIZER, threads)
+    if encoder.texts != len(known):
+        raise ConfigError(
+            folder / ENCODER, "texts", f"{encoder.texts}, but {PHRASES} has {len(known)}"
+        )
+    return Neighbours(known, encoder)

@@ -1,0 +1,103 @@
+"""The neighbours of a version: the exported encoder against torch, served votes against those that
+the evaluation counts with.
+"""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from engine.neighbours import (
+    ENCODER,
+    ENCODER_TOKENIZER,
+    KNOWN_WEIGHT,
+    PHRASES,
+    WEIGHT,
+    Encoder,
+    read_neighbours,
+    write_phrases,
+)
+from export.comparison import votes_among
+from export.encoder import SentenceEncoder, export_encoder, sentence_encoder
+from export.quantise import Quantization, quantise
+from schemas.errors import ConfigError
+from schemas.text import normalise
+
+TEXTS = {
+    "email address": ("PII.Contact.Email",),
+    "hate speech": ("HARM.SPEECH.Hate.Other",),
+    "hateful content": ("HARM.SPEECH.Hate.Other",),
+    "medical record number": ("PII.Health.HIPAA",),
+    "racist slur": ("HARM.SPEECH.Hate.Race",),
+}
+ASKED = (
+    "hate",
+    "EMAIL_ADDRESS",
+    "mailAddress",
+    "health record id",
+    "racial hatred, said at some length",
+)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> SentenceEncoder:
+    return sentence_encoder()
+
+
+@pytest.fixture(scope="module")
+def datastore(encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a version has it, with `float.onnx` beside its int8 encoder."""
+    folder = tmp_path_factory.mktemp("datastore")
+    texts = write_phrases(folder / PHRASES, TEXTS, [*TEXTS.values()])
+    export_encoder(encoder, texts, folder / "float.onnx")
+    quantise(folder / "float.onnx", folder / ENCODER, Quantization.INT8)
+    encoder.tokenizer.save(str(folder / ENCODER_TOKENIZER))
+    return folder
+
+
+def test_the_exported_encoder_finds_what_torch_finds(
+    encoder: SentenceEncoder, datastore: Path
+) -> None:
+    wanted = encoder.encode([normalise(text) for text in ASKED]) @ encoder.encode([*TEXTS]).T
+    graph = Encoder(datastore / "float.onnx", datastore / ENCODER_TOKENIZER, threads=1)
+    assert graph.texts == len(TEXTS)
+    for near in (graph.nearest(ASKED), [graph.nearest([text])[0] for text in ASKED]):
+        cosines, found = zip(*near, strict=True)
+        np.testing.assert_array_equal(found, (-wanted).argsort(axis=1))
+        np.testing.assert_allclose(cosines, -np.sort(-wanted), atol=1e-5)
+
+
+def test_served_neighbours_vote_as_those_of_the_evaluation(datastore: Path) -> None:
+    neighbours = read_neighbours(datastore, answers=len(TEXTS), threads=1)
+    answers = list(TEXTS.values())
+    texts = [*ASKED[:4], "!?", "zxqv wlkj"]
+    for votes, wanted in zip(neighbours.votes(texts), votes_among(TEXTS, texts), strict=True):
+        named = {answers[i]: weight for i, weight in votes.items()}
+        assert named == pytest.approx(wanted, abs=0.05)
+        assert sum(named.values()) == pytest.approx(sum(wanted.values()))
+    known, near, nothing = neighbours.votes(["hate-speech", "hate", "zxqv wlkj"])
+    assert list(known.values()) == [KNOWN_WEIGHT]
+    assert sum(near.values()) == pytest.approx(WEIGHT)
+    assert nothing == {}
+    for text, votes in zip(ASKED, neighbours.votes(ASKED), strict=True):
+        assert neighbours.votes([text]) == [pytest.approx(votes, abs=1e-3)]
+
+
+def test_a_damaged_encoder_is_named(datastore: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(datastore, tmp_path / "copy")
+    (folder / PHRASES).write_text('{"one": 0}', "utf-8")
+    with pytest.raises(ConfigError, match=r"5, but phrases\.json has 1"):
+        read_neighbours(folder, answers=1, threads=1)
+    (folder / ENCODER_TOKENIZER).write_text("{}", "utf-8")
+    with pytest.raises(ConfigError, match=ENCODER_TOKENIZER):
+        read_neighbours(folder, answers=1, threads=1)
+    graph = onnx.load(folder / ENCODER)
+    del graph.metadata_props[:]
+    onnx.save(graph, folder / ENCODER)
+    with pytest.raises(ConfigError, match="texts: missing"):
+        read_neighbours(folder, answers=1, threads=1)
+    (folder / ENCODER).write_bytes(b"")
+    with pytest.raises(ConfigError, match=ENCODER):
+        read_neighbours(folder, answers=1, threads=1)
