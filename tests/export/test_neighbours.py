@@ -66,7 +66,7 @@ def test_the_exported_encoder_finds_what_torch_finds(
     for near in (graph.nearest(ASKED), [graph.nearest([text])[0] for text in ASKED]):
         cosines, found = zip(*near, strict=True)
         np.testing.assert_array_equal(found, (-wanted).argsort(axis=1))
-        np.testing.assert_allclose(cosines, -np.sort(-wanted), atol=1e-5)
+        np.testing.assert_allclose(cosines, -np.sort(-wanted), atol=1e-4)  # float16 words
 
 
 def test_served_neighbours_vote_as_those_of_the_evaluation(datastore: Path) -> None:
