@@ -200,6 +200,8 @@ def open_graph(graph: Path, threads: int, device: Device) -> tuple[ort.Inference
     # A thread that waits for its partner by spinning takes the core from whoever else serves the
     # request: reader, guard, facade.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Signed weights overflow in the products of CPUs without VNNI; there they become unsigned ones.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = 3  # errors; the optimizer's warnings are no one's business
     if device is not Device.CPU:
         wanted = _PROVIDERS[device]

@@ -30,11 +30,12 @@ REPOSITORY = ROOT / Settings().model_repository
 
 @dataclass(frozen=True, slots=True)
 class TextVersions:
-    """Directories of the base that write JSON text: as served, with float weights, and with the
-    graph that optimum exports instead of the fused one."""
+    """Directories of the base that write JSON text: as served, with float weights, with unsigned
+    int8 weights, and with the graph that optimum exports instead of the fused one."""
 
     int8: Path
     float32: Path
+    unsigned: Path
     plain: Path
 
 
@@ -64,7 +65,7 @@ def text_versions() -> TextVersions:
     folder, made = _place("text", sources, "plain/manifest.json")
     if not made:
         _make(folder, [str(EXPORT), "-m", "tests.bench.text_versions", str(folder)])
-    return TextVersions(folder / "int8", folder / "float32", folder / "plain")
+    return TextVersions(*(folder / name for name in ("int8", "float32", "unsigned", "plain")))
 
 
 def gguf() -> Path:

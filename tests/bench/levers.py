@@ -85,6 +85,10 @@ def _variants(threads: int) -> dict[str, tuple[str, dict[str, Any]]]:
             "one_pass",
             base | {"version": str(text.plain)},
         ),
+        "one pass of the base, int8, unsigned weights": (
+            "one_pass",
+            base | {"version": str(text.unsigned)},
+        ),
         "one pass of the base, float32": ("one_pass", base | {"version": str(text.float32)}),
     }
 
@@ -121,7 +125,9 @@ def operators(version: Path, asks: Sequence[Ask], threads: int) -> dict[str, flo
     with tempfile.TemporaryDirectory() as folder:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as the engine
+        # As the engine.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.add_session_config_entry("session.x64quantprecision", "1")
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "pass")
         session = ort.InferenceSession(

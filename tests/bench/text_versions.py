@@ -1,8 +1,9 @@
 """`python -m tests.bench.text_versions FOLDER [MODEL]`: the base as versions that write JSON text.
 
 In: what the export reads, named as its `MODEL=`; left out: the bundled base. Out: versions as the
-engine reads them: FOLDER/int8, FOLDER/float32 with the weights as they are, and FOLDER/plain,
-around the graph that optimum exports, with int8 weights. Runs in the export environment.
+engine reads them: FOLDER/int8, FOLDER/float32 with the weights as they are, FOLDER/unsigned with
+the same int8 weights as unsigned ones, and FOLDER/plain, around the graph that optimum exports,
+with int8 weights. Runs in the export environment.
 
 `make export-model` would also calibrate a confidence, which takes minutes and which nobody reads
 here.
@@ -15,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 from optimum.exporters.onnx import export
 from optimum.exporters.tasks import TasksManager
 from transformers import LlamaForCausalLM
@@ -47,11 +50,14 @@ def main(folder: Path, model: str | None = None) -> None:
         for name, graph, stored in (
             ("int8", fused, Quantization.INT8),
             ("float32", fused, Quantization.NONE),
+            ("unsigned", fused, Quantization.INT8),
             ("plain", plain, Quantization.INT8),
         ):
             version = folder / name
             version.mkdir(parents=True)
             quantise(graph, version / "model.onnx", stored)
+            if name == "unsigned":
+                _make_unsigned(version / "model.onnx")
             np.save(version / "head.npy", head)
             (version / "tokenizer.json").write_text(tokenizer, "utf-8")
             write_prefix(version / PREFIX, prefix, cache)
@@ -62,6 +68,17 @@ def main(folder: Path, model: str | None = None) -> None:
                 "files": {},
             }
             (version / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+
+
+def _make_unsigned(file: Path) -> None:
+    graph = onnx.load(file)
+    products = [node for node in graph.graph.node if node.op_type == "MatMulIntegerToFloat"]
+    signed = {node.input[slot] for node in products for slot in (1, 5)}  # weights, zero points
+    for tensor in graph.graph.initializer:
+        if tensor.name in signed:
+            shifted = numpy_helper.to_array(tensor).astype(np.int16) + 128
+            tensor.CopyFrom(numpy_helper.from_array(shifted.astype(np.uint8), tensor.name))
+    onnx.save(graph, file)
 
 
 def _export_plain(model: LlamaForCausalLM, file: Path) -> None:

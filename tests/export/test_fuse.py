@@ -11,11 +11,12 @@ from onnx import numpy_helper
 from tiny_checkpoint import KV_HEADS, LAYERS, make_directory
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from engine.session import LlamaSession
+from engine.session import Device, LlamaSession, open_graph
 from engine.version import LlamaShape
 from export.errors import ExportError
 from export.fuse import Decoder, fuse
 from export.graph import export_graph
+from export.int8 import quantise_weights
 from export.quantise import Quantization, quantise
 
 HIDDEN = 64
@@ -115,3 +116,29 @@ def test_a_graph_that_is_no_exported_llama_is_refused(graph: Path) -> None:
     decoder = Decoder(LAYERS, 4, KV_HEADS, 16, HIDDEN, 1e-6, cos=angles, sin=angles)
     with pytest.raises(ExportError, match="has no /model/embed_tokens/Gather"):
         fuse(onnx.load(graph), decoder)
+
+
+def test_int8_products_do_not_overflow_on_this_cpu(tmp_path: Path) -> None:
+    """Sums of pairs that 16 bits cannot hold, as CPUs without VNNI would add them."""
+    inner = 64
+    weights = np.full((inner, 3), 127, np.float32)
+    weights[:, 1] = -127
+    weights[::2, 2] = -127
+    file = tmp_path / "product.onnx"
+    tensor = onnx.helper.make_tensor_value_info
+    body = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])],
+        "product",
+        [tensor("x", onnx.TensorProto.FLOAT, ["n", inner])],
+        [tensor("y", onnx.TensorProto.FLOAT, ["n", 3])],
+        [numpy_helper.from_array(weights, "w")],
+    )
+    product = onnx.helper.make_model(
+        body, opset_imports=[onnx.helper.make_opsetid("", 18)], ir_version=9
+    )
+    quantise_weights(product)
+    onnx.save(product, file)
+    session, _ = open_graph(file, 1, Device.CPU)
+    x = np.stack([np.full(inner, 127), np.full(inner, -127), np.tile([127, -127], inner // 2)])
+    (found,) = session.run(None, {"x": x.astype(np.float32)})
+    np.testing.assert_allclose(found, x @ weights, rtol=1e-6)
