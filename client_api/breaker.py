@@ -20,6 +20,9 @@ _log = structlog.get_logger()
 class CircuitBreaker:
     """Opens after some failures in a row, or one failed canary; one good canary closes it.
 
+    In a row is one after another. Calls that were under way together when the first of them failed
+    are one failure: they were in one batch, and a batch that is late once is no lost model.
+
     `mapper_circuit_state` shows its state: 0 closed (the model is asked), 1 half open (a canary
     is under way), 2 open (the rules answer).
     """
@@ -33,6 +36,7 @@ class CircuitBreaker:
         self._limit: Final = failures
         self._on_change = on_change
         self._in_a_row = 0
+        self._failures = 0
         self._answered_since_trial = False
         self.state = CircuitState.CLOSED
         self.problem = ""
@@ -43,15 +47,22 @@ class CircuitBreaker:
         """Whether requests may call the model."""
         return self.state is CircuitState.CLOSED
 
+    def begins(self) -> int:
+        """A request sets out; the number is for `failed`."""
+        return self._failures
+
     def succeeded(self) -> None:
         """A request got its answer. One that set out before the circuit opened proves nothing."""
         self._in_a_row = 0
         self._answered_since_trial = True
 
-    def failed(self, problem: str, reason: FallbackReason) -> None:
+    def failed(self, problem: str, reason: FallbackReason, begun: int) -> None:
         """A request got none, and it was not for what it asked; reason: what its answer says,
-        and what the others say while the circuit is open for it.
+        and what the others say while the circuit is open for it; begun: from `begins`.
         """
+        if begun < self._failures:
+            return
+        self._failures += 1
         self._in_a_row += 1
         if self.closed and self._in_a_row >= self._limit:
             self._become(CircuitState.OPEN, problem, reason)

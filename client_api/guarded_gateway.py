@@ -43,6 +43,7 @@ class GuardedGateway:
         permit = self._permits.take()
         if permit is None:
             raise ModelOverloaded("all permits are taken")
+        begun = self._breaker.begins()
         try:
             decisions = await self._gateway.map(items, budget_s)
         except ModelRefused:
@@ -51,18 +52,18 @@ class GuardedGateway:
         except ModelTimeout as error:
             self._permits.given_up(permit)
             if budget_s >= self._fair_s:
-                self._breaker.failed(str(error), error.reason)
+                self._breaker.failed(str(error), error.reason, begun)
             raise
         except ModelError as error:
             _log.warning("the model gave no answer", problem=str(error), items=len(items))
             self._permits.failed(permit)
-            self._breaker.failed(str(error), error.reason)
+            self._breaker.failed(str(error), error.reason, begun)
             raise
         except Exception as error:
             _log.error("asking the model failed", **exception_facts(error))
             self._permits.failed(permit)
             failure = ModelError(f"asking the model failed: {type(error).__name__}")
-            self._breaker.failed(str(failure), failure.reason)
+            self._breaker.failed(str(failure), failure.reason, begun)
             raise failure from error
         except BaseException:  # cancelled: whoever asked has gone
             self._permits.given_up(permit)

@@ -141,7 +141,7 @@ class Settings(BaseSettings):
         default=1000.0, description="longest that a call given up keeps its permit"
     )
     circuit_failures: Count = Field(
-        default=5, description="failed calls in a row that open the circuit to the model"
+        default=5, description="failed calls, one after another, that open the circuit to the model"
     )
 
     item_max_bytes: Count = Field(

@@ -193,6 +193,25 @@ def test_what_speaks_against_the_model_opens_the_circuit(
     assert (seen[3] is CircuitOpen) == opens
 
 
+def test_calls_that_fail_together_are_one_failure() -> None:
+    class Late(FakeGateway):
+        async def map(self, items: Sequence[Item], budget_s: float) -> list[Decision]:
+            await asyncio.sleep(0)  # all set out before the first fails
+            raise ModelTimeout("slow")
+
+    async def ask(gateway: GuardedGateway) -> set[type]:
+        calls = [gateway.map([ITEM], BUDGET_S) for _ in range(4)]
+        return {type(one) for one in await asyncio.gather(*calls, return_exceptions=True)}
+
+    async def scenario() -> None:
+        gateway = guarded(Late(), permits=100)
+        for _ in range(3):
+            assert await ask(gateway) == {ModelTimeout}
+        assert await ask(gateway) == {CircuitOpen}
+
+    asyncio.run(scenario())
+
+
 def test_failures_that_are_not_in_a_row_do_not_open_it() -> None:
     answers = iter([0, 0, 1, 0, 0, 1, 0, 0])
 
@@ -279,7 +298,7 @@ def test_a_trial_is_half_open_and_what_began_before_does_not_close_it() -> None:
     states: list[CircuitState] = []
     breaker = CircuitBreaker(1, states.append)
     steps: list[Callable[[], None]] = [
-        lambda: breaker.failed("gone", MODEL_ERROR),
+        lambda: breaker.failed("gone", MODEL_ERROR, breaker.begins()),
         breaker.succeeded,
         breaker.trial_begins,
         lambda: breaker.trial_failed("slow", TIMEOUT),
