@@ -1,12 +1,15 @@
-"""How many cores this process may really use: affinity and the cgroup's CPU limit.
+"""What the CPU is: how many cores this process may really use, and how it multiplies.
 
 ONNX Runtime asks the host alone, and would start 64 threads in a pod that owns two cores.
 """
 
 import math
 import os
+from functools import cache
 from pathlib import Path
 
+_CPU = Path("/proc/cpuinfo")
+_VNNI = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 _CGROUP_V2 = Path("/sys/fs/cgroup/cpu.max")
 _CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
 
@@ -27,3 +30,14 @@ def _cgroup_limit() -> float:
         except OSError:
             return math.inf
     return math.inf if quota in ("max", "-1") else int(quota) / int(period)
+
+
+@cache
+def has_vnni() -> bool:
+    """Whether the CPU adds products of eight bits in 32, so that none overflows."""
+    try:
+        lines = _CPU.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    return not _VNNI.isdisjoint(flags)

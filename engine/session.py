@@ -16,6 +16,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from engine.batch import Batch, Floats, Pass
+from engine.cores import has_vnni
 from engine.prefix import read_prefix
 from engine.version import LlamaShape
 from schemas.errors import ConfigError
@@ -200,8 +201,10 @@ def open_graph(graph: Path, threads: int, device: Device) -> tuple[ort.Inference
     # A thread that waits for its partner by spinning takes the core from whoever else serves the
     # request: reader, guard, facade.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Signed weights overflow in the products of CPUs without VNNI; there they become unsigned ones.
-    options.add_session_config_entry("session.x64quantprecision", "1")
+    # Products with signed weights overflow without VNNI; there they are to become unsigned ones.
+    # Not elsewhere: with AMX, ONNX Runtime would turn them too, and lose what they are for.
+    if not has_vnni():
+        options.add_session_config_entry("session.x64quantprecision", "1")
     options.log_severity_level = 3  # errors; the optimizer's warnings are no one's business
     if device is not Device.CPU:
         wanted = _PROVIDERS[device]

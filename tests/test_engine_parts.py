@@ -9,6 +9,7 @@ import tiny_llama
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine import cores
 from engine.confidence import parse_calibration
 from engine.mapper import MapperEngine
 from engine.prompt import MAX_DETECTOR_TOKENS, PromptEncoder, neutralise, prefix, suffix
@@ -130,3 +131,16 @@ def test_calibration_rises_within_its_values(points: list[float], data: st.DataO
 def test_a_curve_that_is_none_is_refused(x: list[float], y: list[float], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         parse_calibration({"kind": "isotonic", "x": x, "y": y})
+
+
+@pytest.mark.parametrize(
+    ("flags", "has"),
+    [("fma avx2 avx512f", False), ("avx2 avx_vnni", True), ("avx512_vnni amx_int8", True)],
+)
+def test_a_cpu_has_vnni_by_its_flags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, has: bool
+) -> None:
+    monkeypatch.setattr(cores, "_CPU", tmp_path / "cpuinfo")
+    assert not cores.has_vnni.__wrapped__()
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nflags\t\t: {flags}\n", "utf-8")
+    assert cores.has_vnni.__wrapped__() is has

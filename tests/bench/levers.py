@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from engine.cores import usable_cores
+from engine.cores import has_vnni, usable_cores
 from engine.session import LlamaSession
 from engine.version import read_version
 
@@ -127,7 +127,8 @@ def operators(version: Path, asks: Sequence[Ask], threads: int) -> dict[str, flo
         options.intra_op_num_threads = threads
         # As the engine.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.x64quantprecision", "1")
+        if not has_vnni():
+            options.add_session_config_entry("session.x64quantprecision", "1")
         options.enable_profiling = True
         options.profile_file_prefix = str(Path(folder) / "pass")
         session = ort.InferenceSession(
