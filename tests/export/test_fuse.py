@@ -139,6 +139,7 @@ def test_int8_products_do_not_overflow_on_this_cpu(tmp_path: Path) -> None:
     quantise_weights(product)
     onnx.save(product, file)
     session, _ = open_graph(file, 1, Device.CPU)
-    x = np.stack([np.full(inner, 127), np.full(inner, -127), np.tile([127, -127], inner // 2)])
+    alternating = np.tile([127, -127], inner // 2)
+    x = np.stack([np.full(inner, 127), np.full(inner, -127), alternating, np.zeros(inner)])
     (found,) = session.run(None, {"x": x.astype(np.float32)})
     np.testing.assert_allclose(found, x @ weights, rtol=1e-6)
