@@ -8,11 +8,16 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+NOTHING = ("OTHER.Safe",)
+"""The answer that nothing was found."""
+
+SURE = 0.8
+"""The share with which the model says NOTHING on its own. High, for this answer clears."""
 
 
 class Status(StrEnum):
@@ -21,6 +26,20 @@ class Status(StrEnum):
     OK = "ok"
     TIMEOUT = "timeout"
     ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Weights that others give to answers, their sum in 0..1; the model's word has the rest.
+
+    near: they come from texts that are like the signal, not from the very same.
+    """
+
+    weights: Mapping[int, float] = field(default_factory=dict)
+    near: bool = False
+
+
+NO_VOTES = Votes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +57,7 @@ class Prompt:
     draft: tuple[str, ...] | None = None
     deadline: float | None = None
     lead: int = 0
-    votes: Mapping[int, float] = field(default_factory=dict)
+    votes: Votes = NO_VOTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +98,25 @@ def candidate_text(labels: Iterable[str]) -> str:
 def choose(
     state: npt.NDArray[np.float32],
     rows: npt.NDArray[np.float32],
-    votes: Mapping[int, float] = MappingProxyType({}),
+    votes: Votes = NO_VOTES,
+    nothing: int | None = None,
 ) -> tuple[int, float]:
     """The likeliest row of a head and its probability among these rows.
 
-    state [hidden], rows [n, hidden]; votes: weights of rows, their sum in 0..1, that others give
-    them; the head's word has the rest. Raises ArithmeticError if a logit is not finite.
+    state [hidden], rows [n, hidden]; votes: of others for rows; nothing: the row of NOTHING. A head
+    comes to it by negations, which likeness does not see (`no hate` is like `hate`): where it has
+    more than SURE of the head's shares, near votes do not count. Raises ArithmeticError if a logit
+    is not finite.
     """
     logits = (rows @ state).astype(np.float64)
     if not np.isfinite(logits).all():
         raise ArithmeticError("the model computed logits that are not finite")
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
-    shares *= 1 - sum(votes.values())
-    for row, weight in votes.items():
-        shares[row] += weight
     best = int(shares.argmax())
+    if not (votes.near and best == nothing and shares[best] > SURE):
+        shares *= 1 - sum(votes.weights.values())
+        for row, weight in votes.weights.items():
+            shares[row] += weight
+        best = int(shares.argmax())
     return best, float(shares[best])

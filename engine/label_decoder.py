@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
 
-from engine.decoder import Decoded, Prompt, Status, candidate_text, choose, unfinished
+from engine.decoder import NOTHING, Decoded, Prompt, Status, candidate_text, choose, unfinished
 from engine.session import Begun, LlamaSession
 
 KEPT_LEADS = 32
@@ -36,6 +36,7 @@ class LabelDecoder:
         self._session = session
         self._head = head
         self._answers = answers
+        self._nothing = answers.index(NOTHING) if NOTHING in answers else None
         self._texts = tuple(candidate_text(labels) for labels in answers)
         self._leads: LRUCache[tuple[int, ...], Begun] = LRUCache(kept_leads)
 
@@ -50,7 +51,7 @@ class LabelDecoder:
         for lead, rows in groups.items():
             states = self._read(lead, [prompts[i].ids for i in rows])
             for i, state in zip(rows, states, strict=True):
-                best, probability = choose(state[-1], self._head, prompts[i].votes)
+                best, probability = choose(state[-1], self._head, prompts[i].votes, self._nothing)
                 decoded[i] = Decoded(
                     self._texts[best], self._answers[best], probability, Status.OK, passes=1
                 )

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from engine.confidence import Calibration
-from engine.decoder import Decoded, Decoder, Prompt, Status, unfinished
+from engine.decoder import NO_VOTES, Decoded, Decoder, Prompt, Status, Votes, unfinished
 from engine.grammar import Grammar
 from engine.label_decoder import LabelDecoder
-from engine.neighbours import KNOWN_WEIGHT, NO_NEIGHBOURS, Neighbours, Votes, read_neighbours
+from engine.neighbours import KNOWN_WEIGHT, NO_NEIGHBOURS, Neighbours, read_neighbours
 from engine.pace import LIMIT, Pace
 from engine.prompt import PromptEncoder
 from engine.session import Device, LlamaSession
@@ -199,11 +199,11 @@ class MapperEngine:
         """What the neighbours say. Where a detector's entry is curated its words are its own: the
         model, which knows the detector's name, decides alone, unless the very words are known to
         mean the same for everyone."""
-        found: list[Votes] = [{} for _ in queries]
+        found = [NO_VOTES] * len(queries)
         for i, query in enumerate(queries):
             known = self._neighbours.known(query.signal) if query.draft else None
             if known is not None and self._answers[known] == set(query.draft or ()):
-                found[i] = {known: KNOWN_WEIGHT}
+                found[i] = Votes({known: KNOWN_WEIGHT})
         free = [i for i, query in enumerate(queries) if not query.draft]
         heard = self._neighbours.votes([queries[i].signal for i in free])
         for i, votes in zip(free, heard, strict=True):

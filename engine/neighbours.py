@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
+from engine.decoder import NO_VOTES, Votes
 from engine.session import Device, open_graph
 from schemas.errors import ConfigError
 from schemas.text import normalise
@@ -41,9 +42,6 @@ _MAX_TOKENS = 64
 
 Nearest = tuple[list[float], list[int]]
 
-Votes = Mapping[int, float]
-"""Weights by answer, their sum in 0..1; the rest is the model's."""
-
 
 def votes_of(similarities: Sequence[float], answers: Sequence[int]) -> Votes:
     """The votes of the nearest texts: their cosines, nearest first, and their answers."""
@@ -52,7 +50,7 @@ def votes_of(similarities: Sequence[float], answers: Sequence[int]) -> Votes:
     for similarity, answer in near:
         shares[answer] += float(np.exp((similarity - near[0][0]) / _TEMPERATURE))
     total = sum(shares.values())
-    return {answer: WEIGHT * share / total for answer, share in shares.items()}
+    return Votes({answer: WEIGHT * share / total for answer, share in shares.items()}, near=True)
 
 
 def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -130,11 +128,11 @@ class Neighbours:
 
     def votes(self, texts: Sequence[str]) -> list[Votes]:
         """One a text, order kept. A text without any letter or digit has none."""
-        found: list[Votes] = [{} for _ in texts]
+        found = [NO_VOTES] * len(texts)
         unknown = []
         for i, text in enumerate(texts):
             if (answer := self.known(text)) is not None:
-                found[i] = {answer: KNOWN_WEIGHT}
+                found[i] = Votes({answer: KNOWN_WEIGHT})
             elif normalise(text):
                 unknown.append(i)
         if self._encoder is not None and unknown:

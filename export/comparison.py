@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from engine.neighbours import KNOWN_WEIGHT, NEAREST, Votes, votes_of
+from engine.decoder import NO_VOTES, NOTHING, SURE, Votes
+from engine.neighbours import KNOWN_WEIGHT, NEAREST, votes_of
 from export import metrics
 from export.baselines import (
     Baseline,
@@ -186,38 +187,39 @@ def with_neighbours(
     found: list[Guess] = []
     for part in parts:
         phrases = phrases_of(items[part.name])
-        votes = votes_among(phrases, [row.output for row in part.rows])
-        found += [_mixed(next(answered), heard) for heard in votes]
+        votes, answers = votes_among(phrases, [row.output for row in part.rows])
+        found += [_mixed(next(answered), heard, answers) for heard in votes]
     return found
 
 
-def votes_among(phrases: Mapping[str, Answer], texts: Sequence[str]) -> list[dict[Answer, float]]:
-    """What `engine.neighbours` says of texts when these are the phrases, in float32."""
+def votes_among(
+    phrases: Mapping[str, Answer], texts: Sequence[str]
+) -> tuple[list[Votes], list[Answer]]:
+    """What `engine.neighbours` says of texts when these are the phrases, in float32; and the
+    answers that it counts by."""
     encoder = sentence_encoder()
     vectors, answers = encoder.encode(list(phrases)), list(phrases.values())
     rows = {answer: i for i, answer in enumerate(dict.fromkeys(answers))}
-    names = list(rows)
 
     def heard(text: str) -> Votes:
         if text in phrases:
-            return {rows[phrases[text]]: KNOWN_WEIGHT}
+            return Votes({rows[phrases[text]]: KNOWN_WEIGHT})
         cosines = vectors @ encoder.encode([text])[0]
         nearest = np.argsort(-cosines)[:NEAREST]
         return votes_of(cosines[nearest].tolist(), [rows[answers[i]] for i in nearest])
 
     normal = [normalise(text) for text in texts]
     encoder.encode(normal)  # at once, so that each is there when it is asked for
-    return [
-        {names[row]: weight for row, weight in heard(text).items()} if text else {}
-        for text in normal
-    ]
+    return [heard(text) if text else NO_VOTES for text in normal], list(rows)
 
 
-def _mixed(ranking: Ranking, votes: Mapping[Answer, float]) -> Guess:
-    rest = 1 - sum(votes.values())
+def _mixed(ranking: Ranking, votes: Votes, answers: Sequence[Answer]) -> Guess:
+    if votes.near and ranking[0].labels == NOTHING and ranking[0].score > SURE:
+        return ranking[0]
+    rest = 1 - sum(votes.weights.values())
     shares = {guess.labels: rest * guess.score for guess in ranking}
-    for answer, weight in votes.items():
-        shares[answer] = shares.get(answer, 0.0) + weight
+    for row, weight in votes.weights.items():
+        shares[answers[row]] = shares.get(answers[row], 0.0) + weight
     best = max(shares, key=shares.__getitem__)
     return Guess(best, shares[best])
 

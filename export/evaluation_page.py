@@ -64,7 +64,8 @@ the mean of its labels' words |
 | Llama without retrieval | LoRA and one answer row a label set, one forward pass |
 | our Llama | the same, mixed with what its training texts say (`engine/neighbours.py`), as in \
 every published version: the answer to the very words weighs 0.9 against the model's 0.1, else the \
-answers to the 20 nearest sentences weigh 0.65 together |
+answers to the 20 nearest sentences weigh 0.65 together, but nothing where the model is \
+sure of `OTHER.Safe` (0.8) |
 
 Training texts are the same for all: label names, descriptions and aliases, our phrase lists
 (`export/data/meanings/`), documents by country (`export/data/countries.yaml`), and the rows of

@@ -58,6 +58,7 @@ def compare(
     shape: LlamaShape,
     prompts: PromptEncoder,
     head: npt.NDArray[np.float32],
+    nothing: int | None = None,
 ) -> Fidelity:
     """Compare two sides, graphs of one shape. Raises ExportError when a state is not finite."""
     texts = _texts(prompts, [*gate_rows(), *load_rows()])
@@ -75,7 +76,7 @@ def compare(
     same = (found @ head.T).argmax(axis=1) == (expected @ head.T).argmax(axis=1)
     signals = [texts[i] for i in ids]
     answers = (
-        _answers(states, head, side.neighbours, signals)
+        _answers(states, head, side.neighbours, signals, nothing)
         for states, side in ((found, served), (expected, reference))
     )
     agreed = [mine == other for mine, other in zip(*answers, strict=True)]
@@ -95,9 +96,11 @@ def _answers(
     head: npt.NDArray[np.float32],
     neighbours: Neighbours,
     signals: Sequence[str],
+    nothing: int | None,
 ) -> list[int]:
     votes = neighbours.votes(signals)
-    return [choose(state, head, heard)[0] for state, heard in zip(states, votes, strict=True)]
+    pairs = zip(states, votes, strict=True)
+    return [choose(state, head, heard, nothing)[0] for state, heard in pairs]
 
 
 def _texts(prompts: PromptEncoder, rows: Sequence[Row]) -> dict[tuple[int, ...], str]:

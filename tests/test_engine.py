@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from tiny_encoder import write_encoder
 
 from engine.confidence import Calibration
-from engine.decoder import Decoded, Prompt, Status, candidate_text
+from engine.decoder import Decoded, Prompt, Status, Votes, candidate_text, choose
 from engine.grammar import Grammar
 from engine.label_decoder import LabelDecoder
 from engine.mapper import MapperEngine, Query
@@ -586,6 +586,14 @@ def test_near_texts_have_their_say_where_no_entry_is_curated(tmp_path: Path) -> 
         [alone] = engine.answer([query])
         assert alone.labels == together.labels
         assert alone.probability == pytest.approx(together.probability, abs=1e-4)
+
+
+def test_likeness_does_not_overrule_that_nothing_was_found() -> None:
+    state, rows = np.array([1, 0], np.float32), np.array([[9, 0], [0, 4], [7, 0]], np.float32)
+    near, same = Votes({1: 0.9}, near=True), Votes({1: 0.9})
+    assert choose(state, rows, near)[0] == choose(state, rows, same, nothing=0)[0] == 1
+    assert choose(state, rows, near, nothing=0)[0] == 0
+    assert choose(state, rows[[0, 1, 2, 2]], near, nothing=0)[0] == 1  # it is not sure of it
 
 
 def test_an_encoder_of_other_texts_is_refused(tmp_path: Path) -> None:

@@ -73,16 +73,20 @@ def test_served_neighbours_vote_as_those_of_the_evaluation(datastore: Path) -> N
     neighbours = read_neighbours(datastore, answers=len(TEXTS), threads=1)
     answers = list(TEXTS.values())
     texts = [*ASKED[:4], "!?", "zxqv wlkj"]
-    for votes, wanted in zip(neighbours.votes(texts), votes_among(TEXTS, texts), strict=True):
-        named = {answers[i]: weight for i, weight in votes.items()}
-        assert named == pytest.approx(wanted, abs=0.05)
-        assert sum(named.values()) == pytest.approx(sum(wanted.values()))
+    expected, named = votes_among(TEXTS, texts)
+    for votes, wanted in zip(neighbours.votes(texts), expected, strict=True):
+        assert votes.near == wanted.near
+        assert {answers[i]: weight for i, weight in votes.weights.items()} == pytest.approx(
+            {named[i]: weight for i, weight in wanted.weights.items()}, abs=0.05
+        )
+        assert sum(votes.weights.values()) == pytest.approx(sum(wanted.weights.values()))
     known, near, nothing = neighbours.votes(["hate-speech", "hate", "zxqv wlkj"])
-    assert list(known.values()) == [KNOWN_WEIGHT]
-    assert sum(near.values()) == pytest.approx(WEIGHT)
-    assert nothing == {}
+    assert list(known.weights.values()) == [KNOWN_WEIGHT]
+    assert sum(near.weights.values()) == pytest.approx(WEIGHT)
+    assert not nothing.weights
     for text, votes in zip(ASKED, neighbours.votes(ASKED), strict=True):
-        assert neighbours.votes([text]) == [pytest.approx(votes, abs=1e-3)]
+        [alone] = neighbours.votes([text])
+        assert alone.weights == pytest.approx(votes.weights, abs=1e-3)
 
 
 def test_a_damaged_encoder_is_named(datastore: Path, tmp_path: Path) -> None:
