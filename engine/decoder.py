@@ -103,20 +103,36 @@ def choose(
 ) -> tuple[int, float]:
     """The likeliest row of a head and its probability among these rows.
 
-    state [hidden], rows [n, hidden]; votes: of others for rows; nothing: the row of NOTHING. A head
-    comes to it by negations, which likeness does not see (`no hate` is like `hate`): where it has
-    more than SURE of the head's shares, near votes do not count. Raises ArithmeticError if a logit
-    is not finite.
+    state [hidden], rows [n, hidden]; votes, nothing: as `mix` takes them. Raises ArithmeticError if
+    a logit is not finite.
     """
     logits = (rows @ state).astype(np.float64)
     if not np.isfinite(logits).all():
         raise ArithmeticError("the model computed logits that are not finite")
     shares = np.exp(logits - logits.max())
-    shares /= shares.sum()
+    shares = mix(shares / shares.sum(), votes, nothing)
     best = int(shares.argmax())
-    if not (votes.near and best == nothing and shares[best] > SURE):
-        shares *= 1 - sum(votes.weights.values())
-        for row, weight in votes.weights.items():
-            shares[row] += weight
-        best = int(shares.argmax())
     return best, float(shares[best])
+
+
+def mix(
+    shares: npt.NDArray[np.float64], votes: Votes, nothing: int | None
+) -> npt.NDArray[np.float64]:
+    """A model's shares of answers [n] with the votes of others for them.
+
+    nothing: the index of NOTHING, if it is an answer. A model comes to it by negations, which
+    likeness does not see (`no hate` is like `hate`): where it has more than SURE, near votes do not
+    count.
+    """
+    best = int(shares.argmax())
+    if votes.near and best == nothing and shares[best] > SURE:
+        return shares
+    mixed = shares * (1 - sum(votes.weights.values()))
+    for row, weight in votes.weights.items():
+        mixed[row] += weight
+    return mixed
+
+
+def row_of_nothing(answers: Sequence[Sequence[str]]) -> int | None:
+    """The index of NOTHING, None where it is none of the answers."""
+    return next((i for i, labels in enumerate(answers) if tuple(labels) == NOTHING), None)

@@ -15,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
 
-from engine.decoder import NOTHING, Decoded, Prompt, Status, candidate_text, choose, unfinished
+from engine.decoder import (
+    Decoded,
+    Prompt,
+    Status,
+    candidate_text,
+    choose,
+    row_of_nothing,
+    unfinished,
+)
 from engine.session import Begun, LlamaSession
 
 KEPT_LEADS = 32
@@ -36,7 +44,7 @@ class LabelDecoder:
         self._session = session
         self._head = head
         self._answers = answers
-        self._nothing = answers.index(NOTHING) if NOTHING in answers else None
+        self._nothing = row_of_nothing(answers)
         self._texts = tuple(candidate_text(labels) for labels in answers)
         self._leads: LRUCache[tuple[int, ...], Begun] = LRUCache(kept_leads)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from engine.decoder import NO_VOTES, NOTHING, SURE, Votes
+from engine.decoder import NO_VOTES, Votes, mix, row_of_nothing
 from engine.neighbours import KNOWN_WEIGHT, NEAREST, votes_of
 from export import metrics
 from export.baselines import (
@@ -181,7 +181,7 @@ def ask_baselines(
 def with_neighbours(
     parts: Sequence[Part], items: Mapping[str, Sequence[Item]], rankings: Sequence[Ranking]
 ) -> list[Guess]:
-    """The model's answers with the neighbours having their say, as `engine.decoder.choose` mixes
+    """The model's answers with the neighbours having their say, as `engine.decoder.mix` does
     them. An answer that is not among the model's likeliest counts as 0 there."""
     answered = iter(rankings)
     found: list[Guess] = []
@@ -214,14 +214,14 @@ def votes_among(
 
 
 def _mixed(ranking: Ranking, votes: Votes, answers: Sequence[Answer]) -> Guess:
-    if votes.near and ranking[0].labels == NOTHING and ranking[0].score > SURE:
-        return ranking[0]
-    rest = 1 - sum(votes.weights.values())
-    shares = {guess.labels: rest * guess.score for guess in ranking}
-    for row, weight in votes.weights.items():
-        shares[answers[row]] = shares.get(answers[row], 0.0) + weight
-    best = max(shares, key=shares.__getitem__)
-    return Guess(best, shares[best])
+    known = dict.fromkeys([*answers, *(guess.labels for guess in ranking)])
+    rows = {labels: row for row, labels in enumerate(known)}
+    shares = np.zeros(len(rows))
+    for guess in ranking:
+        shares[rows[guess.labels]] = guess.score
+    shares = mix(shares, votes, row_of_nothing(list(rows)))
+    best = int(shares.argmax())
+    return Guess(list(rows)[best], float(shares[best]))
 
 
 def judge(held: Held, guesses: Sequence[Guess]) -> Result:

@@ -22,7 +22,7 @@ import numpy as np
 from transformers.utils import logging as transformers_logging
 
 from engine.cores import usable_cores
-from engine.decoder import NOTHING
+from engine.decoder import row_of_nothing
 from engine.known_answers import ANSWERS, write_answers
 from engine.mapper import MapperEngine
 from engine.neighbours import read_neighbours
@@ -190,13 +190,8 @@ def _compare(
         shape=LlamaShape(**manifest["config"]),
         prompts=_prompts(folder, manifest),
         head=merged.head,
-        nothing=_row_of_nothing(merged),
+        nothing=row_of_nothing(merged.answers or ()),
     )
-
-
-def _row_of_nothing(merged: Merged) -> int | None:
-    answers = [tuple(labels) for labels in merged.answers or ()]
-    return answers.index(NOTHING) if NOTHING in answers else None
 
 
 def _calibrate(folder: Path, manifest: dict[str, Any], merged: Merged, steps: Steps) -> None:
