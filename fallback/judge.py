@@ -7,6 +7,7 @@ Out: labels, who gave them, and how sure that is. Knows nothing of items, events
 import json
 from dataclasses import dataclass
 
+from fallback.attempt import is_attempt
 from fallback.candidate import CandidateStatus, ModelAnswer
 from fallback.rules import MatchKind, RuleAnswer
 from fallback.signal import Signal
@@ -79,6 +80,8 @@ def judge(
         return _by_rules(signal, rule, FallbackReason.UNSAFE_DOWNGRADE, labels, True)
     # Two sources that agree are at least as often right as the better of them.
     confidence = max(answer.confidence, rule.confidence) if agreed else answer.confidence
+    if rule.kind is MatchKind.NONE and is_attempt(signal.name):
+        confidence = rule.confidence  # whatever the model made of it
     if confidence < threshold:
         return _by_rules(signal, rule, FallbackReason.LOW_CONFIDENCE, labels, True)
     score = signal.score if signal.score is not None else answer.probability

@@ -37,6 +37,12 @@ BROAD_KEYS = phrases(
     category, group, family, category name, primary category, parent, tag, kind
     """
 )
+#: Name keys that a number after them makes a code: `LABEL_3`, `rule 4471`.
+CODE_KEYS = phrases(
+    """
+    label, class, category, code, policy, rule, check, type, topic, group, tag, id, cluster, kind
+    """
+)
 #: Keys whose strings and string lists are several names.
 LIST_WORDS = phrases(
     """

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from fallback.attempt import commands, is_attempt
 from fallback.rules import RuleMapper
 from fallback.signal import Signal, Verdict
 from fallback.signals import keys
@@ -89,6 +90,8 @@ class _Reading:
             return (Signal("", verdict=Verdict.EMPTY),)
         if value is NOTHING:
             findings = self._sentences(text)
+            if not own and not any(f.found for f in findings) and commands(text):
+                findings = [Finding(text[:MAX_NAME])]
         else:
             findings = self._walker.walk(value)
             if (failure := _failure_of(value, findings)) is not None:
@@ -115,6 +118,9 @@ class _Reading:
         if self._names.known(text):
             cleared = self._names.harmless(text) and not self._names.own(text) and clears(text)
             return [] if cleared else [self._text.label(text)]
+        attempts, rest = _apart(text)
+        if attempts:
+            return [*(Finding(line.strip()) for line in attempts), *self._words(rest)]
         if (embedded := _embedded(text)) is not NOTHING:
             return self._walker.walk(embedded)
         bare, thought = without_thoughts(unstyled(text))
@@ -201,6 +207,15 @@ class _Reading:
             if self._names.own(phrase):
                 return [self._text.label(phrase)]
         return self._text.placeholders(text)
+
+
+def _apart(text: str) -> tuple[list[str], str]:
+    """The lines that tell the mapper what to answer, and the text without them."""
+    attempts: list[str] = []
+    rest: list[str] = []
+    for line in text.splitlines():
+        (attempts if is_attempt(line) else rest).append(line)
+    return attempts, "\n".join(rest)
 
 
 def _sentence(text: str) -> bool:

@@ -218,6 +218,8 @@ class TextReader:
         if len(several := _SEVERAL.findall(text)) > 1:
             return [{"label": name.strip(), "score": number} for name, number in several]
         if (found := _TRAILING.match(text)) and not is_prose(found["name"]):
+            if normalise(found["name"]) in keys.CODE_KEYS and found["number"].isdigit():
+                return [text]
             return [self._numbered(found["name"].strip(), found["number"])]
         if as_number(text) is not None:
             return [{"score": text}]
