@@ -4,11 +4,18 @@ In: a probability in 0..1. Out: a confidence in 0..1. The curve was fitted at ex
 with known truth; this module only applies it, and does not know where it came from.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+
+from engine.decoder import UNKNOWN
+
+DOUBT = 0.5
+"""The most that UNKNOWN gets. A model can tell that it knows no mapping, hardly that there is none:
+out of fold its sure ones are about as often wrong as right (docs/evaluation.md, Confidence)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +30,11 @@ class Calibration:
 
     def __call__(self, probability: float) -> float:
         return float(np.interp(probability, self.x, self.y)) if self.x else probability
+
+
+def doubted(labels: Sequence[str], confidence: float) -> float:
+    """The confidence in an answer, no more than DOUBT in UNKNOWN."""
+    return min(confidence, DOUBT) if tuple(labels) == UNKNOWN else confidence
 
 
 def parse_calibration(spec: dict[str, Any] | None) -> Calibration:

@@ -13,11 +13,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-NOTHING = ("OTHER.Safe",)
-"""The answer that nothing was found."""
+SAFE, UNKNOWN = ("OTHER.Safe",), ("OTHER.Unknown",)
+"""The answers that name no finding: nothing was found, nothing is known."""
 
 SURE = 0.8
-"""The share with which the model says NOTHING on its own. High, for this answer clears."""
+"""The share with which the model says SAFE on its own. High, for this answer clears."""
 
 
 class Status(StrEnum):
@@ -40,6 +40,17 @@ class Votes:
 
 
 NO_VOTES = Votes()
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """The indices of SAFE and UNKNOWN among a version's answers, None where they are not there."""
+
+    safe: int | None = None
+    unknown: int | None = None
+
+
+NO_EMPTY = Empty()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,40 +110,40 @@ def choose(
     state: npt.NDArray[np.float32],
     rows: npt.NDArray[np.float32],
     votes: Votes = NO_VOTES,
-    nothing: int | None = None,
+    empty: Empty = NO_EMPTY,
 ) -> tuple[int, float]:
     """The likeliest row of a head and its probability among these rows.
 
-    state [hidden], rows [n, hidden]; votes, nothing: as `mix` takes them. Raises ArithmeticError if
+    state [hidden], rows [n, hidden]; votes, empty: as `mix` takes them. Raises ArithmeticError if
     a logit is not finite.
     """
     logits = (rows @ state).astype(np.float64)
     if not np.isfinite(logits).all():
         raise ArithmeticError("the model computed logits that are not finite")
     shares = np.exp(logits - logits.max())
-    shares = mix(shares / shares.sum(), votes, nothing)
+    shares = mix(shares / shares.sum(), votes, empty)
     best = int(shares.argmax())
     return best, float(shares[best])
 
 
-def mix(
-    shares: npt.NDArray[np.float64], votes: Votes, nothing: int | None
-) -> npt.NDArray[np.float64]:
+def mix(shares: npt.NDArray[np.float64], votes: Votes, empty: Empty) -> npt.NDArray[np.float64]:
     """A model's shares of answers [n] with the votes of others for them.
 
-    nothing: the index of NOTHING, if it is an answer. A model comes to it by negations, which
-    likeness does not see (`no hate` is like `hate`): where it has more than SURE, near votes do not
-    count.
+    A model comes to SAFE by negations, which likeness does not see (`no hate` is like `hate`):
+    where it has more than SURE, near votes do not count, but for those that nothing is known. For
+    who tells the model to clear something is like others who did.
     """
+    weights = votes.weights
     best = int(shares.argmax())
-    if votes.near and best == nothing and shares[best] > SURE:
-        return shares
-    mixed = shares * (1 - sum(votes.weights.values()))
-    for row, weight in votes.weights.items():
+    if votes.near and best == empty.safe and shares[best] > SURE:
+        weights = {row: weight for row, weight in weights.items() if row == empty.unknown}
+    mixed = shares * (1 - sum(weights.values()))
+    for row, weight in weights.items():
         mixed[row] += weight
     return mixed
 
 
-def row_of_nothing(answers: Sequence[Sequence[str]]) -> int | None:
-    """The index of NOTHING, None where it is none of the answers."""
-    return next((i for i, labels in enumerate(answers) if tuple(labels) == NOTHING), None)
+def empty_answers(answers: Sequence[Sequence[str]]) -> Empty:
+    """Where SAFE and UNKNOWN stand among the answers."""
+    rows = {tuple(labels): i for i, labels in enumerate(answers)}
+    return Empty(rows.get(SAFE), rows.get(UNKNOWN))

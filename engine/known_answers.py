@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from engine.confidence import doubted
 from engine.decoder import Status, candidate_text
 from engine.mapper import Candidate, Query
 from schemas.errors import ConfigError
@@ -45,7 +46,7 @@ def read_answers(
                 text=candidate_text(labels),
                 labels=tuple(labels),
                 probability=probability,
-                confidence=confidence(probability),
+                confidence=doubted(labels, confidence(probability)),
                 status=Status.OK,
                 passes=0,
             )

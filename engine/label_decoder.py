@@ -21,7 +21,7 @@ from engine.decoder import (
     Status,
     candidate_text,
     choose,
-    row_of_nothing,
+    empty_answers,
     unfinished,
 )
 from engine.session import Begun, LlamaSession
@@ -44,7 +44,7 @@ class LabelDecoder:
         self._session = session
         self._head = head
         self._answers = answers
-        self._nothing = row_of_nothing(answers)
+        self._empty = empty_answers(answers)
         self._texts = tuple(candidate_text(labels) for labels in answers)
         self._leads: LRUCache[tuple[int, ...], Begun] = LRUCache(kept_leads)
 
@@ -59,7 +59,7 @@ class LabelDecoder:
         for lead, rows in groups.items():
             states = self._read(lead, [prompts[i].ids for i in rows])
             for i, state in zip(rows, states, strict=True):
-                best, probability = choose(state[-1], self._head, prompts[i].votes, self._nothing)
+                best, probability = choose(state[-1], self._head, prompts[i].votes, self._empty)
                 decoded[i] = Decoded(
                     self._texts[best], self._answers[best], probability, Status.OK, passes=1
                 )

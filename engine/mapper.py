@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.confidence import Calibration
+from engine.confidence import Calibration, doubted
 from engine.decoder import NO_VOTES, Decoded, Decoder, Prompt, Status, Votes, unfinished
 from engine.grammar import Grammar
 from engine.label_decoder import LabelDecoder
@@ -55,7 +55,7 @@ class Candidate:
 
     text: the candidate JSON; empty unless status is ok, cut short by the token limit.
     labels: the text's labels; empty where there is no complete text.
-    probability, confidence: of the path, and calibrated; 0..1.
+    probability, confidence: of the path, and that the labels are right; 0..1.
     passes: forward passes the query took part in.
     """
 
@@ -225,11 +225,12 @@ class MapperEngine:
 
     def _candidate(self, decoded: Decoded) -> Candidate:
         ok = decoded.status is Status.OK
+        sure = self.confidence(decoded.probability) if ok else 0.0
         return Candidate(
             text=decoded.text,
             labels=decoded.labels,
             probability=decoded.probability,
-            confidence=self.confidence(decoded.probability) if ok else 0.0,
+            confidence=doubted(decoded.labels, sure),
             status=decoded.status,
             passes=decoded.passes,
         )

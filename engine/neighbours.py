@@ -30,13 +30,14 @@ KNOWN_WEIGHT = 0.9
 more trust."""
 
 WEIGHT = 0.65
-"""Of the nearest texts together, where none is the very same."""
+"""Of the nearest texts together at most, where none is the very same."""
 
 NEAREST = 20
 """Texts that have a vote."""
 
 _TEMPERATURE = 0.04  # of cosines
-_FLOOR = 0.4  # the least cosine of a text that has anything to do with a signal
+# Cosines of the nearest text: it has nothing to do with the signal; it is as good as any.
+_FLOOR, _NEAR = 0.4, 0.7
 _MAX_TOKENS = 64
 """Where a signal is cut for the encoder; names of findings are far shorter."""
 
@@ -49,8 +50,10 @@ def votes_of(similarities: Sequence[float], answers: Sequence[int]) -> Votes:
     shares: defaultdict[int, float] = defaultdict(float)
     for similarity, answer in near:
         shares[answer] += float(np.exp((similarity - near[0][0]) / _TEMPERATURE))
-    total = sum(shares.values())
-    return Votes({answer: WEIGHT * share / total for answer, share in shares.items()}, near=True)
+    if not near:
+        return NO_VOTES
+    trust = WEIGHT * min((near[0][0] - _FLOOR) / (_NEAR - _FLOOR), 1.0) / sum(shares.values())
+    return Votes({answer: trust * share for answer, share in shares.items()}, near=True)
 
 
 def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from export import metrics
 from export.calibrate import fit
-from export.comparison import ALONE, GATE, confidence_of, load_parts, read_guesses, with_neighbours
+from export.comparison import ALONE, GATE, curve_helps, load_parts, read_guesses, with_neighbours
 from export.dataset import build_items
 from export.folds import family_of
 from export.publish import DEFAULT_ADAPTER
@@ -29,11 +29,11 @@ def main() -> None:
     score = np.array([guess.score for guess in guesses])
     part = [part.name for part in parts for _ in part.rows]
     family = [family_of(row.detector) for part in parts for row in part.rows]
-    unchanged = confidence_of(score, exact, part, family) is score
-    curve = _AS_IT_IS if unchanged else fit(score, exact)
+    helps = curve_helps(guesses, exact, part, family)
+    curve = fit(score, exact) if helps else _AS_IT_IS
     file = DEFAULT_ADAPTER / "calibration.json"
     file.write_text(json.dumps(curve | {"rows": len(exact)}, indent=1) + "\n", "utf-8")
-    found = "the probability as it is" if unchanged else f"{len(curve['x'])} points"
+    found = f"{len(curve['x'])} points" if helps else "the probability as it is"
     print(f"{file.name}: {found}, from {len(exact)} rows, {exact.mean():.1%} exact")
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from engine.decoder import NO_VOTES, Votes, mix, row_of_nothing
+from engine.confidence import doubted
+from engine.decoder import NO_VOTES, Votes, empty_answers, mix
 from engine.neighbours import KNOWN_WEIGHT, NEAREST, votes_of
 from export import metrics
 from export.baselines import (
@@ -219,38 +220,42 @@ def _mixed(ranking: Ranking, votes: Votes, answers: Sequence[Answer]) -> Guess:
     shares = np.zeros(len(rows))
     for guess in ranking:
         shares[rows[guess.labels]] = guess.score
-    shares = mix(shares, votes, row_of_nothing(list(rows)))
+    shares = mix(shares, votes, empty_answers(list(rows)))
     best = int(shares.argmax())
     return Guess(list(rows)[best], float(shares[best]))
 
 
 def judge(held: Held, guesses: Sequence[Guess]) -> Result:
     """Compare with gold, and get a confidence from the score, fitted on other folds if at all."""
-    exact = metrics.exact_matches([row.gold for row in held.rows], [g.labels for g in guesses])
+    labels = [guess.labels for guess in guesses]
+    exact = metrics.exact_matches([row.gold for row in held.rows], labels)
     score = np.array([guess.score for guess in guesses])
-    return Result(
-        [guess.labels for guess in guesses],
-        exact,
-        score,
-        confidence_of(score, exact, held.part, held.family),
-    )
+    fitted = curve_helps(guesses, exact, held.part, held.family)
+    confidence = calibrate_apart(score, exact, held.part) if fitted else score
+    return Result(labels, exact, score, all_doubted(labels, confidence))
 
 
-def confidence_of(
-    score: metrics.Floats, exact: metrics.Floats, part: Sequence[str], family: Sequence[str]
-) -> metrics.Floats:
-    """The score through an isotonic curve where that lowers the log loss out of fold, by more than
-    the families' differences explain; else as it is."""
-    fitted = calibrate_apart(score, exact, part)
+def curve_helps(
+    guesses: Sequence[Guess], exact: metrics.Floats, part: Sequence[str], family: Sequence[str]
+) -> bool:
+    """Whether an isotonic curve lowers the log loss of the scores out of fold, by more than the
+    families' differences explain."""
+    labels = [guess.labels for guess in guesses]
+    score = np.array([guess.score for guess in guesses])
+    ways = [all_doubted(labels, c) for c in (score, calibrate_apart(score, exact, part))]
     folds = np.flatnonzero(np.array(part) != GATE)
 
     def gain(index: metrics.Ints) -> float:
         rows = folds[index]
-        before, after = (metrics.log_loss(exact[rows], c[rows]) for c in (score, fitted))
+        before, after = (metrics.log_loss(exact[rows], c[rows]) for c in ways)
         return before - after
 
-    surely = metrics.bootstrap_interval(gain, [family[i] for i in folds]).low > 0
-    return fitted if surely else score
+    return metrics.bootstrap_interval(gain, [family[i] for i in folds]).low > 0
+
+
+def all_doubted(labels: Sequence[Answer], confidence: metrics.Floats) -> metrics.Floats:
+    """What the engine makes of confidences [n] in answers."""
+    return np.array([doubted(a, c) for a, c in zip(labels, confidence, strict=True)])
 
 
 def calibrate_apart(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.cores import usable_cores
-from engine.decoder import choose
+from engine.decoder import NO_EMPTY, Empty, choose
 from engine.neighbours import Neighbours
 from engine.prompt import PromptEncoder
 from engine.session import LlamaSession
@@ -58,7 +58,7 @@ def compare(
     shape: LlamaShape,
     prompts: PromptEncoder,
     head: npt.NDArray[np.float32],
-    nothing: int | None = None,
+    empty: Empty = NO_EMPTY,
 ) -> Fidelity:
     """Compare two sides, graphs of one shape. Raises ExportError when a state is not finite."""
     texts = _texts(prompts, [*gate_rows(), *load_rows()])
@@ -76,7 +76,7 @@ def compare(
     same = (found @ head.T).argmax(axis=1) == (expected @ head.T).argmax(axis=1)
     signals = [texts[i] for i in ids]
     answers = (
-        _answers(states, head, side.neighbours, signals, nothing)
+        _answers(states, head, side.neighbours, signals, empty)
         for states, side in ((found, served), (expected, reference))
     )
     agreed = [mine == other for mine, other in zip(*answers, strict=True)]
@@ -96,11 +96,11 @@ def _answers(
     head: npt.NDArray[np.float32],
     neighbours: Neighbours,
     signals: Sequence[str],
-    nothing: int | None,
+    empty: Empty,
 ) -> list[int]:
     votes = neighbours.votes(signals)
     pairs = zip(states, votes, strict=True)
-    return [choose(state, head, heard, nothing)[0] for state, heard in pairs]
+    return [choose(state, head, heard, empty)[0] for state, heard in pairs]
 
 
 def _texts(prompts: PromptEncoder, rows: Sequence[Row]) -> dict[tuple[int, ...], str]:

@@ -22,7 +22,7 @@ import numpy as np
 from transformers.utils import logging as transformers_logging
 
 from engine.cores import usable_cores
-from engine.decoder import row_of_nothing
+from engine.decoder import empty_answers
 from engine.known_answers import ANSWERS, write_answers
 from engine.mapper import MapperEngine
 from engine.neighbours import read_neighbours
@@ -190,7 +190,7 @@ def _compare(
         shape=LlamaShape(**manifest["config"]),
         prompts=_prompts(folder, manifest),
         head=merged.head,
-        nothing=row_of_nothing(merged.answers or ()),
+        empty=empty_answers(merged.answers or ()),
     )
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine import cores
-from engine.confidence import parse_calibration
+from engine.confidence import DOUBT, doubted, parse_calibration
 from engine.mapper import MapperEngine
 from engine.prompt import MAX_DETECTOR_TOKENS, PromptEncoder, neutralise, prefix, suffix
 from schemas.errors import ConfigError
@@ -116,6 +116,12 @@ def test_calibration_rises_within_its_values(points: list[float], data: st.DataO
     assert values == sorted(values)
     assert min(y) <= values[0]
     assert values[-1] <= max(y)
+
+
+def test_no_one_is_sure_that_nothing_is_known() -> None:
+    assert doubted(["OTHER.Unknown"], 0.99) == DOUBT
+    assert doubted(["OTHER.Unknown"], 0.2) == 0.2
+    assert doubted(["OTHER.Unknown", "PII.Other"], 0.99) == doubted(["OTHER.Safe"], 0.99) == 0.99
 
 
 @pytest.mark.parametrize(

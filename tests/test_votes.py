@@ -7,13 +7,14 @@ import pytest
 import tiny_llama
 from tiny_encoder import write_encoder
 
-from engine.decoder import Votes, choose
+from engine.decoder import Empty, Votes, choose
 from engine.mapper import MapperEngine, Query
 from engine.neighbours import (
     ENCODER_TOKENIZER,
     KNOWN_WEIGHT,
     PHRASES,
     WEIGHT,
+    votes_of,
     write_phrases,
 )
 from engine.version import read_version
@@ -89,12 +90,21 @@ def test_near_texts_have_their_say_where_no_entry_is_curated(tmp_path: Path) -> 
         assert alone.probability == pytest.approx(together.probability, abs=1e-4)
 
 
+def test_the_farther_the_nearest_text_the_less_it_counts() -> None:
+    totals = [sum(votes_of([s, s - 0.1], [0, 1]).weights.values()) for s in (0.9, 0.7, 0.5, 0.3)]
+    assert totals[0] == totals[1] == pytest.approx(WEIGHT)
+    assert 0 < totals[2] < WEIGHT / 2
+    assert totals[3] == 0
+
+
 def test_likeness_does_not_overrule_that_nothing_was_found() -> None:
     state, rows = np.array([1, 0], np.float32), np.array([[9, 0], [0, 4], [7, 0]], np.float32)
     near, same = Votes({1: 0.9}, near=True), Votes({1: 0.9})
-    assert choose(state, rows, near)[0] == choose(state, rows, same, nothing=0)[0] == 1
-    assert choose(state, rows, near, nothing=0)[0] == 0
-    assert choose(state, rows[[0, 1, 2, 2]], near, nothing=0)[0] == 1  # it is not sure of it
+    safe, both = Empty(safe=0), Empty(safe=0, unknown=1)
+    assert choose(state, rows, near)[0] == choose(state, rows, same, safe)[0] == 1
+    assert choose(state, rows, near, safe)[0] == 0
+    assert choose(state, rows[[0, 1, 2, 2]], near, safe)[0] == 1  # it is not sure of it
+    assert choose(state, rows, near, both)[0] == 1  # but doubt is heard
 
 
 def test_an_encoder_of_other_texts_is_refused(tmp_path: Path) -> None:
