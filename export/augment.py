@@ -56,6 +56,13 @@ _MADE_UP_KIND = (
 )  # fmt: skip
 
 
+_SYLLABLES = (
+    "bla", "cor", "dru", "fen", "gri", "hup", "jol", "kwe", "lim", "mog", "nar", "ost", "plu",
+    "qui", "rab", "sni", "tov", "urg", "vib", "wob", "xan", "yit", "zor", "bble", "rth",
+    "nk", "fle", "sk",
+)  # fmt: skip
+
+
 class Wrap(StrEnum):
     """What may be set around a text without a change of meaning."""
 
@@ -128,8 +135,8 @@ def made_up_detector(rng: random.Random) -> str:
 
 
 def noise(rng: random.Random) -> str:
-    """A text that means nothing: codes, ids, random letters and digits."""
-    match rng.randrange(7):
+    """A text that means nothing: codes, ids, random letters and digits, words that nobody made."""
+    match rng.randrange(8):
         case 0:
             return _code(rng)
         case 1:
@@ -146,6 +153,9 @@ def noise(rng: random.Random) -> str:
         case 5:
             letters = string.ascii_uppercase + string.digits
             return "-".join("".join(rng.choices(letters, k=3)) for _ in range(rng.randint(2, 3)))
+        case 6:
+            words = ("".join(rng.choices(_SYLLABLES, k=rng.randint(1, 3))) for _ in range(2))
+            return " ".join(words) if rng.random() < 0.5 else next(words)
         case _:
             return "".join(
                 rng.choices(string.punctuation + string.ascii_letters, k=rng.randint(2, 9))

@@ -1,9 +1,9 @@
 """Training examples: what a detector may say, under which name, and the answer it deserves.
 
-In: `data/meanings/*.yaml` (written by hand), `data/countries.yaml`, the taxonomy, the curated
-vocabulary and the detectors' legends. Out: `Item`s (one meaning each) and, per pass over them,
-`Example`s with a fresh surface and detector name, all from one seed. It knows nothing of tokens
-or models.
+In: `data/meanings/*.yaml` (written by hand), `data/countries.yaml`, `data/attempts.yaml`, the
+taxonomy, the curated vocabulary and the detectors' legends. Out: `Item`s (one meaning each) and,
+per pass over them, `Example`s with a fresh surface and detector name, all from one seed. It knows
+nothing of tokens or models.
 
 What the words mean (`build_items` of no rows) is the same whichever detectors are held out, so it
 is learned once; what detectors say is learned after it, once a fold (`refresher`).
@@ -104,7 +104,8 @@ def build_items(rows: Sequence[Row], folder: Path = DATA / "meanings") -> list[I
     read = {normalise(item.text): item.answer for item in general}
     items = _unique([*general, *_vocabulary(rows, read), *_legends(rows)])
     told = {normalise(item.text) for item in items}
-    items += [item for item in _national(folder.parent) if normalise(item.text) not in told]
+    made = [*_national(folder.parent), *_attempts(folder.parent)]
+    items += [item for item in made if normalise(item.text) not in told]
     check_items(items)
     return items
 
@@ -233,6 +234,20 @@ def _national(folder: Path) -> Iterator[Item]:
             country, what = rng.choice((code, code, *names)), rng.choice(kind["names"])
             text = f"{what} {country}" if rng.random() < 0.1 else f"{country} {what}"
             yield Item(text, (label,), Wrap.plain)
+
+
+def _attempts(folder: Path) -> Iterator[Item]:
+    """Attempts to tell the mapper its answer: each way to do so with some answers, most of them
+    those that attackers want."""
+    raw = yaml.load((folder / "attempts.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
+    names = load_taxonomy().names
+    for template in [*raw["templates"], *raw["named"]]:
+        rng = random.Random(template)
+        asked = ["OTHER.Safe", *rng.sample(names, 2)]
+        if template not in raw["named"]:
+            asked += rng.sample(raw["wanted"], 2)
+        for answer in asked:
+            yield Item(template.replace("{x}", answer), UNKNOWN, Wrap.none, spoken=True)
 
 
 def _wrap_of(answer: Answer) -> Wrap:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from client_api.version_choice import read_choice
 from engine.version import read_version
-from export import served
+from export import hostile, served
 from export.dataset import NEUTRAL
 from export.labelled import DataError, read_labelled
 from fallback.decision import MappingGuard
@@ -73,8 +73,10 @@ def evaluate_method(predictions: Path | None, version: Path) -> None:
     held, results = comparison.compare(parts, trained)
     gate = next(part for part in parts if part.name == comparison.GATE)
     guard = MappingGuard(rules_without(gate.hidden), load_taxonomy(), load_frameworks())
-    whole = served.report(served.ServedVersion(version, guard), gate.rows, NEUTRAL)
-    for file in evaluation_page.write_pages(held, results, manifest, whole, DOCS):
+    ensemble = served.ServedVersion(version, guard)
+    whole = served.report(ensemble, gate.rows, NEUTRAL)
+    told = hostile.ask(ensemble, hostile.load_hostile())
+    for file in evaluation_page.write_pages(held, results, manifest, whole, told, DOCS):
         print(f"wrote {file.relative_to(ROOT)}")
 
 

@@ -12,9 +12,21 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from engine.confidence import DOUBT
 from export import metrics
 from export.calibrate import scaled_odds
-from export.comparison import ALONE, GATE, OURS, Held, Novelty, Result, calibrate_apart
+from export.comparison import (
+    ALONE,
+    GATE,
+    OURS,
+    Held,
+    Novelty,
+    Result,
+    all_doubted,
+    calibrate_apart,
+)
+from export.dataset import UNKNOWN
+from export.hostile import Told
 from export.labelled import DataError
 from export.pictures import draw_confusion, draw_reliability
 from export.served import Report, category_of
@@ -64,11 +76,13 @@ the mean of its labels' words |
 | Llama without retrieval | LoRA and one answer row a label set, one forward pass |
 | our Llama | the same, mixed with what its training texts say (`engine/neighbours.py`), as in \
 every published version: the answer to the very words weighs 0.9 against the model's 0.1, else the \
-answers to the 20 nearest sentences weigh 0.65 together, but nothing where the model is \
-sure of `OTHER.Safe` (0.8) |
+answers to the 20 nearest sentences weigh 0.65 together, less where the nearest is farther than a \
+cosine of 0.7, and only as far as they say `OTHER.Unknown` where the model is sure of `OTHER.Safe` \
+(0.8). No answer of `OTHER.Unknown` has a higher confidence than 0.5 |
 
 Training texts are the same for all: label names, descriptions and aliases, our phrase lists
-(`export/data/meanings/`), documents by country (`export/data/countries.yaml`), and the rows of
+(`export/data/meanings/`), documents by country (`export/data/countries.yaml`), attempts to tell the
+mapper its answer (`export/data/attempts.yaml`, all of them `OTHER.Unknown`), and the rows of
 families that may be seen. The phrase lists are the same in every fold and were written with the
 field's words in mind, so a held-out text may stand in them; the table "Was the text there to
 be learned?" keeps those texts apart. The weights of the neighbours were chosen on the out-of-fold
@@ -81,18 +95,19 @@ def write_pages(
     results: Mapping[str, Result],
     served: Mapping[str, Any],
     whole: Report,
+    told: Mapping[str, Sequence[Told]],
     docs: Path,
 ) -> list[Path]:
     """Write the page and its pictures, and fill the card; returns the files.
 
     served: the manifest of a published version that has passed the quality gate; whole: its answers
-    to the gate's rows with reader, rules and guard around it.
+    to the gate's rows with reader, rules and guard around it; told: to hostile texts, likewise.
 
     Raises DataError, before anything is written, when the card has no place for the figures.
     """
     card = fill((docs / CARD).read_text("utf-8"), _card(held, results[OURS]))
     _draw(held, results[OURS], docs)
-    (docs / PAGE).write_text(page(held, results, served, whole), "utf-8")
+    (docs / PAGE).write_text(page(held, results, served, whole, told), "utf-8")
     (docs / CARD).write_text(card, "utf-8")
     return [docs / name for name in (PAGE, CARD, RELIABILITY, CONFUSION)]
 
@@ -107,7 +122,11 @@ def fill(text: str, figures: str) -> str:
 
 
 def page(
-    held: Held, results: Mapping[str, Result], served: Mapping[str, Any], whole: Report
+    held: Held,
+    results: Mapping[str, Result],
+    served: Mapping[str, Any],
+    whole: Report,
+    told: Mapping[str, Sequence[Told]],
 ) -> str:
     """The whole page."""
     gate = np.array([part == GATE for part in held.part])
@@ -120,6 +139,7 @@ def page(
         f"## All held-out rows\n\n{_overall(held, results, gate | ~gate)}",
         f"## Targets\n\n{_targets(held, results, gate, whole.at[0.0])}",
         f"## As served\n\n{_as_served(served)}\n\n{_whole(whole)}",
+        f"## What deserves no confident answer\n\n{_hostile(told)}",
         "## Was the text there to be learned?\n\n"
         "Exact match, all held-out rows. Texts are compared in normal form. `only in our phrase"
         " lists`: no family that may be seen says it, but we wrote it down for a label.\n\n"
@@ -241,6 +261,7 @@ def _calibrations(held: Held, ours: Result) -> str:
         ),
         "isotonic": calibrate_apart(ours.score, ours.exact, held.part),
     }
+    ways = {name: all_doubted(ours.labels, values) for name, values in ways.items()}
     lines = [
         "Out-of-fold rows, each way fitted on the other folds; all figures are better when smaller."
         " Versions carry the last if its log loss is lower by more than chance, else the first"
@@ -255,7 +276,12 @@ def _calibrations(held: Held, ours: Result) -> str:
         brier = float(np.mean((confidence[folds] - exact) ** 2))
         loss = metrics.log_loss(exact, confidence[folds])
         lines.append(f"| {name} | {error:.3f} | {brier:.4f} | {loss:.4f} |")
-    return "\n".join(lines)
+    unknown = [i for i in folds if ours.labels[i] == UNKNOWN and ours.score[i] >= metrics.SURE]
+    right = int(ours.exact[unknown].sum())
+    return "\n".join(lines) + (
+        f"\n\n`OTHER.Unknown` with a probability of at least {metrics.SURE} is right {right} times"
+        f" of {len(unknown)}. So no confidence in it is higher than {DOUBT}."
+    )
 
 
 def _rule_kinds(held: Held, rules: Result) -> str:
@@ -323,6 +349,28 @@ def _whole(report: Report) -> str:
     return "\n".join(lines)
 
 
+def _hostile(told: Mapping[str, Sequence[Told]]) -> str:
+    """Texts that nobody should be sure of: how many get a confident answer all the same."""
+    lines = [
+        "Attempts to tell the mapper its answer, garbled texts and words that name nothing"
+        " (`export/data/hostile.yaml`, never trained on), through the whole ensemble as above.",
+        "",
+        f"| kind | texts | `OTHER.Unknown` | confidence ≥ {metrics.SURE} |",
+        "|---|---|---|---|",
+    ]
+    for kind, answers in told.items():
+        unknown, sure = sum(a.labels == UNKNOWN for a in answers), sum(a.sure for a in answers)
+        lines.append(f"| {kind} | {len(answers)} | {unknown} | {sure} |")
+    confident = [answer for answers in told.values() for answer in answers if answer.sure]
+    lines += ["", "Those with confidence:", ""] if confident else []
+    lines += [f"- `{_cell(a.text)}`: `{'+'.join(a.labels)}`, {a.confidence:.2f}" for a in confident]
+    return "\n".join(lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("`", "'")[:60]
+
+
 def _target(name: str, cells: Sequence[str], met: Sequence[bool]) -> str:
     shown = [f"{c}, {'met' if ok else '**missed**'}" for c, ok in zip(cells, met, strict=True)]
     return f"| {name} | {' | '.join(shown)} |"
@@ -383,8 +431,7 @@ def _misses(held: Held, ours: Result) -> str:
     lines = ["| family | text | gold | answered | confidence |", "|---|---|---|---|---|"]
     for i in wrong[:_MISSES]:
         row = held.rows[i]
-        text = " ".join(row.output.split()).replace("|", "\\|").replace("`", "'")[:60]
-        gold, said = "+".join(row.gold), "+".join(ours.labels[i])
+        text, gold, said = _cell(row.output), "+".join(row.gold), "+".join(ours.labels[i])
         lines.append(
             f"| {held.family[i]} | `{text}` | `{gold}` | `{said}` | {ours.confidence[i]:.2f} |"
         )
