@@ -29,7 +29,7 @@ KNOWN_WEIGHT = 0.9
 """Of a text that is known word for word. Less than all, for what the model says as well deserves
 more trust."""
 
-WEIGHT = 0.7
+WEIGHT = 0.68
 """Of the nearest texts together at most, where none is the very same."""
 
 NEAREST = 20

@@ -76,7 +76,7 @@ the mean of its labels' words |
 | Llama without retrieval | LoRA and one answer row a label set, one forward pass |
 | our Llama | the same, mixed with what its training texts say (`engine/neighbours.py`), as in \
 every published version: the answer to the very words weighs 0.9 against the model's 0.1, else the \
-answers to the 20 nearest sentences weigh 0.7 together, less where the nearest is farther than a \
+answers to the 20 nearest sentences weigh 0.68 together, less where the nearest is farther than a \
 cosine of 0.7, and only as far as they say `OTHER.Unknown` where the model is sure of `OTHER.Safe` \
 (0.8). No answer of `OTHER.Unknown` has a higher confidence than 0.5 |
 

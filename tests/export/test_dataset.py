@@ -129,7 +129,8 @@ def test_meanings_may_not_clash_with_the_curated_vocabulary(tmp_path: Path) -> N
     folder = tmp_path / "meanings"
     folder.mkdir()
     (folder / "a.yaml").write_text("OTHER.Safe:\n  phrases: [fax]\nPII.Other:\n  phrases: [Fax]\n")
-    shutil.copy(Path(dataset.__file__).with_name("data") / "countries.yaml", tmp_path)
+    for name in ("countries.yaml", "attempts.yaml"):
+        shutil.copy(dataset.DATA / name, tmp_path)
     with pytest.raises(ContradictionError):
         build_items([], folder)
 

@@ -79,10 +79,12 @@ def test_served_neighbours_vote_as_those_of_the_evaluation(datastore: Path) -> N
         assert {answers[i]: weight for i, weight in votes.weights.items()} == pytest.approx(
             {named[i]: weight for i, weight in wanted.weights.items()}, abs=0.05
         )
-        assert sum(votes.weights.values()) == pytest.approx(sum(wanted.weights.values()))
+        # int8 cosines: how near the nearest text is decides what all of them weigh
+        total = sum(wanted.weights.values())
+        assert sum(votes.weights.values()) == pytest.approx(total, abs=0.05)
     known, near, nothing = neighbours.votes(["hate-speech", "hate", "zxqv wlkj"])
     assert list(known.weights.values()) == [KNOWN_WEIGHT]
-    assert sum(near.weights.values()) == pytest.approx(WEIGHT)
+    assert 0 < sum(near.weights.values()) <= WEIGHT + 1e-9
     assert not nothing.weights
     for text, votes in zip(ASKED, neighbours.votes(ASKED), strict=True):
         [alone] = neighbours.votes([text])
