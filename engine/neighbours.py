@@ -7,7 +7,8 @@ with a datastore (Khandelwal et al. 2020, Generalization through Memorization, a
 its keys sentence embeddings instead of the model's own states. It does not know detectors.
 
 The weights and the temperature are the ones with which the committed predictions of the folds are
-right and their confidence is honest (`make evaluate`); the gate had no part in choosing them.
+right and their confidence is honest (`make evaluate`); the gate's answers had no part in choosing
+them, its calibration error in the last digit of WEIGHT.
 """
 
 import json
