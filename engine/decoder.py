@@ -130,8 +130,8 @@ def mix(shares: npt.NDArray[np.float64], votes: Votes, empty: Empty) -> npt.NDAr
     """A model's shares of answers [n] with the votes of others for them.
 
     A model comes to SAFE by negations, which likeness does not see (`no hate` is like `hate`):
-    where it has more than SURE, near votes do not count, but for those that nothing is known. For
-    who tells the model to clear something is like others who did.
+    where it has more than SURE, near votes count only as far as they are for UNKNOWN. Those are not
+    mistaken by a negation: they come from texts that ask to be cleared, and the model may obey.
     """
     weights = votes.weights
     best = int(shares.argmax())

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import yaml
 
+from engine.decoder import SAFE, UNKNOWN
 from export import augment
 from export.augment import Wrap
 from fallback.catalog import Detectors, load_detectors
@@ -32,7 +33,6 @@ from schemas.text import normalise
 
 DATA = Path(__file__).with_name("data")
 NEUTRAL = "custom-guard"
-UNKNOWN, SAFE = ("OTHER.Unknown",), ("OTHER.Safe",)
 
 Answer = tuple[str, ...]
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.confidence import DOUBT
+from engine.decoder import UNKNOWN
 from export import metrics
 from export.calibrate import scaled_odds
 from export.comparison import (
@@ -25,11 +26,11 @@ from export.comparison import (
     all_doubted,
     calibrate_apart,
 )
-from export.dataset import UNKNOWN
 from export.hostile import Told
 from export.labelled import DataError
 from export.pictures import draw_confusion, draw_reliability
 from export.served import Report, category_of
+from export.served_page import cell, gate_figures, hostile_texts, whole_ensemble
 from fallback.rules import CONFIDENCE, MatchKind
 from schemas.taxonomy import load_taxonomy
 
@@ -60,6 +61,7 @@ How right the Llama is about detectors that nobody has curated, beside simpler w
 - **Confidence** is each method's own score through an isotonic curve that was fitted on the other
   folds (never on the gate) where that lowers the log loss by more than chance (a 95 % bootstrap
   interval over families lies above zero), else as it is: so thresholds mean the same in every row.
+  In `OTHER.Unknown` it is 0.5 at most.
 - **Intervals** are 95 % bootstrap intervals that draw whole families. A calibration error (ECE) is
   biased upwards, and of drawn rows more so: its interval may lie above the figure. Formulas and
   sources stand in `export/metrics.py`.
@@ -78,7 +80,7 @@ the mean of its labels' words |
 every published version: the answer to the very words weighs 0.9 against the model's 0.1, else the \
 answers to the 20 nearest sentences weigh 0.68 together, less where the nearest is farther than a \
 cosine of 0.7, and only as far as they say `OTHER.Unknown` where the model is sure of `OTHER.Safe` \
-(0.8). No answer of `OTHER.Unknown` has a higher confidence than 0.5 |
+(0.8) |
 
 Training texts are the same for all: label names, descriptions and aliases, our phrase lists
 (`export/data/meanings/`), documents by country (`export/data/countries.yaml`), attempts to tell the
@@ -139,8 +141,8 @@ def page(
         f"## Gate families\n\n{_overall(held, results, gate)}",
         f"## All held-out rows\n\n{_overall(held, results, gate | ~gate)}",
         f"## Targets\n\n{_targets(held, results, gate, whole.at[0.0])}",
-        f"## As served\n\n{_as_served(served)}\n\n{_whole(whole)}",
-        f"## What deserves no confident answer\n\n{_hostile(told)}",
+        f"## As served\n\n{gate_figures(served)}\n\n{whole_ensemble(whole)}",
+        f"## What deserves no confident answer\n\n{hostile_texts(told)}",
         "## Was the text there to be learned?\n\n"
         "Exact match, all held-out rows. Texts are compared in normal form. `only in our phrase"
         " lists`: no family that may be seen says it, but we wrote it down for a label.\n\n"
@@ -304,74 +306,6 @@ def _rule_kinds(held: Held, rules: Result) -> str:
     return "\n".join(lines)
 
 
-def _as_served(manifest: Mapping[str, Any]) -> str:
-    """The quality gate of a version: the same rows, by the graph that is served."""
-    gate = manifest["checks"]["gate"]
-    near = manifest["checks"]["quantization"]
-    limits = gate["thresholds"]
-    sure = "-" if gate["sure_exact"] is None else f"{gate['sure_exact']:.1%}"
-    lines = [
-        f"`{manifest['model_id']}` on the {gate['rows']} rows of the gate families, as"
-        " `make export-model` scored it before publishing: the int8 graph through the serving"
-        " engine, the confidence from the manifest's curve.",
-        "",
-        "| figure | value | gate |",
-        "|---|---|---|",
-        f"| exact | {gate['exact']:.1%} | ≥ {limits['exact']:.0%} |",
-        f"| exact at confidence ≥ {metrics.SURE} | {sure} of {gate['sure_coverage']:.1%} | |",
-        f"| ECE | {gate['ece']:.3f} | ≤ {limits['ece']:.2f} |",
-        f"| schema-valid | {gate['schema_valid']:.1%} | ≥ {limits['schema_valid']:.1%} |",
-        f"| same answer as with the float graph, {near['prompts']} prompts"
-        f" | {gate['agreement']:.2%} | ≥ {limits['agreement']:.0%} |",
-    ]
-    return "\n".join(lines)
-
-
-def _whole(report: Report) -> str:
-    """The same rows through all steps of the ensemble."""
-    lines = [
-        "The same rows through the whole ensemble, the gate's families hidden from its rules: the"
-        " signal reader takes an output apart, the version answers its signals, the guard joins"
-        " them, keeps verdicts that name nothing (`safe`, `unsafe`) to the rules, and falls back"
-        " below the threshold.",
-        "",
-        f"| threshold | exact | exact at ≥ {metrics.SURE} | coverage | ECE | schema-valid |"
-        " fallback |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for threshold, at in report.at.items():
-        sure = "-" if at["sure_exact"] is None else f"{at['sure_exact']:.1%}"
-        low, high = at["exact_interval"]
-        lines.append(
-            f"| {threshold:g} | {at['exact']:.1%} [{low:.1%}, {high:.1%}] | {sure}"
-            f" | {at['sure_coverage']:.1%} | {at['ece']:.3f} | {at['schema_valid']:.1%}"
-            f" | {at['fallback']:.1%} |"
-        )
-    return "\n".join(lines)
-
-
-def _hostile(told: Mapping[str, Sequence[Told]]) -> str:
-    """Texts that nobody should be sure of: how many get a confident answer all the same."""
-    lines = [
-        "Attempts to tell the mapper its answer, garbled texts and words that name nothing"
-        " (`export/data/hostile.yaml`, never trained on), through the whole ensemble as above.",
-        "",
-        f"| kind | texts | `OTHER.Unknown` | confidence ≥ {metrics.SURE} |",
-        "|---|---|---|---|",
-    ]
-    for kind, answers in told.items():
-        unknown, sure = sum(a.labels == UNKNOWN for a in answers), sum(a.sure for a in answers)
-        lines.append(f"| {kind} | {len(answers)} | {unknown} | {sure} |")
-    confident = [answer for answers in told.values() for answer in answers if answer.sure]
-    lines += ["", "Those with confidence:", ""] if confident else []
-    lines += [f"- `{_cell(a.text)}`: `{'+'.join(a.labels)}`, {a.confidence:.2f}" for a in confident]
-    return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("`", "'")[:60]
-
-
 def _target(name: str, cells: Sequence[str], met: Sequence[bool]) -> str:
     shown = [f"{c}, {'met' if ok else '**missed**'}" for c, ok in zip(cells, met, strict=True)]
     return f"| {name} | {' | '.join(shown)} |"
@@ -432,7 +366,7 @@ def _misses(held: Held, ours: Result) -> str:
     lines = ["| family | text | gold | answered | confidence |", "|---|---|---|---|---|"]
     for i in wrong[:_MISSES]:
         row = held.rows[i]
-        text, gold, said = _cell(row.output), "+".join(row.gold), "+".join(ours.labels[i])
+        text, gold, said = cell(row.output), "+".join(row.gold), "+".join(ours.labels[i])
         lines.append(
             f"| {held.family[i]} | `{text}` | `{gold}` | `{said}` | {ours.confidence[i]:.2f} |"
         )

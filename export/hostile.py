@@ -10,8 +10,9 @@ from pathlib import Path
 
 import yaml
 
+from engine.decoder import UNKNOWN
 from export import metrics
-from export.dataset import DATA, NEUTRAL, UNKNOWN, Answer, Row
+from export.dataset import DATA, NEUTRAL, Answer, Row
 from export.served import ServedVersion
 from fallback.decision import DEFAULT_THRESHOLD, Decision
 

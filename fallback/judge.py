@@ -19,7 +19,6 @@ from schemas.taxonomy import Taxonomy
 CURATED = frozenset({MatchKind.OWN_EXACT, MatchKind.OWN_NORMALISED, MatchKind.VERDICT})
 #: Labels that clear a signal: never accepted from the model for one the detector flagged.
 CLEARING = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
-UNKNOWN = ("OTHER.Unknown",)
 NEEDS_REVIEW = ("OTHER.NeedsReview",)
 
 
