@@ -15,9 +15,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from client_api.files import write_private
 from client_api.keys import KeyRecord, Scope, make_key, read_keys, render_keys
 from schemas.errors import ConfigError
+from schemas.files import write_private
 
 
 def main(argv: Sequence[str]) -> int:

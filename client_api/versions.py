@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn
 from client_api.golden import SmokeError, smoke
 from client_api.triton_control import TritonControl
 from client_api.triton_install import LoadError, TritonError
-from client_api.version_choice import (
+from engine.versions import (
     Choice,
     ControlAddress,
     announced,

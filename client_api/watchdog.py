@@ -16,7 +16,7 @@ from client_api.logs import exception_facts
 from client_api.processes import children
 from client_api.triton_install import LoadError, TritonError
 from client_api.triton_server import LocalTriton
-from client_api.version_choice import (
+from engine.versions import (
     Choice,
     ControlAddress,
     announce,

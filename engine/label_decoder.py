@@ -24,7 +24,7 @@ from engine.decoder import (
     empty_answers,
     unfinished,
 )
-from engine.session import Begun, LlamaSession
+from engine.runtime.session import Begun, LlamaSession
 
 KEPT_LEADS = 32
 """Detectors whose part of the prompt is kept: at most 1.6 MB each, for 34 tokens."""

@@ -16,13 +16,13 @@ import numpy as np
 
 from engine.confidence import Calibration, doubted
 from engine.decoder import NO_VOTES, Decoded, Decoder, Prompt, Status, Votes, unfinished
-from engine.grammar import Grammar
 from engine.label_decoder import LabelDecoder
 from engine.neighbours import KNOWN_WEIGHT, NO_NEIGHBOURS, Neighbours, read_neighbours
-from engine.pace import LIMIT, Pace
 from engine.prompt import PromptEncoder
-from engine.session import Device, LlamaSession
-from engine.text_decoder import TextDecoder
+from engine.runtime.pass_cost import LIMIT, Pace
+from engine.runtime.session import Device, LlamaSession
+from engine.text.decoder import TextDecoder
+from engine.text.grammar import Grammar
 from engine.version import Version, WritesLabelTokens, read_version
 from schemas.errors import ConfigError
 from schemas.event import decoding_schema

@@ -20,7 +20,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from engine.decoder import NO_VOTES, Votes
-from engine.session import Device, open_graph
+from engine.runtime.session import Device, open_graph
 from schemas.errors import ConfigError
 from schemas.text import normalise
 

@@ -38,7 +38,7 @@ lie below those of `docs/evaluation.md`, whose model is trained for longer and i
   `custom-guard`. An answer is exact when its whole label set is the gold set. Intervals are 95 %
   bootstrap intervals that draw whole families.
 - **Passes an answer**: forward passes without a draft. Tokens without an alternative ride along
-  with the next pass, and those that end an answer need none, as in `engine/text_decoder.py`.
+  with the next pass, and those that end an answer need none, as in `engine/text/decoder.py`.
   Text is decoded greedily among the label sets that the label tokens have too, each in its
   tokenizer's own spelling. The engine's grammar lets a text combine and spell labels freely,
   which takes no fewer passes.

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from client_api.version_choice import read_choice
 from engine.version import read_version
+from engine.versions import read_choice
 from export import hostile, served
 from export.dataset import NEUTRAL
 from export.labelled import DataError, read_labelled

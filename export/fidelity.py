@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from engine.cores import usable_cores
 from engine.decoder import NO_EMPTY, Empty, choose
 from engine.neighbours import Neighbours
 from engine.prompt import PromptEncoder
-from engine.session import LlamaSession
+from engine.runtime.cores import usable_cores
+from engine.runtime.session import LlamaSession
 from engine.version import LlamaShape
 from export.dataset import NEUTRAL, Row, load_rows
 from export.errors import ExportError

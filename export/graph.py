@@ -15,8 +15,8 @@ from optimum.exporters.onnx import export, validate_model_outputs
 from optimum.exporters.tasks import TasksManager
 from transformers import LlamaForCausalLM
 
-from engine.cores import usable_cores
-from engine.session import LlamaSession
+from engine.runtime.cores import usable_cores
+from engine.runtime.session import LlamaSession
 from engine.version import LlamaShape
 from export.errors import ExportError
 from export.fuse import Decoder, fuse

@@ -16,8 +16,8 @@ like a normal distribution's.
 
 Activations are unsigned around 128, weights signed, which is what CPUs with VNNI or AMX multiply
 fastest (`make bench`, *unsigned weights*). Without VNNI, pairs of products would be added in 16
-bits and overflow; there the sessions of `engine.session` make ONNX Runtime turn the weights into
-unsigned ones as it loads them, and every product stays exact.
+bits and overflow; there the sessions of `engine.runtime.session` make ONNX Runtime turn the
+weights into unsigned ones as it loads them, and every product stays exact.
 """
 
 from collections.abc import Collection, Iterator

@@ -129,7 +129,7 @@ class Written:
     """An answer in the making, and the passes it took: one a place with more than one next token.
 
     Tokens without an alternative ride along with the next pass, and those at the end need none,
-    as in `engine.text_decoder`.
+    as in `engine.text.decoder`.
     """
 
     prompt: Sequence[int]

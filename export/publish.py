@@ -21,14 +21,14 @@ from typing import Any, NoReturn
 import numpy as np
 from transformers.utils import logging as transformers_logging
 
-from engine.cores import usable_cores
 from engine.decoder import empty_answers
 from engine.known_answers import ANSWERS, write_answers
 from engine.mapper import MapperEngine
 from engine.neighbours import read_neighbours
-from engine.prefix import write_prefix
 from engine.prompt import PROMPT_VERSION, PromptEncoder
-from engine.session import LlamaSession
+from engine.runtime.cores import usable_cores
+from engine.runtime.prefix import write_prefix
+from engine.runtime.session import LlamaSession
 from engine.version import MANIFEST, PREFIX, LlamaShape, read_version
 from export import calibrate, fidelity, quality_gate
 from export.adapter import CONFIG, Merged, merge_adapter, without_adapter

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from engine.cores import usable_cores
 from engine.mapper import MapperEngine, Query
+from engine.runtime.cores import usable_cores
 from export import metrics
 from export.dataset import Row
 from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer

@@ -17,13 +17,13 @@ from jsonschema import Draft202012Validator
 
 from engine.confidence import Calibration
 from engine.decoder import Decoded, Prompt, Status, candidate_text
-from engine.grammar import Grammar
 from engine.label_decoder import LabelDecoder
 from engine.mapper import MapperEngine, Query
-from engine.pace import LIMIT, Pace
 from engine.prompt import PromptEncoder
-from engine.session import LlamaSession
-from engine.text_decoder import TextDecoder
+from engine.runtime.pass_cost import LIMIT, Pace
+from engine.runtime.session import LlamaSession
+from engine.text.decoder import TextDecoder
+from engine.text.grammar import Grammar
 from engine.version import WritesLabelTokens, read_version
 from schemas.errors import ConfigError
 from schemas.event import MAX_CANDIDATE_LABELS, candidate_errors, decoding_schema
@@ -534,7 +534,7 @@ def test_the_pace_is_a_line_through_what_was_measured(monkeypatch: pytest.Monkey
         nonlocal now
         now += 0.010 + 0.002 * tokens
 
-    monkeypatch.setattr("engine.pace.time.perf_counter", lambda: now)
+    monkeypatch.setattr("engine.runtime.pass_cost.time.perf_counter", lambda: now)
     pace = Pace.measure(run)
     assert pace.seconds(70) == pytest.approx(0.150)
     assert pace.seconds(16) == pytest.approx(0.042)

@@ -9,10 +9,10 @@ import tiny_llama
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import cores
 from engine.confidence import DOUBT, doubted, parse_calibration
 from engine.mapper import MapperEngine
 from engine.prompt import MAX_DETECTOR_TOKENS, PromptEncoder, neutralise, prefix, suffix
+from engine.runtime import cores
 from schemas.errors import ConfigError
 
 # --- prompt --------------------------------------------------------------------------------------

@@ -20,9 +20,9 @@ from serving import ROOT, eventually, free_ports, local_triton, publish_tiny, ru
 
 from client_api.settings import Settings
 from client_api.triton_server import LocalTriton
-from client_api.version_choice import Choice, read_choice, write_choice
 from client_api.versions import MODEL
 from client_api.watchdog import Watchdog
+from engine.versions import Choice, read_choice, write_choice
 
 LOST = ("model_error", "timeout", "overloaded")
 BODY = {"detector": "openai-moderation", "output": "hate"}

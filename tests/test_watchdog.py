@@ -15,8 +15,8 @@ from tritonclient.utils import InferenceServerException
 from client_api.health import ModelHealth
 from client_api.processes import children
 from client_api.triton_server import LocalTriton
-from client_api.version_choice import Choice, write_choice
 from client_api.watchdog import Watchdog
+from engine.versions import Choice, write_choice
 
 GOOD = ModelHealth(ok=True, age_s=0.0, problem="", model="tiny")
 LOST = ModelHealth(ok=False, age_s=9.0, problem="no answer", model="tiny", lost_s=1e9)

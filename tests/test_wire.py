@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine import cores
+from engine.runtime import cores
 from fallback import wire
 from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
 from fallback.signal import Signal, Verdict

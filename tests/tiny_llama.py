@@ -19,7 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from engine.decoder import candidate_text
-from engine.prefix import write_prefix
+from engine.runtime.prefix import write_prefix
 from engine.version import PREFIX
 from schemas.taxonomy import load_taxonomy
 

@@ -17,9 +17,9 @@ import triton_python_backend_utils as pb_utils
 
 from engine import step_counts
 from engine.answer_cache import AnswerCache
-from engine.cores import usable_cores
 from engine.known_answers import ANSWERS, read_answers
 from engine.mapper import MapperEngine, Query
+from engine.runtime.cores import usable_cores
 from fallback import wire
 from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
 from schemas.contract import Mode

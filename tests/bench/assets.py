@@ -15,10 +15,9 @@ from functools import cache
 from pathlib import Path
 
 from client_api.settings import Settings
-from client_api.version_choice import read_choice
-
-from .contenders import UnavailableError
-from .workers import ROOT
+from engine.versions import read_choice
+from tests.bench.contenders import UnavailableError
+from tests.bench.workers import ROOT
 
 SERVE, EXPORT, PEERS = (
     ROOT / name / "bin" / "python" for name in (".venv", ".venv-export", ".venv-bench")

@@ -12,8 +12,7 @@ import orjson
 import tritonclient.grpc as triton
 
 from schemas.contract import FallbackReason
-
-from .contenders import Ask
+from tests.bench.contenders import Ask
 
 _WITHOUT_MODEL = {
     FallbackReason.TIMEOUT,

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
-from .callers import grpc_caller, rest_caller
-from .contenders import Ask
-from .stats import Timing, timing
+from tests.bench.callers import grpc_caller, rest_caller
+from tests.bench.contenders import Ask
+from tests.bench.stats import Timing, timing
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,8 @@
 In: a seed. Out: different signals, one label each, spelled as the generated traffic spells them.
 """
 
+from tests.bench.contenders import Ask
 from tests.load.traffic import Kind, Traffic
-
-from .contenders import Ask
 
 #: Asked before what is timed, and nobody else's question.
 WARM_UP = Ask("custom-guard", "warm-up", ("OTHER.Unknown",))

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from engine.cores import usable_cores
+from engine.runtime.cores import usable_cores
+from tests.bench import assets
+from tests.bench.callers import Caller, grpc_caller, rest_caller
+from tests.bench.closed_loop import Throughput, throughput
+from tests.bench.contenders import Ask
+from tests.bench.inputs import WARM_UP, unseen
+from tests.bench.report import Target, number, share, table, targets
+from tests.bench.rounds import interleave
+from tests.bench.stack import Running, serving
+from tests.bench.stats import Timing, median_difference_ms, timing
+from tests.bench.workers import Worker
 from tests.load.open_loop import own_process
-
-from . import assets
-from .callers import Caller, grpc_caller, rest_caller
-from .closed_loop import Throughput, throughput
-from .contenders import Ask
-from .inputs import WARM_UP, unseen
-from .report import Target, number, share, table, targets
-from .rounds import interleave
-from .stack import Running, serving
-from .stats import Timing, median_difference_ms, timing
-from .workers import Worker
 
 ENGINE, GRPC, REST = "engine, in process", "Triton's ensemble, gRPC", "facade, REST"
 _CLIENTS = 16

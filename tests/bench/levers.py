@@ -18,18 +18,17 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from engine.cores import has_vnni, usable_cores
-from engine.session import LlamaSession
+from engine.runtime.cores import has_vnni, usable_cores
+from engine.runtime.session import LlamaSession
 from engine.version import read_version
-
-from . import assets
-from .contenders import Ask
-from .contenders.prompt import encoder
-from .inputs import WARM_UP, unseen
-from .report import number, share, table
-from .rounds import interleave
-from .stats import Timing, timing
-from .workers import Worker
+from tests.bench import assets
+from tests.bench.contenders import Ask
+from tests.bench.contenders.prompt import encoder
+from tests.bench.inputs import WARM_UP, unseen
+from tests.bench.report import number, share, table
+from tests.bench.rounds import interleave
+from tests.bench.stats import Timing, timing
+from tests.bench.workers import Worker
 
 _SERVED = "as served"
 _BATCHES = (1, 2, 4, 8, 16)

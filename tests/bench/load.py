@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.cores import usable_cores
+from engine.runtime.cores import usable_cores
+from tests.bench.report import Target, number, share, table, targets
+from tests.bench.stack import serving
 from tests.load.open_loop import Result, cpu_seconds, drive_apart, own_process
-
-from .report import Target, number, share, table, targets
-from .stack import serving
 
 _RATES = (5, 10, 25, 50, 100)
 _JUDGED, _MOONSHOT = "50", "100"

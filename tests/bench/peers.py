@@ -10,15 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from engine.cores import usable_cores
-
-from . import assets
-from .contenders import Ask, Told, UnavailableError
-from .inputs import WARM_UP, unseen
-from .report import Target, number, share, table, targets
-from .rounds import interleave
-from .stats import Timing, timing
-from .workers import Worker
+from engine.runtime.cores import usable_cores
+from tests.bench import assets
+from tests.bench.contenders import Ask, Told, UnavailableError
+from tests.bench.inputs import WARM_UP, unseen
+from tests.bench.report import Target, number, share, table, targets
+from tests.bench.rounds import interleave
+from tests.bench.stats import Timing, timing
+from tests.bench.workers import Worker
 
 LABEL, CACHED = "**label tokens** (served)", "label tokens, cached answer"
 TEXT, DRAFTED = "**JSON text**, undrafted", "JSON text, drafted"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from engine.cores import usable_cores
+from engine.runtime.cores import usable_cores
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 _ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")

@@ -22,17 +22,16 @@ from optimum.exporters.onnx import export
 from optimum.exporters.tasks import TasksManager
 from transformers import LlamaForCausalLM
 
-from engine.cores import usable_cores
-from engine.prefix import write_prefix
 from engine.prompt import PromptEncoder
-from engine.session import LlamaSession
+from engine.runtime.cores import usable_cores
+from engine.runtime.prefix import write_prefix
+from engine.runtime.session import LlamaSession
 from engine.version import MANIFEST, PREFIX
 from export.adapter import without_adapter
 from export.checkpoint import load_checkpoint
 from export.graph import export_graph, llama_shape
 from export.quantise import Quantization, quantise
-
-from .contenders.prompt import MAX_INPUT_TOKENS
+from tests.bench.contenders.prompt import MAX_INPUT_TOKENS
 
 
 def main(folder: Path, model: str | None = None) -> None:

@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from .contenders import Ask, UnavailableError
+from tests.bench.contenders import Ask, UnavailableError
 
 
 def main(contender: str, options: str) -> None:

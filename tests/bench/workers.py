@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from .contenders import Ask, Told, UnavailableError
+from tests.bench.contenders import Ask, Told, UnavailableError
 
 ROOT = Path(__file__).parents[2]
 

@@ -22,8 +22,7 @@ from serving import (
 )
 
 from client_api.settings import Settings
-
-from .browsing import DESKTOP, PHONE, Visit, chromium, visiting
+from tests.browser.browsing import DESKTOP, PHONE, Visit, chromium, visiting
 
 # The machine may be busy; these tests are about the page.
 _BUDGET_MS = 30_000.0

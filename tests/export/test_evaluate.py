@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from client_api.version_choice import Choice, write_choice
+from engine.versions import Choice, write_choice
 from export import evaluate, evaluation_page
 from export.comparison import (
     GATE,

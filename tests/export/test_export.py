@@ -22,7 +22,7 @@ from engine.confidence import parse_calibration
 from engine.known_answers import read_answers
 from engine.mapper import MapperEngine, Query
 from engine.prompt import PromptEncoder
-from engine.session import LlamaSession
+from engine.runtime.session import LlamaSession
 from engine.version import read_version
 from export.calibrate import isotonic
 from export.checkpoint import load_checkpoint

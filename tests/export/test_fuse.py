@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from tiny_checkpoint import KV_HEADS, LAYERS, make_directory
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from engine.session import Device, LlamaSession, open_graph
+from engine.runtime.session import Device, LlamaSession, open_graph
 from engine.version import LlamaShape
 from export.errors import ExportError
 from export.fuse import Decoder, fuse

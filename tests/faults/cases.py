@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from .deployment import Deployment
-from .load import PlainClient, RetryingClient, Seen, run_load
+from tests.faults.deployment import Deployment
+from tests.faults.load import PlainClient, RetryingClient, Seen, run_load
 
 RATE = 25.0
 SECONDS = 4.0

@@ -14,8 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from serving import ROOT, eventually, free_ports
 
 from client_api.processes import Child, children
-
-from .fault_file import FaultFile
+from tests.faults.fault_file import FaultFile
 
 #: Shorter than the defaults, so that the suite does not wait long: a canary may take 1 s, and a
 #: Triton whose canaries fail for 3 s is restarted. Fewer permits, so that a small load takes all.

@@ -5,7 +5,7 @@ import platform
 from collections.abc import Iterable
 from pathlib import Path
 
-from .cases import Outcome
+from tests.faults.cases import Outcome
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"

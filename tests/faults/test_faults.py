@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from . import cases
-from .cases import CASES, Case, Outcome
-from .deployment import Deployment
+from tests.faults import cases
+from tests.faults.cases import CASES, Case, Outcome
+from tests.faults.deployment import Deployment
 
 # Longer than the default, so that a busy machine is not taken for a late facade.
 _BUDGET_MS = 600.0

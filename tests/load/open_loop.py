@@ -21,7 +21,7 @@ import aiohttp
 import orjson
 import psutil
 
-from .traffic import Kind, Request, Traffic
+from tests.load.traffic import Kind, Request, Traffic
 
 BATCH = 8
 _TIMEOUT_S = 30.0

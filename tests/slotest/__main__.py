@@ -26,11 +26,10 @@ from client_api.triton_install import TritonError
 from schemas.slo import Profile, load_slo
 from tests.faults.deployment import stand_in_repository
 from tests.load.open_loop import cpu_seconds, own_process
-
-from . import judge, load, report
-from .faults import FAULTS, Fault
-from .prometheus import MissingPrometheusError, Prometheus, seconds, time_lapse
-from .stack import TENANTS, Stack
+from tests.slotest import judge, load, report
+from tests.slotest.faults import FAULTS, Fault
+from tests.slotest.prometheus import MissingPrometheusError, Prometheus, seconds, time_lapse
+from tests.slotest.stack import TENANTS, Stack
 
 _FILES = ROOT / "helm" / "llama-mapper" / "files"
 _RULES = {

@@ -7,7 +7,7 @@ that nothing but the fault can be what fires.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from .stack import Stack
+from tests.slotest.stack import Stack
 
 _LATENCY = frozenset({"latency", "latency_windows"})
 _FALLBACK = frozenset({"fallback"})

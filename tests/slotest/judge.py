@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.slo import Indicator, LatencyGoal, Slo
-
-from .faults import Fault
-from .prometheus import SCRAPE_S, Prometheus
+from tests.slotest.faults import Fault
+from tests.slotest.prometheus import SCRAPE_S, Prometheus
 
 #: Contract section 4, word for word.
 QUERIES = {

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from tests.load.open_loop import Result
 from tests.load.traffic import Kind
-
-from .judge import AlertSeen, Verdict
-from .load import Sent
+from tests.slotest.judge import AlertSeen, Verdict
+from tests.slotest.load import Sent
 
 
 def verdicts(found: Iterable[Verdict]) -> str:

@@ -4,10 +4,10 @@ import pytest
 import yaml
 from serving import ROOT
 
-from .faults import FAULTS
-from .judge import AlertSeen, alert_problems
-from .load import key_limit
-from .prometheus import time_lapse
+from tests.slotest.faults import FAULTS
+from tests.slotest.judge import AlertSeen, alert_problems
+from tests.slotest.load import key_limit
+from tests.slotest.prometheus import time_lapse
 
 RULES = ROOT / "helm/llama-mapper/files/prometheus-rules.yaml"
 

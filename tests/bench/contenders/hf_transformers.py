@@ -12,9 +12,8 @@ from llguidance import LLMatcher, LLTokenizer
 from transformers import LogitsProcessor, LogitsProcessorList
 
 from export.checkpoint import load_checkpoint
-
-from . import Ask, Told
-from .prompt import MAX_NEW_TOKENS, encoder, labels_in, prompt_ids, schema
+from tests.bench.contenders import Ask, Told
+from tests.bench.contenders.prompt import MAX_NEW_TOKENS, encoder, labels_in, prompt_ids, schema
 
 
 class _Mask(LogitsProcessor):

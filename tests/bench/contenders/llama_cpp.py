@@ -9,8 +9,8 @@ from pathlib import Path
 
 import xllamacpp
 
-from . import Ask, Told
-from .prompt import MAX_NEW_TOKENS, encoder, labels_in, prompt_ids, schema
+from tests.bench.contenders import Ask, Told
+from tests.bench.contenders.prompt import MAX_NEW_TOKENS, encoder, labels_in, prompt_ids, schema
 
 
 class LlamaCpp:

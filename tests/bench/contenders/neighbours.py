@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from engine.neighbours import Neighbours, read_neighbours
 from engine.version import WritesLabelTokens, read_version
-
-from . import Ask, Told
+from tests.bench.contenders import Ask, Told
 
 
 class LooksUp:

@@ -10,11 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.decoder import candidate_text, choose
-from engine.session import Begun, LlamaSession
+from engine.runtime.session import Begun, LlamaSession
 from engine.version import read_version
-
-from . import Ask, Told
-from .prompt import encoder, prompt_ids
+from tests.bench.contenders import Ask, Told
+from tests.bench.contenders.prompt import encoder, prompt_ids
 
 
 class OnePass:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import onnxruntime_genai as og
 
-from . import Ask, Told, UnavailableError
-from .prompt import MAX_NEW_TOKENS, encoder, labels_in, prompt_ids, schema
+from tests.bench.contenders import Ask, Told, UnavailableError
+from tests.bench.contenders.prompt import MAX_NEW_TOKENS, encoder, labels_in, prompt_ids, schema
 
 
 class OrtGenai:

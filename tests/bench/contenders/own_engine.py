@@ -5,9 +5,8 @@ from pathlib import Path
 
 from engine.answer_cache import AnswerCache
 from engine.mapper import MapperEngine, Query
-
-from . import Ask, Told
-from .prompt import MAX_INPUT_TOKENS, MAX_NEW_TOKENS
+from tests.bench.contenders import Ask, Told
+from tests.bench.contenders.prompt import MAX_INPUT_TOKENS, MAX_NEW_TOKENS
 
 
 class OwnEngine:

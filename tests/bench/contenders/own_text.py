@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from engine.decoder import Prompt
-from engine.grammar import Grammar
-from engine.session import LlamaSession
-from engine.text_decoder import TextDecoder
+from engine.runtime.session import LlamaSession
+from engine.text.decoder import TextDecoder
+from engine.text.grammar import Grammar
 from engine.version import read_version
-
-from . import Ask, Told
-from .prompt import MAX_NEW_TOKENS, encoder, schema
+from tests.bench.contenders import Ask, Told
+from tests.bench.contenders.prompt import MAX_NEW_TOKENS, encoder, schema
 
 
 class OwnText:

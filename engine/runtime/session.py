@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from engine.batch import Batch, Floats, Pass
-from engine.cores import has_vnni
-from engine.prefix import read_prefix
+from engine.runtime.batch import Batch, Floats, Pass
+from engine.runtime.cores import has_vnni
+from engine.runtime.prefix import read_prefix
 from engine.version import LlamaShape
 from schemas.errors import ConfigError
 
@@ -101,7 +101,7 @@ class LlamaSession:
         return sum(lengths) if self.packed else len(lengths) * max(lengths)
 
     def run(self, tokens: Pass, cache: Cache, *, keep: bool) -> tuple[list[Floats], Cache]:
-        """See `engine.batch.Runner`."""
+        """See `engine.runtime.batch.Runner`."""
         if self.packed:
             hidden, present = self._run(_packed(tokens), cache, keep=keep)
             ends = tokens.new.sum(axis=1).cumsum()
@@ -116,11 +116,11 @@ class LlamaSession:
         return [row[:length] for row, length in zip(hidden, lengths, strict=True)], present
 
     def pick(self, cache: Cache, rows: Sequence[int]) -> Cache:
-        """See `engine.batch.Runner`."""
+        """See `engine.runtime.batch.Runner`."""
         return self._place([part.numpy()[list(rows)] for part in cache])
 
     def begin(self, cache: Cache, keys: int) -> Cache:
-        """See `engine.batch.Runner`."""
+        """See `engine.runtime.batch.Runner`."""
         return self._place([part.numpy()[:1, :, :keys] for part in cache])
 
     def _run(

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from client_api.files import write_private
 from schemas.errors import ConfigError
+from schemas.files import write_private
 
 _CHOICE: Final = ".choice.json"
 _ADDRESS: Final = ".control.json"

@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.decoder import Decoded, Prompt, Status, candidate_text, choose, unfinished
-from engine.grammar import Grammar
-from engine.session import LlamaSession
+from engine.runtime.session import LlamaSession
+from engine.text.grammar import Grammar
 
 Floats = npt.NDArray[np.float32]
 
