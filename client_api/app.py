@@ -33,7 +33,7 @@ from client_api.service import Limits, MapperService, RulesAnswerer
 from client_api.settings import Settings
 from client_api.state import State
 from client_api.triton_client import TritonGateway
-from fallback.decision import MappingGuard, load_guard
+from fallback.decision.decision import MappingGuard, load_guard
 from schemas.contract import FallbackReason
 
 _log = structlog.get_logger()

@@ -20,7 +20,7 @@ from client_api.model_gateway import (
     ModelTimeout,
 )
 from client_api.permits import Permits
-from fallback.decision import Decision
+from fallback.decision.decision import Decision
 
 _log = structlog.get_logger()
 

@@ -17,7 +17,7 @@ from client_api.breaker import CircuitBreaker
 from client_api.logs import exception_facts
 from client_api.mode import ModeSwitch
 from client_api.model_gateway import Item, ModelError, ModelGateway
-from fallback.decision import Decision
+from fallback.decision.decision import Decision
 from schemas.contract import FallbackReason, Mode
 
 _RETRY_S = 1.0

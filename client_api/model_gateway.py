@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from fallback.decision import Decision
+from fallback.decision.decision import Decision
 from schemas.contract import FallbackReason
 
 

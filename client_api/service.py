@@ -16,7 +16,7 @@ from client_api.metrics import Metrics
 from client_api.mode import ModeSwitch
 from client_api.model_gateway import Item, ModelError, ModelGateway
 from client_api.pace import ChunkPace
-from fallback.decision import Decision, MappingGuard
+from fallback.decision.decision import Decision, MappingGuard
 from fallback.signals import SignalReader
 from schemas.contract import FallbackReason, Mode
 from schemas.requests import parse_metadata

@@ -14,7 +14,7 @@ from client_api.metrics import Metrics
 from client_api.mode import ModeSwitch
 from client_api.service import MapperService
 from client_api.settings import Settings
-from fallback.decision import MappingGuard
+from fallback.decision.decision import MappingGuard
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from tritonclient.utils import InferenceServerException
 
 from client_api.model_gateway import Item, ModelError, ModelRefused, ModelTimeout
 from client_api.tracing import client_span
-from fallback.decision import Decision
+from fallback.decision.decision import Decision
 from schemas.contract import FallbackReason, Source
 
 #: How often a silent connection is tried.

@@ -15,10 +15,10 @@ from rapidfuzz import fuzz, process
 
 from export.dataset import NEUTRAL, Answer, Item
 from export.encoder import SentenceEncoder
-from fallback.catalog import Detectors
-from fallback.decision import MappingGuard
-from fallback.normalise import detector_key
-from fallback.rules import RuleMapper, load_rules
+from fallback.decision.decision import MappingGuard
+from fallback.rules.catalog import Detectors
+from fallback.rules.lookup import RuleMapper, load_rules
+from fallback.rules.normalise import detector_key
 from fallback.signals import SignalReader
 from schemas.contract import Mode
 from schemas.frameworks import load_frameworks

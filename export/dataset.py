@@ -27,7 +27,7 @@ import yaml
 from engine.decoder import SAFE, UNKNOWN
 from export import augment
 from export.augment import Wrap
-from fallback.catalog import Detectors, load_detectors
+from fallback.rules.catalog import Detectors, load_detectors
 from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
 

@@ -17,7 +17,7 @@ from engine.versions import read_choice
 from export import hostile, served
 from export.dataset import NEUTRAL
 from export.labelled import DataError, read_labelled
-from fallback.decision import MappingGuard
+from fallback.decision.decision import MappingGuard
 from schemas.errors import ConfigError
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy

@@ -31,7 +31,7 @@ from export.labelled import DataError
 from export.pictures import draw_confusion, draw_reliability
 from export.served import Report, category_of
 from export.served_page import cell, gate_figures, hostile_texts, whole_ensemble
-from fallback.rules import CONFIDENCE, MatchKind
+from fallback.rules.lookup import CONFIDENCE, MatchKind
 from schemas.taxonomy import load_taxonomy
 
 _T = TypeVar("_T")
@@ -293,8 +293,8 @@ def _rule_kinds(held: Held, rules: Result) -> str:
     groups = _groups([known.get(round(float(score), 6), "several") for score in rules.score])
     lines = [
         "Rules alone, all held-out rows: which kind of match gave the answer, the confidence that"
-        " `fallback/rules.py` gives to it, and how often it is right. Entries of a detector's own"
-        " vocabulary do not occur: the detector is hidden. `several`: outputs with more than one"
+        " `fallback/rules/lookup.py` gives to it, and how often it is right. Entries of a detector's"
+        " own vocabulary do not occur: the detector is hidden. `several`: outputs with more than one"
         " signal.",
         "",
         "| kind | confidence | exact | rows |",

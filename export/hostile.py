@@ -14,7 +14,7 @@ from engine.decoder import UNKNOWN
 from export import metrics
 from export.dataset import DATA, NEUTRAL, Answer, Row
 from export.served import ServedVersion
-from fallback.decision import DEFAULT_THRESHOLD, Decision
+from fallback.decision.decision import DEFAULT_THRESHOLD, Decision
 
 
 @dataclass(frozen=True, slots=True)

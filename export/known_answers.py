@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from engine.mapper import Candidate, MapperEngine, Query
 from export.dataset import DATA, load_rows
-from fallback.rules import load_rules
+from fallback.rules.lookup import load_rules
 from fallback.signals import SignalReader
 
 _BATCH = 64

@@ -42,7 +42,7 @@ from export.known_answers import answer_known
 from export.progress import Steps
 from export.quantise import Quantization, quantise
 from export.staging import publish, staging
-from fallback.rules import CONFIDENCE, load_rules
+from fallback.rules.lookup import CONFIDENCE, load_rules
 from schemas.errors import ConfigError
 from schemas.taxonomy import load_taxonomy
 

@@ -19,8 +19,8 @@ from engine.runtime.cores import usable_cores
 from export import metrics
 from export.dataset import Row
 from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
-from fallback.decision import DEFAULT_THRESHOLD, Decision, MappingGuard, load_guard
-from fallback.rules import MatchKind
+from fallback.decision.decision import DEFAULT_THRESHOLD, Decision, MappingGuard, load_guard
+from fallback.rules.lookup import MatchKind
 from fallback.signals import SignalReader
 from schemas.taxonomy import load_taxonomy
 

@@ -13,7 +13,7 @@ from client_api.keys_cli import main as keys_cli
 from client_api.model_gateway import Item
 from client_api.settings import Settings
 from fallback.candidate import CandidateSet, ModelAnswer
-from fallback.decision import Decision, load_guard
+from fallback.decision.decision import Decision, load_guard
 from fallback.signals import SignalReader
 
 HATE = {"detector": "openai-moderation", "output": "hate"}

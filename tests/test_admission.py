@@ -14,7 +14,7 @@ from redis_server import RedisServer, running_redis
 from client_api.app import create_app
 from client_api.model_gateway import Item
 from client_api.settings import Settings
-from fallback.decision import Decision
+from fallback.decision.decision import Decision
 
 JSON = {"Content-Type": "application/json"}
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
-from fallback.decision import NO_MODEL, Decision, load_guard
+from fallback.decision.decision import NO_MODEL, Decision, load_guard
 from fallback.signal import Signal, Verdict
 from schemas.contract import FallbackReason, Mode, Source
 from schemas.event import event_errors

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fallback.catalog import load_detectors
-from fallback.rules import MatchKind, RuleMapper
+from fallback.rules.catalog import load_detectors
+from fallback.rules.lookup import MatchKind, RuleMapper
 from fallback.signal import Signal
 from schemas.errors import ConfigError
 from schemas.taxonomy import load_taxonomy

@@ -19,7 +19,7 @@ from client_api.models import MapRequest
 from client_api.service import RulesAnswerer
 from client_api.settings import Settings
 from client_api.window import Window
-from fallback.decision import Decision
+from fallback.decision.decision import Decision
 from schemas.contract import ErrorCode, Source
 from schemas.requests import map_request_errors
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from client_api.mode import ModeSwitch, Switch
-from fallback.normalise import detector_key
+from fallback.rules.normalise import detector_key
 from schemas.contract import Mode
 from schemas.errors import ConfigError
 from schemas.policies import PolicyFile

@@ -22,7 +22,7 @@ from client_api.model_gateway import (
 )
 from client_api.pace import ChunkPace
 from client_api.permits import Permits
-from fallback.decision import Decision
+from fallback.decision.decision import Decision
 from schemas.contract import FallbackReason
 
 MODEL_ERROR, TIMEOUT = FallbackReason.MODEL_ERROR, FallbackReason.TIMEOUT

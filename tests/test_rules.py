@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fallback.rules import CONFIDENCE, MatchKind, RuleAnswer, load_rules
+from fallback.rules.lookup import CONFIDENCE, MatchKind, RuleAnswer, load_rules
 from fallback.signal import Signal, Verdict
 from schemas.taxonomy import load_taxonomy
 

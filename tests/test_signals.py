@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fallback.rules import load_rules
+from fallback.rules.lookup import load_rules
 from fallback.signal import Signal, Verdict
 from fallback.signals import SignalReader
 from fallback.signals.finding import MAX_NAME, MAX_SIGNALS

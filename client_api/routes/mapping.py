@@ -17,7 +17,7 @@ from client_api.openapi import GUARDED, problem_docs
 from client_api.routes.json_route import JsonRoute, json_response
 from client_api.service import BudgetSpent
 from client_api.state import Shared, State
-from fallback.decision import Decision
+from fallback.decision.decision import Decision
 from schemas.contract import ErrorCode
 
 router = APIRouter(

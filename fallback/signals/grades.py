@@ -8,7 +8,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from fallback.catalog import Detector
+from fallback.rules.catalog import Detector
 from fallback.signals.finding import Basis, Hint
 from fallback.signals.lexicon import CLEAN, FOUND, LOW
 from fallback.signals.names import Names

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from fallback.catalog import Detector
-from fallback.rules import MatchKind, RuleMapper
+from fallback.rules.catalog import Detector
+from fallback.rules.lookup import MatchKind, RuleMapper
 from fallback.signal import Signal
 from fallback.signals.finding import Rank
 from fallback.signals.keys import KEY_PREFIXES, KEY_SUFFIXES

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fallback.attempt import commands, is_attempt
-from fallback.rules import RuleMapper
+from fallback.decision.injection import commands, is_attempt
+from fallback.rules.lookup import RuleMapper
 from fallback.signal import Signal, Verdict
 from fallback.signals import keys
 from fallback.signals.finding import MAX_NAME, Finding, Hint, Rank, signals

@@ -8,7 +8,7 @@ from charts import CHART, OPTIONS, Values, container, environment, find, pod, re
 from client_api import canary, drain
 from client_api.settings import Settings
 from client_api.triton_client import KEEPALIVE_MS
-from fallback import catalog
+from fallback.rules import catalog
 from schemas import taxonomy
 
 FILES = CHART / "files"

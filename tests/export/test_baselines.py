@@ -15,7 +15,7 @@ from export.comparison import Part, load_parts
 from export.dataset import NEUTRAL, Item
 from export.encoder import SentenceEncoder, sentence_encoder
 from export.folds import family_of, load_folds
-from fallback.rules import MatchKind, load_rules
+from fallback.rules.lookup import MatchKind, load_rules
 from fallback.signal import Signal
 
 ITEMS = [

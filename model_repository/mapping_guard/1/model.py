@@ -1,6 +1,6 @@
 """Step 3 of the ensemble: signals and candidates become one canonical event an item.
 
-Tensors here; what they mean is `fallback.decision`. Counts under `mapper_ensemble_*`.
+Tensors here; what they mean is `fallback.decision.decision`. Counts under `mapper_ensemble_*`.
 """
 
 import functools
@@ -12,7 +12,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from fallback import wire
-from fallback.decision import load_guard
+from fallback.decision.decision import load_guard
 from fallback.signals import SignalReader
 from schemas.contract import Mode
 from schemas.policies import PolicyFile

@@ -1,6 +1,6 @@
 """Step 1 of the ensemble: a raw output becomes signals, drafts and a deadline.
 
-Tensors here; what they mean is `fallback.signals` and `fallback.rules`.
+Tensors here; what they mean is `fallback.signals` and `fallback.rules.lookup`.
 """
 
 import functools
@@ -12,7 +12,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from fallback import wire
-from fallback.rules import load_rules
+from fallback.rules.lookup import load_rules
 from fallback.signals import SignalReader
 from schemas.contract import Mode
 from schemas.policies import PolicyFile

@@ -9,8 +9,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from fallback.catalog import Labels
-from fallback.normalise import normalise
+from fallback.rules.catalog import Labels
+from fallback.rules.normalise import normalise
 
 
 def _closed(words: str) -> frozenset[str]:

@@ -7,9 +7,9 @@ Out: labels, who gave them, and how sure that is. Knows nothing of items, events
 import json
 from dataclasses import dataclass
 
-from fallback.attempt import is_attempt
 from fallback.candidate import CandidateStatus, ModelAnswer
-from fallback.rules import MatchKind, RuleAnswer
+from fallback.decision.injection import is_attempt
+from fallback.rules.lookup import MatchKind, RuleAnswer
 from fallback.signal import Signal
 from schemas.contract import FallbackReason, Source
 from schemas.event import candidate_errors

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
-from fallback.catalog import Detector, Detectors, Labels, load_detectors
-from fallback.normalise import detector_key, match_key
-from fallback.phrases import Phrases, fold, forms, words_of
+from fallback.rules.catalog import Detector, Detectors, Labels, load_detectors
+from fallback.rules.normalise import detector_key, match_key
+from fallback.rules.phrases import Phrases, fold, forms, words_of
 from fallback.signal import Signal, Verdict
 from schemas.taxonomy import Taxonomy, load_taxonomy
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from fallback.candidate import CandidateSet, ModelAnswer
-from fallback.judge import Judgement, judge
-from fallback.rules import RuleMapper, load_rules
+from fallback.decision.judge import Judgement, judge
+from fallback.rules.lookup import RuleMapper, load_rules
 from fallback.signal import Signal
 from schemas.contract import FallbackReason, Mode, Source
 from schemas.event import event_errors

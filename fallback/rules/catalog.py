@@ -10,14 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from fallback.normalise import detector_key
+from fallback.rules.normalise import detector_key
 from schemas.errors import ConfigError
 from schemas.taxonomy import Taxonomy, load_taxonomy
 from schemas.yaml_file import check_keys, read_text, read_texts, read_yaml
 
 Labels = tuple[str, ...]
 
-DETECTORS_DIR = Path(__file__).with_name("detectors")
+DETECTORS_DIR = Path(__file__).parents[1] / "detectors"
 _REQUIRED = {"detector", "vendor", "family", "version", "source", "maps"}
 _OPTIONAL = frozenset(
     {"aliases", "threshold", "thresholds", "lower_is_worse", "severity", "legend", "own_only"}
