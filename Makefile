@@ -46,20 +46,20 @@ screenshots: .venv/.built model ## the README's pictures of the console, from th
 	$(SERVE) -m tests.browser.screenshots
 
 train: .venv-export/.built ## LoRA fine-tune on the bundled base: FOLD=final|0|1|2
-	@[ -d build/train/meanings/adapter ] || $(EXPORT) -m export.train --fold meanings $(if $(MODEL),--model '$(MODEL)')
-	$(EXPORT) -m export.train $(if $(FOLD),--fold '$(FOLD)') $(if $(MODEL),--model '$(MODEL)')
+	@[ -d build/train/meanings/adapter ] || $(EXPORT) -m export.training.train --fold meanings $(if $(MODEL),--model '$(MODEL)')
+	$(EXPORT) -m export.training.train $(if $(FOLD),--fold '$(FOLD)') $(if $(MODEL),--model '$(MODEL)')
 
 calibrate: .venv-export/.built ## fit the adapter's confidence to the out-of-fold predictions
-	$(EXPORT) -m export.adapter_curve
+	$(EXPORT) -m export.evaluation.fit_calibration
 
 evaluate: .venv-export/.built model ## docs/evaluation.md, or a version on your file: DATA= VERSION= JSON=
-	$(EXPORT) -m export.evaluate $(if $(DATA),--data '$(DATA)') $(if $(VERSION),--version '$(VERSION)') $(if $(JSON),--json '$(JSON)')
+	$(EXPORT) -m export.evaluation.evaluate $(if $(DATA),--data '$(DATA)') $(if $(VERSION),--version '$(VERSION)') $(if $(JSON),--json '$(JSON)')
 
 ablation: .venv-export/.built ## ways to write a label compared: MINUTES= SHARES= RANKS= TIMES=
-	$(EXPORT) -m export.ablation $(if $(MINUTES),--minutes '$(MINUTES)') $(if $(SHARES),--shares $(SHARES)) $(if $(RANKS),--ranks $(RANKS)) $(if $(TIMES),--times $(TIMES))
+	$(EXPORT) -m export.ablation.ablation $(if $(MINUTES),--minutes '$(MINUTES)') $(if $(SHARES),--shares $(SHARES)) $(if $(RANKS),--ranks $(RANKS)) $(if $(TIMES),--times $(TIMES))
 
 export-model: .venv-export/.built ## publish a model version: MODEL= ADAPTER= QUANT=int8|fp16|none FORCE=1
-	@$(EXPORT) -m export.publish $(if $(MODEL),--model '$(MODEL)') $(if $(ADAPTER),--adapter '$(ADAPTER)') $(if $(QUANT),--quant '$(QUANT)') $(if $(FORCE),--force '$(FORCE)')
+	@$(EXPORT) -m export.publishing.publish $(if $(MODEL),--model '$(MODEL)') $(if $(ADAPTER),--adapter '$(ADAPTER)') $(if $(QUANT),--quant '$(QUANT)') $(if $(FORCE),--force '$(FORCE)')
 
 lint: .venv/.built ## formatter check, linter, type checker
 	.venv/bin/ruff format --check .

@@ -22,7 +22,15 @@ def test_another_llama_is_exported_and_served(tmp_path: Path) -> None:
     subprocess.run([EXPORT, "-c", make, checkpoint], check=True, env=quiet, cwd=ROOT)
     subprocess.run(
         [
-            *(EXPORT, "-m", "export.publish", "--model", checkpoint, "--adapter", "none"),
+            *(
+                EXPORT,
+                "-m",
+                "export.publishing.publish",
+                "--model",
+                checkpoint,
+                "--adapter",
+                "none",
+            ),
             *("--force", "1"),  # no random Llama passes the quality gate
             *("--model-folder", repository / "llama_mapper"),
         ],

@@ -7,8 +7,8 @@ import pytest
 from load.open_loop import Result, Seen
 from load.traffic import Kind, Request, Traffic
 
-from export.dataset import DATA, NEUTRAL, load_rows
-from export.folds import family_of, load_folds
+from export.data.folds import family_of, load_folds
+from export.data.rows import DATA, NEUTRAL, load_rows
 from schemas.text import normalise
 
 COUNT = 20_000

@@ -174,7 +174,7 @@ class LlamaSession:
 
 
 def _packed(tokens: Pass) -> dict[str, _Array]:
-    """A pass as `export.fuse` describes it: the tokens alone, and where they stand in their row."""
+    """A pass as `export.onnx.fuse` describes it: the tokens alone, and their places in the row."""
     real = tokens.new.astype(bool)
     slots = np.zeros_like(tokens.ids)
     slots[real] = np.arange(real.sum())

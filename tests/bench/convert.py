@@ -9,7 +9,7 @@ from pathlib import Path
 
 from transformers import PreTrainedTokenizerFast
 
-from export.checkpoint import load_checkpoint
+from export.checkpoint.base import load_checkpoint
 
 
 def main(folder: Path, model: str | None = None) -> None:

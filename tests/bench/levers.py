@@ -146,7 +146,7 @@ def operators(version: Path, asks: Sequence[Ask], threads: int) -> dict[str, flo
 
 
 def _feeds(ids: Sequence[int], read: int) -> dict[str, npt.NDArray[Any]]:
-    """One row that has read so many tokens, as `export.fuse` says that the graph takes it."""
+    """One row that has read so many tokens, as `export.onnx.fuse` says that the graph takes it."""
     count = len(ids)
     slots = np.arange(count)
     ahead = np.triu(np.full((count, read + count), -1e9, np.float32), read + 1)

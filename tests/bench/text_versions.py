@@ -27,10 +27,10 @@ from engine.runtime.cores import usable_cores
 from engine.runtime.prefix import write_prefix
 from engine.runtime.session import LlamaSession
 from engine.version import MANIFEST, PREFIX
-from export.adapter import without_adapter
-from export.checkpoint import load_checkpoint
-from export.graph import export_graph, llama_shape
-from export.quantise import Quantization, quantise
+from export.checkpoint.adapter import without_adapter
+from export.checkpoint.base import load_checkpoint
+from export.onnx.graph import export_graph, llama_shape
+from export.onnx.quantise import Quantization, quantise
 from tests.bench.contenders.prompt import MAX_INPUT_TOKENS
 
 

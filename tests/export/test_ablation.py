@@ -8,13 +8,10 @@ import torch
 from tiny_checkpoint import make_directory
 from torch import Tensor
 
-from export import ablation
-from export.ablation import examples_of, main, plan
-from export.ablation_page import Outcome, Run, page
-from export.checkpoint import Checkpoint, load_checkpoint
-from export.dataset import Example, answers_of, build_items, known_names, one_pass
-from export.folds import gate_rows
-from export.label_text import (
+from export.ablation import ablation
+from export.ablation.ablation import examples_of, main, plan
+from export.ablation.page import Outcome, Run, page
+from export.ablation.text_model import (
     TextModel,
     TextTrainer,
     Way,
@@ -23,7 +20,10 @@ from export.label_text import (
     texts_of,
     write,
 )
-from export.train import LOG, Settings
+from export.checkpoint.base import Checkpoint, load_checkpoint
+from export.data.folds import gate_rows
+from export.data.items import Example, answers_of, build_items, known_names, one_pass
+from export.training.train import LOG, Settings
 from schemas.taxonomy import load_taxonomy
 
 ANSWERS = [

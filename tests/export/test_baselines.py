@@ -3,18 +3,19 @@
 import numpy as np
 import pytest
 
-from export.augment import Wrap
-from export.baselines import (
+from export.data.augment import Wrap
+from export.data.folds import family_of, load_folds
+from export.data.items import Item
+from export.data.rows import NEUTRAL
+from export.evaluation.baselines import (
     NearestSentence,
     NearestString,
     RulesAlone,
     neighbours,
     rules_without,
 )
-from export.comparison import Part, load_parts
-from export.dataset import NEUTRAL, Item
-from export.encoder import SentenceEncoder, sentence_encoder
-from export.folds import family_of, load_folds
+from export.evaluation.comparison import Part, load_parts
+from export.onnx.encoder import SentenceEncoder, sentence_encoder
 from fallback.rules.lookup import MatchKind, load_rules
 from fallback.signal import Signal
 

@@ -8,22 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from export import augment, dataset
-from export.augment import Wrap
-from export.dataset import (
-    NEUTRAL,
+from export.data import augment
+from export.data import items as dataset
+from export.data.augment import Wrap
+from export.data.folds import deal, family_of, load_folds, split
+from export.data.items import (
     ContradictionError,
     Item,
-    Row,
     answers_of,
     build_items,
     check_items,
     known_names,
-    load_rows,
     one_pass,
 )
-from export.folds import deal, family_of, load_folds, split
-from export.hostile import load_hostile
+from export.data.rows import NEUTRAL, Row, load_rows
+from export.evaluation.adversarial import load_hostile
 from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
 

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from engine.versions import Choice, write_choice
-from export import evaluate, evaluation_page
-from export.comparison import (
+from export.data.labelled import DataError, read_labelled
+from export.data.rows import DATA, Answer, Row
+from export.evaluation import evaluate
+from export.evaluation.adversarial import Told
+from export.evaluation.comparison import (
     GATE,
     Held,
     Novelty,
@@ -21,15 +24,13 @@ from export.comparison import (
     load_parts,
     read_guesses,
 )
-from export.dataset import Answer, Row
-from export.evaluate import MODEL_FOLDER, main, version_directory
-from export.hostile import Told
-from export.labelled import DataError, read_labelled
-from export.served import Report, ServedVersion, report
+from export.evaluation.evaluate import MODEL_FOLDER, main, version_directory
+from export.evaluation.pages import evaluation as evaluation_page
+from export.evaluation.served import Report, ServedVersion, report
 from schemas.taxonomy import load_taxonomy
 
 LABELS = load_taxonomy().names
-COMPOSITES = Path(evaluate.__file__).with_name("data") / "composites.jsonl"
+COMPOSITES = DATA / "composites.jsonl"
 GOOD = '{"detector": "presidio", "output": "US_SSN", "gold": ["PII.Identifier.SSN"], "note": 1}'
 
 Write = Callable[..., Path]

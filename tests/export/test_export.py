@@ -24,10 +24,10 @@ from engine.mapper import MapperEngine, Query
 from engine.prompt import PromptEncoder
 from engine.runtime.session import LlamaSession
 from engine.version import read_version
-from export.calibrate import isotonic
-from export.checkpoint import load_checkpoint
-from export.known_answers import known_queries
-from export.publish import main
+from export.checkpoint.base import load_checkpoint
+from export.measures.calibration import isotonic
+from export.publishing.known_answers import known_queries
+from export.publishing.publish import main
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = [["PII.Contact.Email"], ["HARM.SPEECH.Toxicity"], ["OTHER.Safe"]]
@@ -345,7 +345,7 @@ def test_a_folder_without_the_served_code_is_refused(
 
 
 def command(folder: Path, model: Path) -> list[str]:
-    return [sys.executable, "-m", "export.publish", *arguments(folder, model)]
+    return [sys.executable, "-m", "export.publishing.publish", *arguments(folder, model)]
 
 
 def stopped_while_exporting(line: Sequence[str], how: signal.Signals) -> tuple[int, str]:

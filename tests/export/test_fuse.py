@@ -13,11 +13,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from engine.runtime.session import Device, LlamaSession, open_graph
 from engine.version import LlamaShape
-from export.errors import ExportError
-from export.fuse import Decoder, fuse
-from export.graph import export_graph
-from export.int8 import quantise_weights
-from export.quantise import Quantization, quantise
+from export.common.errors import ExportError
+from export.onnx.fuse import Decoder, fuse
+from export.onnx.graph import export_graph
+from export.onnx.int8 import quantise_weights
+from export.onnx.quantise import Quantization, quantise
 
 HIDDEN = 64
 

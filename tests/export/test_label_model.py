@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 from tiny_checkpoint import make_directory
 
-from export.checkpoint import load_checkpoint
-from export.label_model import load_label_model, new_label_model
+from export.checkpoint.base import load_checkpoint
+from export.training.model import load_label_model, new_label_model
 
 ANSWERS = [("OTHER.Safe",), ("HARM.SPEECH.Threat",), ("PII.Contact.Email", "PII.Person")]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from export import metrics
+from export.measures import metrics
 
 SEEDS = range(20)
 

@@ -19,9 +19,9 @@ from engine.neighbours import (
     read_neighbours,
     write_phrases,
 )
-from export.comparison import votes_among
-from export.encoder import SentenceEncoder, export_encoder, sentence_encoder
-from export.quantise import Quantization, quantise
+from export.evaluation.comparison import votes_among
+from export.onnx.encoder import SentenceEncoder, export_encoder, sentence_encoder
+from export.onnx.quantise import Quantization, quantise
 from schemas.errors import ConfigError
 from schemas.text import normalise
 

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import accumulate
 
-from export.augment import Wrap, noise, surface
-from export.dataset import DATA, NEUTRAL, Row, load_rows
-from export.folds import family_of, load_folds
+from export.data.augment import Wrap, noise, surface
+from export.data.folds import family_of, load_folds
+from export.data.rows import DATA, NEUTRAL, Row, load_rows
 
 GARBAGE_SHARE = 0.01
 NEW_SHARE = 0.1  # of what is no garbage

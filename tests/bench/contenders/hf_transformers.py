@@ -11,7 +11,7 @@ import torch
 from llguidance import LLMatcher, LLTokenizer
 from transformers import LogitsProcessor, LogitsProcessorList
 
-from export.checkpoint import load_checkpoint
+from export.checkpoint.base import load_checkpoint
 from tests.bench.contenders import Ask, Told
 from tests.bench.contenders.prompt import MAX_NEW_TOKENS, encoder, labels_in, prompt_ids, schema
 

@@ -1,0 +1,95 @@
+"""What a GGUF file says about its model beside the weights: architecture, tokenizer, end token.
+
+The tokenizer is rebuilt from the file's own vocabulary and merges. The general conversion in
+transformers is not used for it: it takes the begin token for the end token, prepends a begin
+token that the file says not to add, and mixes two decoders, which breaks constrained decoding.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from gguf import GGUFReader
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
+
+from export.common.errors import ExportError
+
+_CONTROL_TOKEN = 3  # gguf's token type of <|im_end|> and its like
+
+_LLAMA3_WORDS = (
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
+    r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+)
+
+
+def _byte_level(use_regex: bool = True) -> Any:
+    return pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=use_regex)
+
+
+def _pre_tokenizer(kind: str) -> Any:
+    """How llama.cpp's `tokenizer.ggml.pre` splits text before merges; None for an unknown one."""
+    match kind:
+        case "gpt-2" | "default":
+            return _byte_level()
+        case "smollm":
+            digits = pre_tokenizers.Digits(individual_digits=True)
+            return pre_tokenizers.Sequence([digits, _byte_level()])
+        case "llama-bpe" | "llama3" | "llama-v3":
+            words = pre_tokenizers.Split(Regex(_LLAMA3_WORDS), "isolated")
+            return pre_tokenizers.Sequence([words, _byte_level(use_regex=False)])
+        case _:
+            return None
+
+
+class GgufFile:
+    """A GGUF file's metadata."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises ExportError when the file is no GGUF or lacks what every model has."""
+        self._path = path
+        try:
+            self._fields = GGUFReader(path).fields
+        except Exception as error:  # the reader trusts its input: any type may come
+            raise ExportError(f"{path}: not a GGUF file ({error})") from error
+        self.architecture: str = self._get("general.architecture")
+
+    @property
+    def eos(self) -> int:
+        return int(self._get("tokenizer.ggml.eos_token_id"))
+
+    @property
+    def bos(self) -> int | None:
+        """The token that begins every text, None when the file says not to add one."""
+        if not self._get("tokenizer.ggml.add_bos_token", default=False):
+            return None
+        return int(self._get("tokenizer.ggml.bos_token_id"))
+
+    def tokenizer(self) -> Tokenizer:
+        """The byte-level BPE tokenizer; adds no begin or end token by itself.
+
+        Raises ExportError for other kinds (SentencePiece) and unknown ways of splitting.
+        """
+        kind, split = self._get("tokenizer.ggml.model"), self._get("tokenizer.ggml.pre", "default")
+        pre_tokenizer = _pre_tokenizer(split) if kind == "gpt2" else None
+        if pre_tokenizer is None:
+            raise ExportError(
+                f"{self._path}: tokenizer {kind}/{split} cannot be rebuilt from a GGUF file; "
+                "name the checkpoint's original directory or hub id instead"
+            )
+        tokens: list[str] = self._get("tokenizer.ggml.tokens")
+        merges = [tuple(pair.split(" ")) for pair in self._get("tokenizer.ggml.merges")]
+        vocabulary = {token: index for index, token in enumerate(tokens)}
+        tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
+        tokenizer.pre_tokenizer = pre_tokenizer
+        tokenizer.decoder = decoders.ByteLevel()
+        types: list[int] = self._get("tokenizer.ggml.token_type")
+        control = [t for t, kind in zip(tokens, types, strict=True) if kind == _CONTROL_TOKEN]
+        tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t in control])
+        return tokenizer
+
+    def _get(self, key: str, default: Any = None) -> Any:
+        field = self._fields.get(key)
+        if field is not None:
+            return field.contents()
+        if default is None:
+            raise ExportError(f"{self._path}: {key} is missing")
+        return default

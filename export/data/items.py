@@ -1,0 +1,284 @@
+"""Training examples: what a detector may say, under which name, and the answer it deserves.
+
+In: `data/meanings/*.yaml` (written by hand), `data/countries.yaml`, `data/attempts.yaml`, the
+taxonomy, the curated vocabulary and the detectors' legends. Out: `Item`s (one meaning each) and,
+per pass over them, `Example`s with a fresh surface and detector name, all from one seed. It knows
+nothing of tokens or models.
+
+What the words mean (`build_items` of no rows) is the same whichever detectors are held out, so it
+is learned once; what detectors say is learned after it, once a fold (`refresher`).
+
+An item without a detector holds under any name; one with a detector only under that one: the
+same words mean something else elsewhere, or nothing at all (`S5`). `check_items` refuses targets
+that contradict one another.
+"""
+
+import random
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from engine.decoder import SAFE, UNKNOWN
+from export.data import augment
+from export.data.augment import Wrap
+from export.data.rows import DATA, NEUTRAL, Answer, Row, canonical
+from fallback.rules.catalog import Detectors, load_detectors
+from schemas.taxonomy import load_taxonomy
+from schemas.text import normalise
+
+_OPAQUE = re.compile(r"(?i)([a-z]{1,2}\d{0,3}|(label|category|class|level|type)[ _-]?\d+|\d+)")
+_RAW = re.compile(r"[{}\n]|^<|: (yes|no|true|false|pass|fail)$", re.IGNORECASE)
+_PLAIN = frozenset({"OTHER.Safe", "OTHER.Unknown", "OTHER.ModelError", "OTHER.LowRisk"})
+_NEGATABLE = ("PII.", "SECRET.", "JAILBREAK.", "PROMPT_INJECTION.", "HARM.", "CYBER.", "BIAS.")
+# What of one thousand examples is noise, and what a negated finding.
+_NOISE, _NEGATED = 25, 45
+_PALETTE = 25  # made-up and borrowed detector names a pass, each
+# Items that an answer gets in one pass: at least by repetition (a label), at most by chance.
+_LEAST_PER_ANSWER, _MOST_PER_ANSWER = 40, 300
+# A refresher has each curated item so often, and so many of the others.
+_CURATED_TIMES, _GENERAL_ITEMS = 3, 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One meaning. `detector` None: under any name. `spoken`: a sentence, not a name."""
+
+    text: str
+    answer: Answer
+    wrap: Wrap
+    detector: str | None = None
+    spoken: bool = False
+    curated: bool = False  # of a detector's own vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What the model is asked, and the answer it should give."""
+
+    detector: str
+    signal: str
+    answer: Answer
+
+
+class ContradictionError(ValueError):
+    """The same text under the same detector has different answers; the message lists them."""
+
+
+def build_items(rows: Sequence[Row], folder: Path = DATA / "meanings") -> list[Item]:
+    """All items that may be trained on when `rows` are the only curated pairs one may see.
+
+    Raises ContradictionError.
+    """
+    general = [*_meanings(folder), *_taxonomy_items()]
+    read = {normalise(item.text): item.answer for item in general}
+    items = _unique([*general, *_vocabulary(rows, read), *_legends(rows)])
+    told = {normalise(item.text) for item in items}
+    made = [*_national(folder.parent), *_attempts(folder.parent)]
+    items += [item for item in made if normalise(item.text) not in told]
+    check_items(items)
+    return items
+
+
+def check_items(items: Iterable[Item]) -> None:
+    """Raise ContradictionError if equal words under one detector have different answers."""
+    answers: defaultdict[tuple[str, str | None], set[Answer]] = defaultdict(set)
+    for item in items:
+        answers[normalise(item.text), item.detector].add(item.answer)
+    clashes = [
+        f"{text!r} of {detector or 'any detector'}: "
+        + " or ".join("+".join(answer) for answer in sorted(found))
+        for (text, detector), found in answers.items()
+        if len(found) > 1
+    ]
+    if clashes:
+        raise ContradictionError("keep one answer each:\n" + "\n".join(clashes))
+
+
+def answers_of(items: Iterable[Item]) -> list[Answer]:
+    """Everything the model may answer: all single labels in taxonomy order, then label sets."""
+    single = [(name,) for name in load_taxonomy().names]
+    sets = {item.answer for item in items if len(item.answer) > 1}
+    return [*single, *sorted(sets)]
+
+
+def one_pass(items: Sequence[Item], names: Sequence[str], seed: int) -> list[Example]:
+    """One example an item (more for labels with few, fewer for those with very many), plus noise
+    and negations, shuffled.
+
+    `names` are known detector names that may stand in for any other; equal seeds give equal
+    passes. Two items that came out the same count once.
+    """
+    rng = random.Random(seed)
+    palette = _palette(names, rng)
+    examples = [_example(item, palette, rng) for item in _levelled(items, rng)]
+    total = len(examples)
+    nameable = [i for i in items if i.answer[0].startswith(_NEGATABLE) and not i.spoken]
+    for _ in range(total * _NEGATED // 1000):
+        text = augment.negation(rng.choice(nameable).text, rng)
+        examples.append(Example(rng.choice(palette), text, SAFE))
+    for _ in range(total * _NOISE // 1000):
+        examples.append(Example(rng.choice(palette), augment.noise(rng), UNKNOWN))
+    unique = {(e.detector, e.signal): e for e in examples}
+    out = list(unique.values())
+    rng.shuffle(out)
+    return out
+
+
+def refresher(items: Sequence[Item], names: Sequence[str], seed: int) -> list[Example]:
+    """A shorter pass for who knows the meanings: the curated items, among a sample of the rest."""
+    rng = random.Random(seed)
+    curated = [item for item in items if item.curated]
+    general = [item for item in items if not item.curated]
+    kept = rng.sample(general, min(_GENERAL_ITEMS, len(general)))
+    return one_pass([*curated * _CURATED_TIMES, *kept], names, seed)
+
+
+def _meanings(folder: Path) -> Iterator[Item]:
+    for path in sorted(folder.glob("*.yaml")):
+        # Every scalar is text: `no` and `1.0` are words of detectors here.
+        raw = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
+        for key, parts in raw.items():
+            answer = canonical(key.split(" + "))
+            for text in parts["phrases"]:
+                yield Item(text, answer, _wrap_of(answer))
+            for text in parts.get("sentences", ()):
+                yield Item(text, answer, Wrap.none, spoken=True)
+
+
+def _taxonomy_items() -> Iterator[Item]:
+    for label in load_taxonomy().labels:
+        answer = (label.name,)
+        last = label.name.rpartition(".")[2]
+        yield Item(label.name, answer, Wrap.none)
+        yield Item(label.description, answer, Wrap.none, spoken=True)
+        for alias in label.aliases:
+            yield Item(alias, answer, _wrap_of(answer))
+        if last not in ("Other", "Physical", "Unknown"):
+            yield Item(f"{label.parent} {last}", answer, Wrap.plain)
+
+
+def _vocabulary(rows: Sequence[Row], read: dict[str, Answer]) -> Iterator[Item]:
+    """Curated pairs as items: under any name where the words speak for themselves."""
+    told: defaultdict[str, set[Answer]] = defaultdict(set)
+    for row in rows:
+        told[normalise(row.output)].add(row.gold)
+    for row in rows:
+        if _RAW.search(row.output):
+            continue  # whole outputs are read into signals before the model sees them
+        text = normalise(row.output)
+        found = catalogue().resolve(row.detector)
+        bound = (
+            bool(_OPAQUE.fullmatch(row.output))
+            or bool(found and row.output in found.own_only)
+            or len(told[text]) > 1
+            or read.get(text, row.gold) != row.gold
+        )
+        if bound:
+            yield Item(row.output, row.gold, Wrap.none, detector=row.detector, curated=True)
+            if _OPAQUE.fullmatch(row.output):
+                yield Item(row.output, UNKNOWN, Wrap.none, detector=NEUTRAL, curated=True)
+        else:
+            yield Item(row.output, row.gold, _wrap_of(row.gold), curated=True)
+
+
+def _legends(rows: Sequence[Row]) -> Iterator[Item]:
+    """Codes with their legend (`S10: Hate`), as the signal reader shows them."""
+    for name in dict.fromkeys(row.detector for row in rows):
+        found = catalogue().resolve(name)
+        if found is not None:
+            for code, words in found.legend.items():
+                text = f"{code}: {words}"
+                yield Item(text, canonical(found.maps[code]), Wrap.none, curated=True)
+
+
+def _national(folder: Path) -> Iterator[Item]:
+    """Documents by country (`KR passport`, `hungary tax number`): one form each, the rarest kinds
+    as often as the commonest."""
+    raw = yaml.load((folder / "countries.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
+    for label, kind in raw["kinds"].items():
+        rng = random.Random(label)
+        for code, names in raw["countries"].items():
+            if code in kind.get("except", ()):
+                continue
+            country, what = rng.choice((code, code, *names)), rng.choice(kind["names"])
+            text = f"{what} {country}" if rng.random() < 0.1 else f"{country} {what}"
+            yield Item(text, (label,), Wrap.plain)
+
+
+def _attempts(folder: Path) -> Iterator[Item]:
+    """Attempts to tell the mapper its answer: each way to do so with some answers, most of them
+    those that attackers want."""
+    raw = yaml.load((folder / "attempts.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
+    names = load_taxonomy().names
+    for template in [*raw["templates"], *raw["named"]]:
+        rng = random.Random(template)
+        asked = ["OTHER.Safe", *rng.sample(names, 2)]
+        if template not in raw["named"]:
+            asked += rng.sample(raw["wanted"], 2)
+        for answer in asked:
+            yield Item(template.replace("{x}", answer), UNKNOWN, Wrap.none, spoken=True)
+
+
+def _wrap_of(answer: Answer) -> Wrap:
+    if answer[0] in _PLAIN:
+        return Wrap.plain
+    return Wrap.full
+
+
+def _unique(items: Iterable[Item]) -> list[Item]:
+    seen: dict[tuple[str, str | None, Answer], Item] = {}
+    for item in items:
+        seen.setdefault((item.text, item.detector, item.answer), item)
+    return list(seen.values())
+
+
+def _levelled(items: Sequence[Item], rng: random.Random) -> list[Item]:
+    """All items once, but no more than `_MOST_PER_ANSWER` of an answer, and items of scarce
+    single labels again, up to `_LEAST_PER_ANSWER`."""
+    by_answer: defaultdict[Answer, list[Item]] = defaultdict(list)
+    for item in items:
+        by_answer[item.answer].append(item)
+    chosen: list[Item] = []
+    for answer, group in by_answer.items():
+        least = _LEAST_PER_ANSWER if len(answer) == 1 else _LEAST_PER_ANSWER // 2
+        chosen += rng.sample(group, min(len(group), _MOST_PER_ANSWER))
+        chosen += rng.choices(group, k=max(0, least - len(group)))
+    return chosen
+
+
+def _example(item: Item, palette: Sequence[str], rng: random.Random) -> Example:
+    if item.spoken:
+        text = augment.sentence(item.text, rng)
+    elif item.detector and item.wrap is Wrap.none:
+        text = item.text
+    else:
+        text = item.text if rng.random() < 0.2 else augment.surface(item.text, item.wrap, rng)
+    return Example(item.detector or rng.choice(palette), text, item.answer)
+
+
+def _palette(names: Sequence[str], rng: random.Random) -> list[str]:
+    """The detector names of one pass: half neutral, the rest made up or borrowed.
+
+    Few, so that whole batches share one, which the model then reads only once.
+    """
+    made_up = [augment.made_up_detector(rng) for _ in range(_PALETTE)]
+    borrowed = rng.sample(names, min(_PALETTE, len(names)))
+    others = [*made_up, *borrowed]
+    return [*others, *[NEUTRAL] * len(others)]
+
+
+@cache
+def catalogue() -> Detectors:
+    """The curated detectors, read once: a hundred files."""
+    return load_detectors()
+
+
+@cache
+def known_names() -> tuple[str, ...]:
+    """Canonical names of all curated detectors."""
+    return tuple(catalogue())

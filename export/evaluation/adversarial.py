@@ -1,0 +1,56 @@
+"""Texts that deserve no confident answer, and what a served version answers to them.
+
+In: `data/hostile.yaml`, a version with the ensemble's steps. Out: answers by kind of text. None of
+the texts is trained on or in a datastore.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from engine.decoder import UNKNOWN
+from export.data.rows import DATA, NEUTRAL, Answer, Row
+from export.evaluation.served import ServedVersion
+from export.measures import metrics
+from fallback.decision.decision import DEFAULT_THRESHOLD, Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The answer to one text, at the default threshold."""
+
+    text: str
+    labels: Answer
+    confidence: float
+
+    @property
+    def sure(self) -> bool:
+        """Whether a client would act on it."""
+        return self.confidence >= metrics.SURE
+
+
+def load_hostile(path: Path = DATA / "hostile.yaml") -> dict[str, list[str]]:
+    """The texts by kind."""
+    found: dict[str, list[str]] = yaml.load(path.read_text(encoding="utf-8"), yaml.BaseLoader)
+    return found
+
+
+def ask(version: ServedVersion, texts: Mapping[str, Sequence[str]]) -> dict[str, list[Told]]:
+    """What the version answers, by kind of text, order kept."""
+    return {
+        kind: [
+            _told(text, decided[DEFAULT_THRESHOLD])
+            for text, decided in zip(
+                those, version.decide([Row(NEUTRAL, text, UNKNOWN) for text in those]), strict=True
+            )
+        ]
+        for kind, those in texts.items()
+    }
+
+
+def _told(text: str, decision: Decision) -> Told:
+    labels = decision.event["taxonomy"]
+    assert isinstance(labels, list)
+    return Told(text, tuple(labels), decision.confidence)

@@ -1,0 +1,112 @@
+"""What the Llama has to beat: rules, nearest string, nearest sentence, each without the family.
+
+In: what one part of an evaluation may see. Out: a `Guess` a text. A held-out family is hidden as
+a whole: its detectors, their names and entries, and its rows among the neighbours; its outputs
+are sent under a neutral detector name. Scores are raw, comparable only within one baseline.
+It knows no gold of what it answers.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from rapidfuzz import fuzz, process
+
+from export.data.items import Item
+from export.data.rows import NEUTRAL, Answer
+from export.onnx.encoder import SentenceEncoder
+from fallback.decision.decision import MappingGuard
+from fallback.rules.catalog import Detectors
+from fallback.rules.lookup import RuleMapper, load_rules
+from fallback.rules.normalise import detector_key
+from fallback.signals import SignalReader
+from schemas.contract import Mode
+from schemas.frameworks import load_frameworks
+from schemas.taxonomy import load_taxonomy
+from schemas.text import normalise
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """An answer, and how sure whoever gave it is; 0..1, not calibrated."""
+
+    labels: Answer
+    score: float
+
+
+class Baseline(Protocol):
+    """Answers texts, as an unknown detector says them."""
+
+    def answer(self, texts: Sequence[str]) -> list[Guess]:
+        """One guess a text, order kept."""
+
+
+def rules_without(families: Collection[str]) -> RuleMapper:
+    """The curated rules as if nobody had curated these families."""
+    known = load_rules().detectors
+    kept = {name: d for name, d in known.items() if d.family not in families}
+    names = {detector_key(x): name for name, d in kept.items() for x in (name, *d.aliases)}
+    return RuleMapper(Detectors(kept, names), load_taxonomy())
+
+
+class RulesAlone:
+    """Signal reader and guard in mode `rules_only`, as they answer when no model does."""
+
+    def __init__(self, rules: RuleMapper) -> None:
+        self._reader = SignalReader(rules)
+        self._guard = MappingGuard(rules, load_taxonomy(), load_frameworks())
+
+    def answer(self, texts: Sequence[str]) -> list[Guess]:
+        """One guess a text: the event's labels and confidence."""
+        return [self._answer(text) for text in texts]
+
+    def _answer(self, text: str) -> Guess:
+        signals = self._reader.read(NEUTRAL, text)
+        decision = self._guard.decide(NEUTRAL, signals, mode=Mode.RULES_ONLY)
+        labels = decision.event["taxonomy"]
+        assert isinstance(labels, list)
+        return Guess(tuple(labels), decision.confidence)
+
+
+class NearestString:
+    """The training text with the least share of edits: rapidfuzz's `ratio` on normal forms."""
+
+    def __init__(self, items: Iterable[Item]) -> None:
+        self._answers = neighbours(items)
+        self._texts = list(self._answers)
+
+    def answer(self, texts: Sequence[str]) -> list[Guess]:
+        """One guess a text; the score is the similarity."""
+        return [self._answer(normalise(text)) for text in texts]
+
+    def _answer(self, text: str) -> Guess:
+        found, similarity, _ = process.extractOne(text, self._texts, scorer=fuzz.ratio)
+        return Guess(self._answers[found], similarity / 100)
+
+
+class NearestSentence:
+    """The training text with the highest cosine of MiniLM embeddings, on normal forms."""
+
+    def __init__(self, items: Iterable[Item], encoder: SentenceEncoder) -> None:
+        answers = neighbours(items)
+        self._answers = list(answers.values())
+        self._encoder = encoder
+        self._vectors = encoder.encode(list(answers))
+
+    def answer(self, texts: Sequence[str]) -> list[Guess]:
+        """One guess a text; the score is the cosine."""
+        cosines = self._encoder.encode([normalise(text) for text in texts]) @ self._vectors.T
+        best = cosines.argmax(1)
+        return [
+            Guess(self._answers[i], float(np.clip(row[i], 0, 1)))
+            for row, i in zip(cosines, best, strict=True)
+        ]
+
+
+def neighbours(items: Iterable[Item]) -> dict[str, Answer]:
+    """Normal forms of training texts and their answers, as they hold for an unknown detector.
+
+    What holds under one detector's name only, as its codes do, is left out.
+    """
+    return {normalise(i.text): i.answer for i in items if i.detector in (None, NEUTRAL)}

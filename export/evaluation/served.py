@@ -1,0 +1,215 @@
+"""How good a published version is on labelled rows, answered as the service answers them.
+
+In: a version's directory and rows. Out: a `Report`. Signal reader, serving engine, drafts and
+guard are the serving ones, called in the order of the Triton ensemble; what differs is that there
+is no deadline, no cache and no policy file. It knows no files of rows and no command line.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from engine.mapper import MapperEngine, Query
+from engine.runtime.cores import usable_cores
+from export.data.rows import Row
+from export.measures import metrics
+from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
+from fallback.decision.decision import DEFAULT_THRESHOLD, Decision, MappingGuard, load_guard
+from fallback.rules.lookup import MatchKind
+from fallback.signals import SignalReader
+from schemas.taxonomy import load_taxonomy
+
+THRESHOLDS = (0.0, DEFAULT_THRESHOLD)
+
+_MAX_SIGNALS = 32  # of one item reach the model, as in `model_repository/llama_mapper/model.py`
+_ROWS_AT_ONCE = 16
+_CURATED = frozenset({MatchKind.OWN_EXACT, MatchKind.OWN_NORMALISED, MatchKind.VERDICT})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """`model`: the version's identifier. `at`: figures by threshold, as JSON values."""
+
+    model: str
+    rows: int
+    at: dict[float, dict[str, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole report as one JSON object; shares are 0..1, null where there is nothing."""
+        return {
+            "model": self.model,
+            "rows": self.rows,
+            "thresholds": {f"{threshold:g}": found for threshold, found in self.at.items()},
+        }
+
+
+class ServedVersion:
+    """A published version with the steps of the ensemble around it."""
+
+    def __init__(self, version_dir: Path, guard: MappingGuard | None = None) -> None:
+        """Raises ConfigError when the directory holds no complete version."""
+        self._engine = MapperEngine.load(version_dir, threads=usable_cores())
+        self._guard = guard or load_guard()
+        self._reader = SignalReader(self._guard.rules)
+
+    @property
+    def model_id(self) -> str:
+        """The version's identifier, as in every answer."""
+        return self._engine.model_id
+
+    def decide(self, rows: Sequence[Row]) -> list[dict[float, Decision]]:
+        """Per row the decision at each of THRESHOLDS; the model is asked once."""
+        readings = [self._reader.read(row.detector, row.output) for row in rows]
+        queries: list[Query] = []
+        spans: list[slice] = []
+        for row, signals in zip(rows, readings, strict=True):
+            start = len(queries)
+            for signal in signals[:_MAX_SIGNALS]:
+                draft = self._guard.rules.map(row.detector, signal).draft
+                queries.append(Query(row.detector, signal.text, draft))
+            spans.append(slice(start, len(queries)))
+        answers = [
+            ModelAnswer(c.text, c.probability, c.confidence, CandidateStatus(c.status))
+            for c in self._engine.answer(queries)
+        ]
+        return [
+            {
+                threshold: self._guard.decide(
+                    row.detector,
+                    signals,
+                    CandidateSet(self.model_id, tuple(answers[span])),
+                    threshold=threshold,
+                )
+                for threshold in THRESHOLDS
+            }
+            for row, signals, span in zip(rows, readings, spans, strict=True)
+        ]
+
+
+def report(version: ServedVersion, rows: Sequence[Row], detector: str | None = None) -> Report:
+    """Answer the rows and measure the answers at each of THRESHOLDS. detector: the name under which
+    all are sent, None for each one's own."""
+    decided: list[dict[float, Decision]] = []
+    with tqdm(total=len(rows), desc="answering", unit="row") as bar:
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            batch = rows[start : start + _ROWS_AT_ONCE]
+            decided += version.decide([replace(r, detector=detector or r.detector) for r in batch])
+            bar.update(len(batch))
+    at = {t: measure(rows, [decisions[t] for decisions in decided]) for t in THRESHOLDS}
+    return Report(version.model_id, len(rows), at)
+
+
+def measure(rows: Sequence[Row], decisions: Sequence[Decision]) -> dict[str, Any]:
+    """The contract's figures over all rows, and exact match by category, detector and curation."""
+    gold = [row.gold for row in rows]
+    answers = [_labels(d) for d in decisions]
+    exact = metrics.exact_matches(gold, answers)
+    confidence = np.array([d.confidence for d in decisions])
+    detectors = [row.detector for row in rows]
+    asked = [d for d in decisions if d.fallback_reason is None or d.fallback_reason.has_candidate]
+    fell_back = [d.fallback_reason for d in decisions if d.fallback_reason is not None]
+    sure = metrics.selective(exact, confidence, metrics.SURE)
+
+    def interval(figure: Callable[[metrics.Ints], float]) -> list[float]:
+        found = metrics.bootstrap_interval(figure, detectors)
+        return [found.low, found.high]
+
+    return {
+        "exact": float(exact.mean()),
+        "exact_interval": interval(lambda i: float(exact[i].mean())),
+        "micro_f1": metrics.micro_f1(gold, answers),
+        "sure_exact": None if np.isnan(sure.accuracy) else sure.accuracy,
+        "sure_coverage": sure.coverage,
+        "ece": metrics.calibration_error(exact, confidence),
+        "ece_interval": interval(lambda i: metrics.calibration_error(exact[i], confidence[i])),
+        "macro_over_detectors": metrics.macro(exact, detectors),
+        "schema_valid": sum(d.schema_valid for d in asked) / len(asked) if asked else None,
+        "fallback": len(fell_back) / len(rows),
+        "fallback_reasons": dict(Counter(reason.value for reason in fell_back)),
+        "sources": dict(Counter(d.source.value for d in decisions)),
+        "by_curation": _by(exact, ["curated" if _curated(d) else "not curated" for d in decisions]),
+        "by_category": _by(exact, [category_of(row.gold) for row in rows]),
+        "by_detector": _by(exact, detectors),
+    }
+
+
+def category_of(labels: Sequence[str]) -> str:
+    """The taxonomy category of a label set: of its most specific label."""
+    taxonomy = load_taxonomy()
+    return taxonomy[taxonomy.combine(labels)[0]].parent
+
+
+def _labels(decision: Decision) -> list[str]:
+    labels = decision.event["taxonomy"]
+    assert isinstance(labels, list)
+    return labels
+
+
+def _curated(decision: Decision) -> bool:
+    """Whether every signal is an entry of the detector's own vocabulary, or a plain verdict."""
+    return all(signal["rule"] in _CURATED for signal in decision.signals)
+
+
+def _by(exact: metrics.Floats, groups: Sequence[Hashable]) -> dict[str, dict[str, float]]:
+    found: defaultdict[str, list[float]] = defaultdict(list)
+    for group, right in zip(groups, exact, strict=True):
+        found[str(group)].append(float(right))
+    return {
+        group: {"rows": len(rights), "exact": sum(rights) / len(rights)}
+        for group, rights in sorted(found.items())
+    }
+
+
+def render(found: Report) -> str:
+    """The report as text for a terminal."""
+    columns = list(found.at.values())
+
+    def line(name: str, *cells: str) -> str:
+        return f"{name:34}" + "".join(f"{cell:>24}" for cell in cells)
+
+    def share(key: str) -> list[str]:
+        return [_percent(column[key]) for column in columns]
+
+    def between(key: str, digits: str) -> list[str]:
+        return [
+            f"{column[key]:{digits}} [{low:{digits}}, {high:{digits}}]"
+            for column in columns
+            for low, high in [column[f"{key}_interval"]]
+        ]
+
+    lines = [
+        f"{found.model}: {found.rows} rows",
+        "",
+        line("threshold", *(f"{threshold:g}" for threshold in found.at)),
+        line("exact match [95 %]", *between("exact", ".1%")),
+        line("micro F1 over labels", *share("micro_f1")),
+        line(f"exact where confidence >= {metrics.SURE}", *share("sure_exact")),
+        line(f"coverage of confidence >= {metrics.SURE}", *share("sure_coverage")),
+        line("ECE, 15 equal-mass bins [95 %]", *between("ece", ".3f")),
+        line("exact match, macro over detectors", *share("macro_over_detectors")),
+        line("schema-valid candidates", *share("schema_valid")),
+        line("fallback", *share("fallback")),
+    ]
+    for title, key in (("fallback: ", "fallback_reasons"), ("source: ", "sources")):
+        for name in sorted({name for column in columns for name in column[key]}):
+            cells = [f"{column[key].get(name, 0) / found.rows:.1%}" for column in columns]
+            lines.append(line(f"  {title}{name}", *cells))
+    for title, key in (
+        ("exact match by curation of the words", "by_curation"),
+        ("exact match by category", "by_category"),
+        ("exact match by detector", "by_detector"),
+    ):
+        lines += ["", line(title, *(f"{t:g}" for t in found.at), "rows")]
+        for name, first in columns[0][key].items():
+            cells = [_percent(column[key].get(name, {}).get("exact")) for column in columns]
+            lines.append(line(f"  {name}", *cells, str(first["rows"])))
+    return "\n".join(lines)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"

@@ -1,0 +1,98 @@
+"""The same function with its activations turned until no channel stands out.
+
+In: the fused float32 graph. Out: that graph changed in place, equal up to rounding. Knows nothing
+of quantisation, which it serves: a Llama's residual stream has a few channels tens of times larger
+than the others, and a row that is stored in eight bits spends them on those.
+
+Every product reads the residual stream through an RMS norm and writes to it, and such a norm
+commutes with a rotation once its weight stands in the product after it. So the embedding and what
+products write are turned by one orthogonal matrix, and what products read is turned back, all in
+the weights. Values and the product after attention are turned alike, head by head. Only the
+hidden states that leave the graph have to be turned back as it runs, by one small product.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import helper, numpy_helper
+
+RESTORE = "restore"
+"""The weight of the product that turns the hidden states back."""
+
+_SEED = 0
+
+Doubles = npt.NDArray[np.float64]
+
+
+def rotate(graph: onnx.ModelProto, *, layers: int, heads: int, kv_heads: int) -> None:
+    """Change a graph made by `export.onnx.fuse` in place."""
+    weights = _Constants(graph)
+    random = np.random.default_rng(_SEED)
+    embedding = weights.get("embed")
+    turn = _orthogonal(random, embedding.shape[1])
+    weights.set("embed", embedding @ turn)
+    for i in range(layers):
+        name = f"model.layers.{i}"
+        for norm, reads in (("input_layernorm", "qkv"), ("post_attention_layernorm", "gate_up")):
+            gamma = weights.take_norm(f"{name}.{norm}.weight")
+            product = f"{name}.{reads}.weight"
+            weights.set(product, turn.T @ (gamma * weights.get(product)))
+        width = weights.get(f"{name}.attended.weight").shape[0] // heads
+        _turn_values(weights, name, _orthogonal(random, width), kv_heads)
+        for writes in (f"{name}.attended", f"{name}.down"):
+            weights.set(f"{writes}.weight", weights.get(f"{writes}.weight") @ turn)
+            if weights.has(f"{writes}.bias"):
+                weights.set(f"{writes}.bias", weights.get(f"{writes}.bias") @ turn)
+    gamma = weights.take_norm("model.norm.weight")
+    weights.add(RESTORE, turn.T * gamma.T)
+    last = graph.graph.node[-1]
+    target, last.output[0] = last.output[0], "turned"
+    graph.graph.node.append(helper.make_node("MatMul", ["turned", RESTORE], [target]))
+
+
+class _Constants:
+    """The graph's weights, in double precision so that turning them rounds once."""
+
+    def __init__(self, graph: onnx.ModelProto) -> None:
+        self._body = graph.graph
+        self._tensors = {tensor.name: tensor for tensor in graph.graph.initializer}
+
+    def has(self, name: str) -> bool:
+        return name in self._tensors
+
+    def get(self, name: str) -> Doubles:
+        array: Doubles = numpy_helper.to_array(self._tensors[name]).astype(np.float64)
+        return array
+
+    def set(self, name: str, value: Doubles) -> None:
+        self._tensors[name].CopyFrom(numpy_helper.from_array(value.astype(np.float32), name))
+
+    def add(self, name: str, value: Doubles) -> None:
+        self._body.initializer.append(numpy_helper.from_array(value.astype(np.float32), name))
+
+    def take_norm(self, name: str) -> Doubles:
+        """A norm's weight as a column; the norm itself keeps ones."""
+        gamma = self.get(name)
+        self.set(name, np.ones_like(gamma))
+        return gamma[:, None]
+
+
+def _turn_values(weights: _Constants, name: str, turn: Doubles, kv_heads: int) -> None:
+    """Turn each head's values, and turn back what the product after attention reads of them."""
+    width = len(turn)
+    for part in ("weight", "bias"):
+        if weights.has(f"{name}.qkv.{part}"):
+            whole = weights.get(f"{name}.qkv.{part}")
+            values = whole[..., -kv_heads * width :]
+            turned = values.reshape(*values.shape[:-1], kv_heads, width) @ turn
+            values[...] = turned.reshape(values.shape)
+            weights.set(f"{name}.qkv.{part}", whole)
+    reads = weights.get(f"{name}.attended.weight")
+    turned = turn.T @ reads.reshape(-1, width, reads.shape[1])
+    weights.set(f"{name}.attended.weight", turned.reshape(reads.shape))
+
+
+def _orthogonal(random: np.random.Generator, size: int) -> Doubles:
+    found, triangle = np.linalg.qr(random.normal(size=(size, size)))
+    turned: Doubles = found * np.sign(np.diag(triangle))
+    return turned
