@@ -1,7 +1,7 @@
 """`python -m client_api serve`: a local Triton and the facade in front of it, until Ctrl-C.
 
 `facade` starts the facade alone, `versions`, `promote` and `rollback` are about the served model,
-`keys` manages API keys, `docs` writes the tables of docs/ anew.
+`keys` manages API keys.
 """
 
 import argparse
@@ -12,15 +12,17 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from client_api import docs_tables, keys_cli, logs, tracing, versions
 from client_api.app import create_app
-from client_api.drain import DrainingServer
-from client_api.health import ModelHealth
+from client_api.cli import keys as keys_cli
+from client_api.http.shutdown import DrainingServer
+from client_api.http.state import State
 from client_api.settings import Settings
-from client_api.state import State
-from client_api.triton_install import TritonError, find_installation
-from client_api.triton_server import LocalTriton, Ports
-from client_api.watchdog import Watchdog
+from client_api.telemetry import logs, tracing
+from client_api.triton import versions
+from client_api.triton.install import TritonError, find_installation
+from client_api.triton.server import LocalTriton, Ports
+from client_api.triton.watchdog import Watchdog
+from client_api.upstream.canary import ModelHealth
 from schemas.errors import ConfigError
 
 MODELS = ("signal_reader", "llama_mapper", "mapping_guard", "mapper")
@@ -39,15 +41,11 @@ def main() -> int:
         switch.add_argument(
             "version", nargs="?", help="its number; left out: the one served before"
         )
-    commands.add_parser("docs", help="write the generated tables of docs/ anew")
     known, rest = parser.parse_known_args()
     if known.command == "keys":
         return keys_cli.main(rest)
     args = parser.parse_args()
     command = args.command
-    if command == "docs":
-        docs_tables.write()
-        return 0
     try:
         settings = Settings()
     except ValidationError as error:

@@ -12,29 +12,31 @@ from contextlib import asynccontextmanager, suppress
 import structlog
 from fastapi import FastAPI
 
-from client_api import errors, logs, tracing
-from client_api.admission import AccessMiddleware, RateGate, RateLimitMiddleware
-from client_api.breaker import CircuitBreaker
-from client_api.drain import Drain, DrainMiddleware
-from client_api.guarded_gateway import GuardedGateway
 from client_api.guarding import Guarding
-from client_api.health import Canary
-from client_api.item_gate import ItemGate
-from client_api.metrics import CircuitState, Metrics
-from client_api.middleware import (
+from client_api.http import errors
+from client_api.http.admission import ItemGate
+from client_api.http.auth import AccessMiddleware, RateGate, RateLimitMiddleware
+from client_api.http.middleware import (
     BodyLimitMiddleware,
+    DrainMiddleware,
     InFlightMiddleware,
     RequestContextMiddleware,
 )
-from client_api.model_gateway import Item, ModelGateway
-from client_api.permits import Permits
-from client_api.routes import admin, console, health, mapping, meta, metrics
-from client_api.service import Limits, MapperService, RulesAnswerer
+from client_api.http.routes import admin, console, health, info, mapping, metrics
+from client_api.http.shutdown import Drain
+from client_api.http.state import State
+from client_api.mapping.gateway import Item, ModelGateway
+from client_api.mapping.service import Limits, MapperService, RulesAnswerer
 from client_api.settings import Settings
-from client_api.state import State
-from client_api.triton_client import TritonGateway
+from client_api.telemetry import logs, tracing
+from client_api.telemetry.metrics import Metrics
+from client_api.upstream.canary import Canary
+from client_api.upstream.circuit import CircuitBreaker
+from client_api.upstream.guarded import GuardedGateway
+from client_api.upstream.permits import Permits
+from client_api.upstream.triton import TritonGateway
 from fallback.decision.decision import MappingGuard, load_guard
-from schemas.contract import FallbackReason
+from schemas.contract import CircuitState, FallbackReason
 
 _log = structlog.get_logger()
 # Of what has no items in it.
@@ -55,7 +57,7 @@ def create_app(
     settings = settings or Settings()
     guard = load_guard()
     counted = Metrics(lambda name: getattr(guard.rules.resolve(name), "name", None))
-    counted.set_build(meta.SERVICE_VERSION, guard.versions())
+    counted.set_build(info.SERVICE_VERSION, guard.versions())
     counted.set_circuit(CircuitState.CLOSED)
     guarding = Guarding(settings, guard.rules.canonical, counted)
     counted.follow_mode(lambda: guarding.switch.current().mode)
@@ -76,7 +78,7 @@ def create_app(
 
     app = FastAPI(
         title="Llama Mapper",
-        version=meta.SERVICE_VERSION,
+        version=info.SERVICE_VERSION,
         description="Maps what AI-safety detectors say to one canonical taxonomy.",
         lifespan=lifespan,
         redoc_url=None,
@@ -84,7 +86,7 @@ def create_app(
         telemetry=tracing.FASTAPI,
     )
     app.state.drain = drain = Drain()
-    for module in (mapping, health, metrics, meta, admin, console):
+    for module in (mapping, health, metrics, info, admin, console):
         app.include_router(module.router)
     errors.install(app, counted)
     # The last one added is the first to see a request.
@@ -140,7 +142,7 @@ def _state(
         interval_s=settings.canary_interval_s,
         timeout_s=settings.canary_timeout_s,
         max_age_s=settings.canary_max_age_s,
-        on_answer=lambda decision: counted.set_build(meta.SERVICE_VERSION, decision.versions),
+        on_answer=lambda decision: counted.set_build(info.SERVICE_VERSION, decision.versions),
     )
     item_s = settings.budget_ms / 1000
     guarded = GuardedGateway(

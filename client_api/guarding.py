@@ -7,14 +7,15 @@ from collections.abc import Callable
 
 import structlog
 
-from client_api.idempotency import Idempotency
-from client_api.idempotency_stores import MemoryStore, RedisStore
-from client_api.keys import KeyStore
-from client_api.limits import RateLimits
-from client_api.metrics import Metrics, SharedUse
-from client_api.mode import ModeSwitch
+from client_api.access.idempotency import Idempotency
+from client_api.access.idempotency_stores import MemoryStore, RedisStore
+from client_api.access.keys import KeyStore
+from client_api.access.rate_limits import RateLimits
+from client_api.access.redis import SharedRedis
+from client_api.mapping.kill_switch import ModeSwitch
 from client_api.settings import Settings
-from client_api.shared_redis import SharedRedis
+from client_api.telemetry.metrics import Metrics
+from schemas.contract import SharedUse
 from schemas.errors import ConfigError
 from schemas.policies import Canonical, PolicyFile
 

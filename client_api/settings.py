@@ -12,10 +12,9 @@ from limits import RateLimitItem
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from client_api.access import is_loopback
-from client_api.limits import parse_limit
-from client_api.service import OnTimeout
-from schemas.contract import Mode
+from client_api.access.addresses import is_loopback
+from client_api.access.rate_limits import parse_limit
+from schemas.contract import Mode, OnTimeout
 
 
 def _split(value: object) -> object:

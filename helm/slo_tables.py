@@ -6,10 +6,10 @@ In: `schemas/slo.yaml`, the page as it is. Out: the page with its tables between
 from collections.abc import Iterable
 from itertools import groupby
 
-from client_api.docs_tables import render
 from helm import alerts
 from helm.rule import Rule
 from schemas.slo import Indicator, Objective, Profile, Slo
+from tools.markdown import render
 
 _SIGNS = {
     Indicator.SCHEMA_VALID: ("≥", "<"),

@@ -3,7 +3,7 @@
 Every name that a client, a dashboard or a metric label may see stands here once.
 """
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class Mode(StrEnum):
@@ -67,3 +67,36 @@ class ErrorCode(StrEnum):
     REQUEST_TIMEOUT = "REQUEST_TIMEOUT"
     OVERLOADED = "OVERLOADED"
     INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+class RawContent(StrEnum):
+    """Why raw content was refused; a label of the counter."""
+
+    PROSE = "prose"
+    MESSAGE = "message"
+    CHAT = "chat"
+    HTML = "html"
+    RECORDS = "records"
+    ENCODED = "encoded"
+
+
+class CircuitState(IntEnum):
+    """Whether the model is asked: `closed` asks, `open` does not, `half_open` tries."""
+
+    CLOSED = 0
+    HALF_OPEN = 1
+    OPEN = 2
+
+
+class SharedUse(StrEnum):
+    """What pods share through Redis."""
+
+    RATE_LIMITS = "rate_limits"
+    IDEMPOTENCY = "idempotency"
+
+
+class OnTimeout(StrEnum):
+    """What an item gets whose budget the model could not keep."""
+
+    RULES = "rules"
+    ERROR = "error"

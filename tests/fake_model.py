@@ -9,8 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
 from client_api.app import create_app
-from client_api.keys_cli import main as keys_cli
-from client_api.model_gateway import Item
+from client_api.cli.keys import main as keys_cli
+from client_api.mapping.gateway import Item
 from client_api.settings import Settings
 from fallback.candidate import CandidateSet, ModelAnswer
 from fallback.decision.decision import Decision, load_guard

@@ -7,7 +7,7 @@ import base64
 import json
 from typing import Final
 
-from client_api.privacy import RawContent
+from schemas.contract import RawContent
 
 _LETTER = """Dear Ms Alvarez,
 

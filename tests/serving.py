@@ -20,9 +20,9 @@ import uvicorn
 
 from client_api.__main__ import MODELS
 from client_api.app import create_app
-from client_api.model_gateway import ModelGateway
+from client_api.mapping.gateway import ModelGateway
 from client_api.settings import Settings
-from client_api.triton_server import LocalTriton, Ports
+from client_api.triton.server import LocalTriton, Ports
 
 #: Lets a caller give the model time.
 POLICIES = "defaults: {budget_cap_ms: 60000}\n"

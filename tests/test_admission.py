@@ -12,7 +12,7 @@ from fake_model import HATE, FakeGateway, KeyFile, facade, samples
 from redis_server import RedisServer, running_redis
 
 from client_api.app import create_app
-from client_api.model_gateway import Item
+from client_api.mapping.gateway import Item
 from client_api.settings import Settings
 from fallback.decision.decision import Decision
 

@@ -9,18 +9,20 @@ import pytest
 from fake_service import FakeService, problem
 from starlette.responses import Response
 
-from client_api.client import AsyncMapperClient, MapperClient
-from client_api.client_errors import (
+from client_api.client import (
     AccessError,
     ApiError,
+    AsyncMapperClient,
     InvalidRequestError,
+    MappedEvent,
+    MapperClient,
+    MapRequest,
     RateLimitedError,
     RawContentError,
+    RetryPolicy,
     TransportError,
     UnavailableError,
 )
-from client_api.client_flows import RetryPolicy
-from client_api.client_protocol import MappedEvent, MapRequest
 from schemas.contract import ErrorCode, FallbackReason, Mode, Source
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from fake_model import HATE, KeyFile, facade, model, raising
 
-from client_api.model_gateway import ModelError
-from client_api.service_levels import service_levels
-from client_api.window import Window
+from client_api.mapping.gateway import ModelError
+from client_api.telemetry.slo_report import service_levels
+from client_api.telemetry.window import Window
 from schemas.contract import FallbackReason, Source
 from schemas.slo import load_slo
 

@@ -2,20 +2,20 @@
 
 import pytest
 
-from client_api import docs_tables
+from tools import docs, markdown
 
 
-@pytest.mark.parametrize("path", docs_tables.pages(), ids=lambda path: path.name)
-def test_the_page_is_up_to_date(path: docs_tables.Path) -> None:
-    wanted = docs_tables.pages()[path]
-    assert path.read_text(encoding="utf-8") == wanted, "run `python -m client_api docs`"
+@pytest.mark.parametrize("path", docs.pages(), ids=lambda path: path.name)
+def test_the_page_is_up_to_date(path: docs.Path) -> None:
+    wanted = docs.pages()[path]
+    assert path.read_text(encoding="utf-8") == wanted, "run `python -m tools.docs`"
 
 
 def test_a_page_without_a_place_for_a_table_is_refused() -> None:
     with pytest.raises(ValueError, match="errors"):
-        docs_tables.render("# nothing", {"errors": ""})
+        markdown.render("# nothing", {"errors": ""})
 
 
 def test_every_setting_says_what_it_does() -> None:
-    for line in docs_tables.settings_table().splitlines():
+    for line in docs.settings_table().splitlines():
         assert line.split("|")[3].strip(), line

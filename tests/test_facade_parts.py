@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from client_api.app import create_app
-from client_api.model_gateway import Item, ModelError, ModelTimeout
-from client_api.models import MapRequest
-from client_api.service import RulesAnswerer
+from client_api.http.bodies import MapRequest
+from client_api.mapping.gateway import Item, ModelError, ModelTimeout
+from client_api.mapping.service import RulesAnswerer
 from client_api.settings import Settings
-from client_api.window import Window
+from client_api.telemetry.window import Window
 from fallback.decision.decision import Decision
 from schemas.contract import ErrorCode, Source
 from schemas.requests import map_request_errors
@@ -215,7 +215,7 @@ def test_the_window_forgets() -> None:
 
 
 def test_every_error_code_has_its_row_in_the_table() -> None:
-    from client_api.errors import ERRORS
+    from client_api.http.errors import ERRORS
 
     assert set(ERRORS) == set(ErrorCode)
     assert httpx.codes(ERRORS[ErrorCode.RATE_LIMITED].status) == 429

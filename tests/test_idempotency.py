@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 from redis_server import RedisServer, running_redis
 
-from client_api.idempotency import (
+from client_api.access.idempotency import (
     Answer,
     Idempotency,
     KeyReusedError,
@@ -16,8 +16,8 @@ from client_api.idempotency import (
     check_key,
     fingerprint,
 )
-from client_api.idempotency_stores import MemoryStore, RedisStore
-from client_api.shared_redis import SharedRedis
+from client_api.access.idempotency_stores import MemoryStore, RedisStore
+from client_api.access.redis import SharedRedis
 
 REQUEST = fingerprint("/map", "", b'{"detector": "d", "output": "o"}')
 OTHER = fingerprint("/map", "", b'{"detector": "d", "output": "p"}')

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client_api.access import (
+from client_api.access.addresses import is_loopback
+from client_api.access.keys import KeyStore, Principal, Scope
+from client_api.cli.keys import main
+from client_api.http.auth import (
     AmbiguousKeyError,
     TenantMismatchError,
     acting_tenant,
-    is_loopback,
     presented_key,
 )
-from client_api.keys import KeyStore, Principal, Scope
-from client_api.keys_cli import main
 from schemas.errors import ConfigError
 
 Cli = Callable[..., str]

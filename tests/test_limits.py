@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis_server import running_redis
 
-from client_api.addresses import client_address, limit_subject, parse_networks
-from client_api.limits import LimitOutcome, RateLimits, parse_limit
-from client_api.shared_redis import SharedRedis
+from client_api.access.addresses import client_address, limit_subject, parse_networks
+from client_api.access.rate_limits import LimitOutcome, RateLimits, parse_limit
+from client_api.access.redis import SharedRedis
 
 PROXIES = parse_networks(["10.0.0.0/8", "::1/128"])
 

@@ -18,9 +18,13 @@ import yaml
 from serving import POLICIES, ROOT, Stack, eventually, free_ports
 from test_triton import infer
 
-from client_api.client import AsyncMapperClient, MapperClient
-from client_api.client_errors import InvalidRequestError, RawContentError
-from client_api.client_protocol import MapRequest
+from client_api.client import (
+    AsyncMapperClient,
+    InvalidRequestError,
+    MapperClient,
+    MapRequest,
+    RawContentError,
+)
 from schemas.contract import FallbackReason, Mode
 
 HATE = {"detector": "openai-moderation", "output": "hate"}

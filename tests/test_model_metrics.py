@@ -13,8 +13,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from serving import eventually, local_triton, publish_tiny, running_stack, tiny_models
 from test_triton import infer
 
-from client_api import canary
-from client_api.triton_server import LocalTriton
+from client_api.triton.server import LocalTriton
+from client_api.upstream import probe
 from engine import step_counts
 from engine.mapper import MapperEngine, Query
 from fallback import wire
@@ -146,7 +146,7 @@ def test_a_spent_budget_gets_nothing_from_the_cache(triton: LocalTriton) -> None
 def test_the_probes_canary_is_a_real_pass_each_time(triton: LocalTriton) -> None:
     counts = Counts(triton)
     for _ in range(3):
-        assert canary.main(["--url", f"http://{triton.http_url}", "--timeout", "60"]) == 0
+        assert probe.main(["--url", f"http://{triton.http_url}", "--timeout", "60"]) == 0
     assert counts.moved("cache_total", "answers_total", "drafts_total") == {
         ("cache_total", "miss"): 3,
         ("answers_total", "ok"): 3,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from client_api.mode import ModeSwitch, Switch
+from client_api.mapping.kill_switch import ModeSwitch, Switch
 from fallback.rules.normalise import detector_key
 from schemas.contract import Mode
 from schemas.errors import ConfigError

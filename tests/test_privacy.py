@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from raw_content_samples import GENUINE, RAW, as_text
 
-from client_api.privacy import RawContent, find_raw_content
+from client_api.access.raw_content import find_raw_content
+from schemas.contract import RawContent
 
 DATA = Path(__file__).parent.parent / "export" / "data"
 

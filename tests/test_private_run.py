@@ -20,11 +20,11 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from client_api import logs
 from client_api.app import triton_gateway
-from client_api.model_gateway import Item, ModelError
-from client_api.service import RulesAnswerer
+from client_api.mapping.gateway import Item, ModelError
+from client_api.mapping.service import RulesAnswerer
 from client_api.settings import Settings
+from client_api.telemetry import logs
 
 PLANTED = "Pl4nted-S3cret"
 BEARER = {"Authorization": f"Bearer {PLANTED}"}

@@ -8,8 +8,8 @@ import pytest
 from fake_model import HATE, FakeGateway, KeyFile, facade, raising, samples
 from test_admission import Gate, serving, until
 
-from client_api.model_gateway import ModelError
-from client_api.service import RulesAnswerer
+from client_api.mapping.gateway import ModelError
+from client_api.mapping.service import RulesAnswerer
 
 KEY = {"Idempotency-Key": "order-66"}
 OTHER = HATE | {"output": "violence"}

@@ -9,10 +9,7 @@ import pytest
 from fake_model import HATE, FakeGateway, Mapped, facade, model, raising, samples
 from serving import eventually
 
-from client_api.breaker import CircuitBreaker
-from client_api.guarded_gateway import GuardedGateway
-from client_api.metrics import CircuitState
-from client_api.model_gateway import (
+from client_api.mapping.gateway import (
     CircuitOpen,
     Item,
     ModelError,
@@ -20,10 +17,12 @@ from client_api.model_gateway import (
     ModelRefused,
     ModelTimeout,
 )
-from client_api.pace import ChunkPace
-from client_api.permits import Permits
+from client_api.mapping.service import ChunkPace
+from client_api.upstream.circuit import CircuitBreaker
+from client_api.upstream.guarded import GuardedGateway
+from client_api.upstream.permits import Permits
 from fallback.decision.decision import Decision
-from schemas.contract import FallbackReason
+from schemas.contract import CircuitState, FallbackReason
 
 MODEL_ERROR, TIMEOUT = FallbackReason.MODEL_ERROR, FallbackReason.TIMEOUT
 ITEM = Item("d", "hate")

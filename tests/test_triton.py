@@ -15,7 +15,7 @@ import tritonclient.http as http_client
 from serving import Stack, eventually, local_triton, publish_tiny
 from tritonclient.utils import InferenceServerException
 
-from client_api.triton_server import LocalTriton, TritonError
+from client_api.triton.server import LocalTriton, TritonError
 from schemas.event import event_errors
 
 OPENAI = json.dumps(

@@ -19,9 +19,9 @@ from faults.deployment import Deployment, stand_in_repository
 from serving import ROOT, eventually, free_ports, local_triton, publish_tiny, running_facade
 
 from client_api.settings import Settings
-from client_api.triton_server import LocalTriton
-from client_api.versions import MODEL
-from client_api.watchdog import Watchdog
+from client_api.triton.server import LocalTriton
+from client_api.triton.versions import MODEL
+from client_api.triton.watchdog import Watchdog
 from engine.versions import Choice, read_choice, write_choice
 
 LOST = ("model_error", "timeout", "overloaded")

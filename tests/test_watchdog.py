@@ -12,10 +12,9 @@ from serving import eventually, local_triton, publish_tiny
 from test_triton import infer
 from tritonclient.utils import InferenceServerException
 
-from client_api.health import ModelHealth
-from client_api.processes import children
-from client_api.triton_server import LocalTriton
-from client_api.watchdog import Watchdog
+from client_api.triton.server import LocalTriton
+from client_api.triton.watchdog import Watchdog, children
+from client_api.upstream.canary import ModelHealth
 from engine.versions import Choice, write_choice
 
 GOOD = ModelHealth(ok=True, age_s=0.0, problem="", model="tiny")

@@ -18,10 +18,10 @@ import psutil
 import pytest
 from serving import ROOT, eventually, free_ports, publish_tiny
 
-from client_api.triton_install import environment, find_installation, link_runtime
+from client_api.triton.install import environment, find_installation, link_runtime
 
 LAUNCHER = ROOT / "helm" / "images" / "triton" / "launch.py"
-CANARY = ROOT / "client_api" / "canary.py"
+CANARY = ROOT / "client_api" / "upstream" / "probe.py"
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from charts import CHART, OPTIONS, Values, container, environment, find, pod, render
 
-from client_api import canary, drain
+from client_api.http import shutdown
 from client_api.settings import Settings
-from client_api.triton_client import KEEPALIVE_MS
+from client_api.upstream.triton import KEEPALIVE_MS
 from fallback.rules import catalog
 from schemas import taxonomy
 
@@ -105,7 +105,7 @@ def test_the_facade_has_the_time_to_drain() -> None:
     values: Any = {"facade": {"settings": {"drainDelayS": 12.5}}}
     for layer, delay in (({}, 5), (values, 12.5)):
         grace = pod(render(layer), "facade")["spec"]["terminationGracePeriodSeconds"]
-        assert grace > delay + drain._DRAIN_S
+        assert grace > delay + shutdown._DRAIN_S
 
 
 def test_triton_has_the_time_to_drain() -> None:
@@ -126,7 +126,7 @@ def test_tritons_probes_are_canaries(
 ) -> None:
     triton = container(render(), "triton")
     command = triton[probe]["exec"]["command"]
-    assert command[:4] == ["python3", "-I", "-S", "/opt/mapper/client_api/canary.py"]
+    assert command[:4] == ["python3", "-I", "-S", "/opt/mapper/client_api/upstream/probe.py"]
 
     def ask(url: str, model: str, timeout_s: float) -> str:
         host, port = (argument(triton["args"], f"http-{x}") for x in ("address", "port"))
@@ -134,8 +134,8 @@ def test_tritons_probes_are_canaries(
         assert timeout_s < triton[probe]["timeoutSeconds"]
         return "model_error"
 
-    monkeypatch.setattr(canary, "ask", ask)
-    assert canary.main(command[4:]) == without_model
+    monkeypatch.setattr(probe, "ask", ask)
+    assert probe.main(command[4:]) == without_model
 
 
 def test_a_facade_that_lost_the_model_is_not_restarted() -> None:

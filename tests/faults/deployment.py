@@ -13,7 +13,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from serving import ROOT, eventually, free_ports
 
-from client_api.processes import Child, children
+from client_api.triton.watchdog import Child, children
 from tests.faults.fault_file import FaultFile
 
 #: Shorter than the defaults, so that the suite does not wait long: a canary may take 1 s, and a

@@ -15,9 +15,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from client_api.client import AsyncMapperClient
-from client_api.client_errors import TransportError
-from client_api.client_flows import RetryPolicy
+from client_api.client import AsyncMapperClient, RetryPolicy, TransportError
 from schemas.event import event_errors
 
 BATCH = 8

@@ -7,8 +7,8 @@ this project said on its metrics port, with the ensemble's guard loaded and one 
 import re
 from pathlib import Path
 
-from client_api.metrics import CircuitState, Metrics
-from schemas.contract import ErrorCode, FallbackReason, Mode, Source
+from client_api.telemetry.metrics import Metrics
+from schemas.contract import CircuitState, ErrorCode, FallbackReason, Mode, Source
 
 _TRITON = Path(__file__).with_name("triton_metrics.txt")
 _RULES_MADE = re.compile(r"mapper:[a-z0-9_:]+")

@@ -11,7 +11,7 @@ import yaml
 from metric_names import asked_for, existing, facade, recorded, series_names
 from promtool import GPU_RULES, ROOT, RULES, promtool
 
-from client_api.metrics import LATENCY_EDGES
+from client_api.telemetry.metrics import LATENCY_EDGES
 from helm import generate
 from schemas.slo import Indicator, load_slo
 

@@ -157,7 +157,7 @@ def test_a_value_of_the_chart_exists(command: str) -> None:
 def test_the_settings_named_are_read_by_someone() -> None:
     names = set(re.findall(r"\bMAPPER_[A-Z_]+\b", page()))
     sources = [
-        *(ROOT / "client_api").glob("*.py"),
+        *(ROOT / "client_api").rglob("*.py"),
         *(ROOT / "model_repository").glob("*/config.pbtxt"),
     ]
     text = " ".join(path.read_text(encoding="utf-8") for path in sources)

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # for `serving`, as pytest d
 import yaml
 from serving import ROOT, published_models
 
-from client_api.triton_install import TritonError
+from client_api.triton.install import TritonError
 from schemas.slo import Profile, load_slo
 from tests.faults.deployment import stand_in_repository
 from tests.load.open_loop import cpu_seconds, own_process

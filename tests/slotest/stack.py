@@ -17,8 +17,8 @@ import psutil
 from serving import ROOT, eventually, free_ports
 
 from client_api.__main__ import MODELS
-from client_api.keys import Scope, make_key, render_keys
-from client_api.triton_server import LocalTriton, Ports
+from client_api.access.keys import Scope, make_key, render_keys
+from client_api.triton.server import LocalTriton, Ports
 from tests.faults.fault_file import FaultFile
 
 #: Tenants that share the load, so that a limit by key can be low enough for a storm to meet it.

@@ -120,5 +120,5 @@ behavior:
 {{/* The canary inside Triton's container. Takes what must have answered: model or any. */}}
 {{- define "llama-mapper.canary" -}}
 exec:
-  command: [python3, -I, -S, /opt/mapper/client_api/canary.py, --url, "http://127.0.0.1:8000", --answer, {{ .answer }}, --timeout, {{ .timeout | quote }}]
+  command: [python3, -I, -S, /opt/mapper/client_api/upstream/probe.py, --url, "http://127.0.0.1:8000", --answer, {{ .answer }}, --timeout, {{ .timeout | quote }}]
 {{- end }}

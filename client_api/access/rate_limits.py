@@ -1,0 +1,187 @@
+"""Rate limits: how many items a key, a tenant or an address may send.
+
+In: who is calling, and how many items. Out: yes or no, with the headers that say so. Knows
+nothing of HTTP requests or keys. Windows move (no burst at a window's edge), and a refused call
+costs nothing. In memory the limits are this process's own; through Redis all pods share them.
+When Redis does not answer, calls pass and are counted as unlimited: limits protect, and must not
+become the outage.
+
+A caller with a key is limited by the key, then by its tenant (the sum over the tenant's keys).
+A caller without one is limited by address. A tenant that is only claimed limits nobody: claims
+could be varied to escape a limit, or used to spend another tenant's.
+"""
+
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage, RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+from client_api.access.addresses import limit_subject
+from client_api.access.redis import RedisOutageError, SharedRedis
+
+
+@dataclass(frozen=True, slots=True)
+class LimitOutcome:
+    """Whether a call may go on.
+
+    headers: `RateLimit-*`, and `Retry-After` on a refusal, in lower case.
+    retry_after_s: seconds >= 1 until a repetition may pass; None when it passed, or when the
+        call costs more than the whole limit and never will.
+    """
+
+    allowed: bool
+    headers: tuple[tuple[str, str], ...] = ()
+    retry_after_s: int | None = None
+
+
+def parse_limit(text: str) -> RateLimitItem | None:
+    """`6000/minute`, `100 per second`; None for `off`. Raises ValueError for anything else."""
+    return None if text.strip().lower() == "off" else parse(text)
+
+
+class RateLimits:
+    """Counts items and refuses what is too much.
+
+    key, tenant, address: the limits, None for none.
+    shared: the Redis to count in; None counts in memory.
+    on_outage: called once for each call that was let through because Redis did not answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: RateLimitItem | None,
+        tenant: RateLimitItem | None,
+        address: RateLimitItem | None,
+        shared: SharedRedis | None = None,
+        on_outage: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._limits = {"key": key, "tenant": tenant, "address": address}
+        self._clock = clock
+        self._on_outage = on_outage
+        self._shared = shared
+        storage = (
+            _Memory(clock)
+            if shared is None
+            else RedisStorage(
+                "redis://",
+                implementation="redispy",
+                key_prefix="mapper:limits",
+                # The type names the options of a URL only; a pool is documented as well.
+                connection_pool=shared.pool,  # type: ignore[arg-type]
+            )
+        )
+        self._limiter = MovingWindowRateLimiter(storage)
+
+    async def charge(
+        self, *, key_id: str | None, tenant: str | None, address: str, cost: int = 1
+    ) -> LimitOutcome:
+        """Count `cost` items, or refuse all of them.
+
+        key_id, tenant: of an authenticated caller, else None.
+        address: the client's, from `client_address`.
+        """
+        subjects = (
+            [("address", limit_subject(address))]
+            if key_id is None
+            # The key first: a key over its own limit must not spend its tenant's.
+            else [("key", key_id), *([("tenant", tenant)] if tenant is not None else [])]
+        )
+        outcome = LimitOutcome(allowed=True)
+        for kind, subject in subjects:
+            if (limit := self._limits[kind]) is None:
+                continue
+            try:
+                async with self._shared.reach() if self._shared else nullcontext():
+                    outcome = await self._hit(limit, kind, subject, cost)
+            except RedisOutageError:
+                self._on_outage()
+                return LimitOutcome(allowed=True)
+            if not outcome.allowed:
+                break
+        return outcome
+
+    async def _hit(self, limit: RateLimitItem, kind: str, subject: str, cost: int) -> LimitOutcome:
+        allowed = await self._limiter.hit(limit, kind, subject, cost=cost)
+        window = await self._limiter.get_window_stats(limit, kind, subject)
+        window_s, remaining = limit.get_expiry(), max(0, window.remaining)
+        # Until the oldest items leave the window; at least 1, since a 0 invites a busy loop.
+        reset_s = max(1, min(window_s, math.ceil(window.reset_time - self._clock())))
+        retry_after_s = None if allowed or cost > limit.amount else reset_s
+        headers = [
+            # The names that clients read today, and the two of the current IETF draft.
+            ("ratelimit-limit", str(limit.amount)),
+            ("ratelimit-remaining", str(remaining)),
+            ("ratelimit-reset", str(reset_s)),
+            ("ratelimit-policy", f'"{kind}";q={limit.amount};w={window_s}'),
+            ("ratelimit", f'"{kind}";r={remaining};t={reset_s}'),
+        ]
+        if not allowed:
+            headers.append(("retry-after", str(retry_after_s or window_s)))
+        return LimitOutcome(allowed, tuple(headers), retry_after_s)
+
+
+class _Window:
+    """The calls of one subject, oldest first: (when, items)."""
+
+    __slots__ = ("calls", "used")
+
+    def __init__(self) -> None:
+        self.calls: deque[tuple[float, int]] = deque()
+        self.used = 0
+
+    def add(self, now: float, items: int) -> None:
+        self.calls.append((now, items))
+        self.used += items
+
+    def drop_until(self, start: float) -> None:
+        while self.calls and self.calls[0][0] <= start:
+            self.used -= self.calls.popleft()[1]
+
+
+class _Memory(MemoryStorage):
+    """Moving windows in memory, in time and space that follow the traffic.
+
+    The library's own walks over all subjects, with a thread switch for each, after every call.
+    Here a call drops what has left its own window, and the subjects that nobody used for a whole
+    one, so the memory is bounded by the calls of one window.
+    """
+
+    STORAGE_SCHEME = None  # type: ignore[assignment]  # not reachable by a URL
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._clock = clock
+        # Length of the window -> subjects, the one that called last at the end.
+        self._windows: dict[int, OrderedDict[str, _Window]] = {}
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        now = self._clock()
+        subjects = self._windows.setdefault(expiry, OrderedDict())
+        while subjects and next(iter(subjects.values())).calls[-1][0] <= now - expiry:
+            subjects.popitem(last=False)
+        window = subjects.get(key) or _Window()
+        window.drop_until(now - expiry)
+        if window.used + amount > limit:
+            return False
+        window.add(now, amount)
+        subjects[key] = window
+        subjects.move_to_end(key)
+        return True
+
+    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        now = self._clock()
+        window = self._windows.setdefault(expiry, OrderedDict()).get(key)
+        # Seen, not dropped: a window in the table always has its last call.
+        start = now - expiry
+        if window is None or window.calls[-1][0] <= start:
+            return now, 0
+        window.drop_until(start)
+        return window.calls[0][0], window.used

@@ -1,0 +1,153 @@
+"""What both clients say and understand: typed values, and how they read as JSON and headers.
+
+In: arguments, and responses of the service. Out: bodies and headers, and typed answers or errors.
+Sends nothing and waits for nothing.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from itertools import islice
+from typing import Any
+
+import httpx
+
+from client_api.client._errors import ApiError, error_class
+from schemas.contract import ErrorCode, FallbackReason, Source
+
+#: The most items the service takes in one batch.
+BATCH_ITEMS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class MapRequest:
+    """One detector output to map; `output` is a text or its parsed JSON."""
+
+    detector: str
+    output: str | Mapping[str, Any] | Sequence[Any]
+    tenant_id: str | None = None
+    metadata: Mapping[str, Any] | None = None
+    threshold: float | None = None
+
+    def body(self) -> dict[str, Any]:
+        """As JSON, without what is not given."""
+        values = ((own.name, getattr(self, own.name)) for own in fields(self))
+        return {name: value for name, value in values if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class MappedEvent:
+    """An answer: labels most specific first, their scores, and how it was made.
+
+    confidence: calibrated probability 0..1 that the whole set of labels is right.
+    raw: everything the service sent, for what has no field here.
+    """
+
+    taxonomy: tuple[str, ...]
+    scores: Mapping[str, float]
+    confidence: float
+    source: Source
+    fallback_reason: FallbackReason | None
+    version_info: Mapping[str, str]
+    signals: tuple[Mapping[str, Any], ...]
+    raw: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemError:
+    """An item of a batch that got no answer; `index` counts over all items given."""
+
+    index: int
+    error_code: ErrorCode
+    message: str
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """Answers in the order of the items, None where there is an error for the item."""
+
+    results: tuple[MappedEvent | None, ...]
+    errors: tuple[ItemError, ...]
+
+
+def mapping_headers(budget_ms: float | None, idempotency_key: str | None) -> dict[str, str]:
+    """Of a mapping request. A key is made when none is given: an answer that was lost on the way
+    is then replayed to the next attempt."""
+    found = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+    if budget_ms is not None:
+        found["X-Budget-Ms"] = f"{budget_ms:g}"
+    return found
+
+
+def identity(api_key: str | None, tenant_id: str | None) -> dict[str, str]:
+    """The headers that say who is calling."""
+    found = {"X-API-Key": api_key, "X-Tenant-ID": tenant_id}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def read(response: httpx.Response) -> Any:
+    """The JSON of a success; raises the ApiError that any other answer stands for."""
+    if response.is_success:
+        try:
+            return response.json()
+        except ValueError:
+            raise ApiError(
+                response.status_code, None, "the answer is not JSON", retryable=False
+            ) from None
+    raise _error(response)
+
+
+def read_event(data: Mapping[str, Any]) -> MappedEvent:
+    """One answer of the service."""
+    reason = data["fallback_reason"]
+    return MappedEvent(
+        taxonomy=tuple(data["taxonomy"]),
+        scores=data["scores"],
+        confidence=data["confidence"],
+        source=Source(data["source"]),
+        fallback_reason=None if reason is None else FallbackReason(reason),
+        version_info=data["version_info"],
+        signals=tuple(data.get("signals", ())),
+        raw=data,
+    )
+
+
+def chunks(requests: Iterable[MapRequest]) -> Iterator[list[MapRequest]]:
+    """The requests in batches that the service takes; reads them as they are needed."""
+    left = iter(requests)
+    while chunk := list(islice(left, BATCH_ITEMS)):
+        yield chunk
+
+
+def _error(response: httpx.Response) -> ApiError:
+    try:
+        problem = response.json()
+        code = ErrorCode(problem["error_code"])
+        detail, retryable = str(problem["detail"]), bool(problem["retryable"])
+    except (ValueError, KeyError, TypeError):
+        # A proxy's page: what it means is known from the status alone.
+        code, detail = None, response.reason_phrase
+        retryable = response.status_code in (429, 502, 503, 504)
+    return error_class(response.status_code, code)(
+        response.status_code,
+        code,
+        detail,
+        retryable=retryable,
+        request_id=response.headers.get("x-request-id"),
+        retry_after_s=_seconds(response.headers.get("retry-after")),
+    )
+
+
+def _seconds(value: str | None) -> float | None:
+    """A Retry-After: seconds, or a date."""
+    if value is None:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None

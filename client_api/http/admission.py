@@ -1,0 +1,74 @@
+"""Whether one item may be mapped, for whom, and with how much time.
+
+In: a validated request, who sends it, what the policies say. Out: the item as the model and the
+rules see it, or an ApiError; in a batch that becomes the item's own error. Knows no routes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from client_api.access.raw_content import find_raw_content
+from client_api.http.auth import Caller, TenantMismatchError, acting_tenant
+from client_api.http.bodies import MapRequest
+from client_api.http.errors import ApiError
+from client_api.mapping.gateway import Item
+from client_api.settings import Settings
+from client_api.telemetry.metrics import Metrics
+from schemas.contract import ErrorCode
+from schemas.policies import PolicyFile
+
+_NO_LIMIT = float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An item that may be mapped.
+
+    usual_ms: the budget it gets unasked; most_ms: the longest that may be asked for.
+    """
+
+    item: Item
+    tenant: str | None
+    usual_ms: float
+    most_ms: float
+
+
+class ItemGate:
+    """Admits items, or says why not."""
+
+    def __init__(self, policies: PolicyFile, settings: Settings, metrics: Metrics) -> None:
+        self._policies = policies
+        self._max_bytes = settings.item_max_bytes
+        self._budget_ms = settings.budget_ms
+        self._metrics = metrics
+
+    def tenant(self, caller: Caller, claims: Sequence[str | None]) -> str | None:
+        """The tenant that the caller acts for; raises ApiError when a claim contradicts it."""
+        try:
+            return acting_tenant(caller.principal, *claims)
+        except TenantMismatchError:
+            detail = "key, X-Tenant-ID and tenant_id must not name different tenants"
+            raise ApiError(ErrorCode.FORBIDDEN, detail) from None
+
+    def admit(self, request: MapRequest, caller: Caller, claimed: Sequence[str]) -> Admitted:
+        """The item, for its tenant; raises ApiError. claimed: every X-Tenant-ID of the request."""
+        tenant = self.tenant(caller, [*claimed, request.tenant_id])
+        policies, detector = self._policies.current(), request.detector
+        if not policies.allows(detector, tenant):
+            detail = "the tenant may not send outputs of this detector"
+            raise ApiError(ErrorCode.FORBIDDEN, detail)
+        item = request.item()
+        if len(item.output.encode()) + len(item.metadata.encode()) > self._max_bytes:
+            limit = f"output and metadata of an item have at most {self._max_bytes} bytes"
+            raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, limit)
+        if kind := find_raw_content(request.output, request.metadata):
+            self._metrics.raw_content(kind)
+            detail = f"output or metadata hold raw content ({kind}): send what the detector said"
+            raise ApiError(ErrorCode.RAW_CONTENT_REJECTED, detail)
+        if item.threshold is None:
+            item = Item(
+                item.detector, item.output, item.metadata, policies.threshold(detector, tenant)
+            )
+        usual = policies.budget_ms(detector, tenant, self._budget_ms)
+        most = policies.budget_ms(detector, tenant, self._budget_ms, _NO_LIMIT)
+        return Admitted(item, tenant, usual, most)

@@ -1,0 +1,227 @@
+"""Who may come in: host, key, scope and rate limit, before a byte of the body is read.
+
+In: a request's headers and path. Out: a `Caller` in the scope for the handlers, or an ApiError;
+the tenant a request acts for. Knows which path wants what; nothing of bodies, items or how keys and
+limits are kept.
+
+Paths are refused by default: one that is not listed here wants a key, whatever it may do.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from fastapi import Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from client_api.access.addresses import Network, client_address
+from client_api.access.keys import KeyStore, Principal
+from client_api.access.keys import Scope as KeyScope
+from client_api.access.rate_limits import LimitOutcome, RateLimits
+from client_api.http.errors import ApiError
+from client_api.http.middleware import is_mapping
+from client_api.telemetry import context
+from schemas.contract import ErrorCode
+
+_CALLER = "mapper.caller"
+_PROBES = frozenset({"/health", "/health/live", "/health/ready", "/health/model"})
+_PUBLIC = _PROBES | {"/", "/docs", "/openapi.json"}
+# Pages that a browser shows or that switch something: another site must not reach them by a name
+# of its own that it points here.
+_OWN_HOST_ONLY = frozenset({"/", "/docs", "/openapi.json", "/admin"})
+_SCOPES = {"/map": KeyScope.MAP_WRITE, "/metrics": KeyScope.METRICS_READ, "/admin": KeyScope.ADMIN}
+
+
+class AmbiguousKeyError(ValueError):
+    """A request presents two different keys."""
+
+
+class TenantMismatchError(ValueError):
+    """A request names another tenant than it may act for. The message names none."""
+
+
+def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The key in `X-API-Key` or `Authorization: Bearer`; None without one.
+
+    headers: as ASGI gives them, names in lower case. The same key in both places is one key.
+
+    Raises AmbiguousKeyError when there are several: to choose one would let a proxy and this
+    service disagree on who is calling.
+    """
+    found = set()
+    for name, value in headers:
+        if name == b"x-api-key":
+            found.add(value.strip())
+        elif name == b"authorization":
+            scheme, _, token = value.strip().partition(b" ")
+            if scheme.lower() == b"bearer":
+                found.add(token.strip())
+    if len(found) > 1:
+        raise AmbiguousKeyError("several API keys: send one")
+    return found.pop().decode("latin-1") if found else None
+
+
+def acting_tenant(principal: Principal | None, *claims: str | None) -> str | None:
+    """The tenant a request acts for: the key's, or without keys the one it claims.
+
+    claims: what the header and the body say; None where they say nothing.
+
+    Raises TenantMismatchError when a claim contradicts the key or another claim.
+    """
+    said = {claim for claim in claims if claim is not None}
+    if principal is not None:
+        said.add(principal.tenant)
+    if len(said) > 1:
+        raise TenantMismatchError("the request names another tenant than the one it acts for")
+    return said.pop() if said else None
+
+
+@dataclass(slots=True)
+class Caller:
+    """principal: None without keys; address: the client's; limit_headers: `RateLimit-*`."""
+
+    principal: Principal | None
+    address: str
+    limit_headers: tuple[tuple[str, str], ...] = field(default=())
+
+
+def get_caller(request: Request) -> Caller:
+    """Who sends the request; it passed the AccessMiddleware."""
+    caller: Caller = request.scope[_CALLER]
+    return caller
+
+
+class RateGate:
+    """Charges callers, and refuses who has sent too much."""
+
+    def __init__(self, limits: RateLimits) -> None:
+        self._limits = limits
+
+    async def charge(self, caller: Caller, items: int) -> None:
+        """Raises ApiError when it is too much; the caller's headers say what is left."""
+        known = caller.principal
+        outcome = await self._limits.charge(
+            key_id=known.key_id if known else None,
+            tenant=known.tenant if known else None,
+            address=caller.address,
+            cost=items,
+        )
+        caller.limit_headers = outcome.headers
+        _raise_if_refused(outcome)
+
+    async def charge_stranger(self, address: str) -> None:
+        """For a wrong key. Raises ApiError when there were too many."""
+        _raise_if_refused(
+            await self._limits.charge(key_id=None, tenant=None, address=address, cost=1)
+        )
+
+
+class AccessMiddleware:
+    """Checks `Host` where it matters, authenticates, and checks the scope of the path."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: KeyStore | None,
+        gate: RateGate,
+        trusted_proxies: tuple[Network, ...],
+        allowed_hosts: tuple[str, ...],
+    ) -> None:
+        """keys: None lets everyone do everything, as behind loopback."""
+        self._app = app
+        self._keys = keys
+        self._gate = gate
+        self._trusted = trusted_proxies
+        self._hosts = frozenset(host.lower() for host in allowed_hosts)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            self._check_host(scope["path"], headers.get("host", ""))
+            peer = scope["client"][0] if scope.get("client") else None
+            address = client_address(peer, headers.getlist("x-forwarded-for"), self._trusted)
+            principal = await self._authenticate(scope, address)
+            scope[_CALLER] = Caller(principal, address)
+        await self._app(scope, receive, send)
+
+    def _check_host(self, path: str, host: str) -> None:
+        if not _belongs(path, _OWN_HOST_ONLY) or "*" in self._hosts:
+            return
+        # A port follows the last colon, unless that is inside the brackets of an IPv6 address.
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        if name.lower() not in self._hosts:
+            detail = "this path does not answer to this Host; MAPPER_ALLOWED_HOSTS lists which"
+            raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=421)
+
+    async def _authenticate(self, scope: Scope, address: str) -> Principal | None:
+        path: str = scope["path"]
+        if self._keys is None or path in _PUBLIC:
+            return None
+        try:
+            key = presented_key(scope["headers"])
+        except AmbiguousKeyError:
+            await self._refuse_stranger(address, "several different keys were sent; send one")
+        else:
+            if key is None:
+                await self._refuse_stranger(address, "send a key as X-API-Key or Bearer token")
+            elif (principal := self._keys.authenticate(key)) is None:
+                await self._refuse_stranger(address, "the key is unknown, revoked or expired")
+            else:
+                context.current().facts.update(tenant=principal.tenant, key_id=principal.key_id)
+                _check_scope(path, principal)
+                return principal
+
+    async def _refuse_stranger(self, address: str, detail: str) -> NoReturn:
+        await self._gate.charge_stranger(address)
+        raise ApiError(ErrorCode.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class RateLimitMiddleware:
+    """Charges a mapping request its first item, and adds `RateLimit-*` to every answer to one."""
+
+    def __init__(self, app: ASGIApp, gate: RateGate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not is_mapping(scope):
+            await self._app(scope, receive, send)
+            return
+        caller: Caller = scope[_CALLER]
+
+        async def send_with_limits(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(dict(caller.limit_headers))
+            await send(message)
+
+        await self._gate.charge(caller, 1)
+        try:
+            await self._app(scope, receive, send_with_limits)
+        except ApiError as refusal:
+            refusal.headers.update(caller.limit_headers)
+            raise
+
+
+def _belongs(path: str, places: frozenset[str]) -> bool:
+    """Whether the path is one of the places, or below one that has a name."""
+    return path in places or any(p != "/" and path.startswith(f"{p}/") for p in places)
+
+
+def _check_scope(path: str, principal: Principal) -> None:
+    for place, needed in _SCOPES.items():
+        if _belongs(path, frozenset({place})) and needed not in principal.scopes:
+            raise ApiError(ErrorCode.FORBIDDEN, f"this needs a key with the scope {needed}")
+
+
+def _raise_if_refused(outcome: LimitOutcome) -> None:
+    if outcome.allowed:
+        return
+    if outcome.retry_after_s is None:
+        detail, extra = (
+            "the request has more items than the limit allows at all",
+            {"retryable": False},
+        )
+    else:
+        detail, extra = "the limit on items is used up; see Retry-After", {}
+    raise ApiError(ErrorCode.RATE_LIMITED, detail, headers=dict(outcome.headers), extra=extra)

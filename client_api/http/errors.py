@@ -1,0 +1,160 @@
+"""Every error a client can see: one table, one body (RFC 9457), one exception.
+
+In: whatever went wrong in a handler or in the framework. Out: a problem response. Knows no
+routes and never quotes an exception's text or what the client sent.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import ErrorDetails
+from starlette.exceptions import HTTPException
+
+from client_api.http.bodies import BatchRequest, MapRequest, ModeBody
+from client_api.http.openapi import MEDIA_TYPE, document
+from client_api.telemetry.context import current
+from client_api.telemetry.metrics import Metrics
+from schemas.contract import ErrorCode
+
+# The places in a request that a problem may name; what else stands there is the client's own.
+_PLACES: Final = frozenset(
+    {"body", "query", "path", "header", *MapRequest.model_fields, *BatchRequest.model_fields}
+    | {*ModeBody.model_fields, "explain", "X-Budget-Ms", "X-Tenant-ID", "Idempotency-Key"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKind:
+    """One row of the table: usual status, title, and whether trying again can help."""
+
+    status: int
+    title: str
+    retryable: bool
+
+
+ERRORS: Final[Mapping[ErrorCode, ErrorKind]] = {
+    ErrorCode.INVALID_REQUEST: ErrorKind(422, "The request is not valid", False),
+    ErrorCode.PAYLOAD_TOO_LARGE: ErrorKind(413, "The request is too large", False),
+    ErrorCode.RAW_CONTENT_REJECTED: ErrorKind(422, "The request holds raw content", False),
+    ErrorCode.UNAUTHORIZED: ErrorKind(401, "No valid key was given", False),
+    ErrorCode.FORBIDDEN: ErrorKind(403, "The key does not allow this", False),
+    ErrorCode.RATE_LIMITED: ErrorKind(429, "Too many requests", True),
+    ErrorCode.REQUEST_TIMEOUT: ErrorKind(408, "The budget was used up", True),
+    ErrorCode.OVERLOADED: ErrorKind(503, "The service cannot take more now", True),
+    ErrorCode.INTERNAL_ERROR: ErrorKind(500, "The service failed", True),
+}
+_BY_STATUS: Final[Mapping[int, ErrorCode]] = {
+    kind.status: code for code, kind in reversed(list(ERRORS.items()))
+}
+
+#: What the framework refuses by itself.
+_FRAMEWORK_DETAILS: Final[Mapping[int, str]] = {
+    400: "the body cannot be read",
+    404: "there is nothing at this path; /docs lists what there is",
+    405: "this path does not answer this method; see the Allow header",
+    408: "the body did not arrive in time",
+    413: "the body has more bytes, or more values, than a body may have",
+    503: "the bodies in flight take all the memory they may; see Retry-After",
+}
+
+
+class ApiError(Exception):
+    """A request or an item is refused, or failed, in a way the client should know."""
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        detail: str,
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
+        """detail: for the client, without anything it sent; status: other than the usual one;
+        extra: members of the problem body beyond the standard ones.
+        """
+        self.code, self.detail = code, detail
+        self.status = status or ERRORS[code].status
+        self.headers = dict(headers or {})
+        self.extra = dict(extra or {})
+        super().__init__(f"{code}: {detail}")
+
+
+def problem_response(path: str, error: ApiError) -> Response:
+    """The problem body of an error at `path`."""
+    kind, request = ERRORS[error.code], current()
+    usual = error.status == kind.status
+    body = {
+        "type": f"urn:llama-mapper:error:{error.code.lower().replace('_', '-')}",
+        "title": kind.title if usual else HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.detail,
+        "instance": path,
+        "error_code": error.code,
+        "request_id": request.request_id,
+        "retryable": kind.retryable,
+        **({"trace_id": request.trace_id} if request.trace_id else {}),
+        **error.extra,
+    }
+    return Response(orjson.dumps(body), error.status, error.headers, MEDIA_TYPE)
+
+
+def describe(errors: Sequence[ErrorDetails] | Sequence[Any]) -> str:
+    """What a validation found, as `place: problem`, without the offending values and names."""
+    return "; ".join(f"{_place(error['loc'])}: {error['msg']}" for error in errors[:10])
+
+
+def _place(parts: Sequence[int | str]) -> str:
+    known = (str(p) if isinstance(p, int) or p in _PLACES else "(unknown)" for p in parts)
+    return ".".join(known) or "body"
+
+
+def install(app: FastAPI, metrics: Metrics) -> None:
+    """Make every error path of the app answer with a problem body, and count it."""
+
+    def respond(request: Request, error: ApiError, *, failed: bool = False) -> Response:
+        if failed:
+            metrics.failed(error.code)
+        else:
+            metrics.rejected(error.code)
+        return problem_response(request.url.path, error)
+
+    async def on_api_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, ApiError)
+        failed = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == 408
+        return respond(request, error, failed=failed)
+
+    async def on_http_error(request: Request, error: Exception) -> Response:
+        """404, 405, 413 and the like, raised by the framework or while a body is read."""
+        assert isinstance(error, HTTPException)
+        server = error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+        usual = ErrorCode.INTERNAL_ERROR if server else ErrorCode.INVALID_REQUEST
+        code = _BY_STATUS.get(error.status_code, usual)
+        detail = _FRAMEWORK_DETAILS.get(
+            error.status_code, HTTPStatus(error.status_code).phrase.lower()
+        )
+        status, headers = error.status_code, error.headers
+        return respond(request, ApiError(code, detail, status=status, headers=headers))
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        """A body that is not JSON (400), or one of the wrong shape (422)."""
+        assert isinstance(error, RequestValidationError)
+        found = error.errors()
+        if any(e["type"] == "json_invalid" for e in found):
+            return respond(
+                request, ApiError(ErrorCode.INVALID_REQUEST, "the body is not JSON", status=400)
+            )
+        if any(isinstance(e.get("input"), bytes) and e["loc"] == ("body",) for e in found):
+            detail = "the body is not declared as JSON: send Content-Type: application/json"
+            return respond(request, ApiError(ErrorCode.INVALID_REQUEST, detail))
+        return respond(request, ApiError(ErrorCode.INVALID_REQUEST, describe(found)))
+
+    document(app)
+    app.add_exception_handler(ApiError, on_api_error)
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RequestValidationError, on_invalid)

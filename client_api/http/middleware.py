@@ -1,0 +1,187 @@
+"""What surrounds every request: its ids, its log line, its last resort, its share of memory.
+
+Pure ASGI, so that streamed bodies stay streamed and the context reaches every handler.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from client_api.http.errors import ApiError, problem_response
+from client_api.http.shutdown import Drain
+from client_api.telemetry import context, tracing
+from client_api.telemetry.logs import exception_facts
+from client_api.telemetry.metrics import Metrics
+from schemas.contract import ErrorCode
+
+_log = structlog.get_logger()
+_BUSY = {"Retry-After": "1"}
+_HOLD = "mapper.hold"
+
+
+def is_mapping(scope: Scope) -> bool:
+    """Whether it is `/map` or below: what costs, and so is counted and limited."""
+    path: str = scope.get("path", "")
+    return path == "/map" or path.startswith("/map/")
+
+
+def hold_memory(scope: Scope, size: int) -> None:
+    """Count bytes that a request takes besides its body, until it is answered.
+
+    Raises HTTPException when that is more than all requests together may take.
+    """
+    hold: Callable[[int], None] = scope[_HOLD]
+    hold(size)
+
+
+class RequestContextMiddleware:
+    """Gives the request its ids, logs one line of metadata, and turns refusals of the other
+    middlewares, and what nobody caught, into problem bodies."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = context.enter(Headers(scope=scope).get("x-request-id"))
+        tracing.hide_words()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = request.request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except ApiError as refusal:
+            self._metrics.rejected(refusal.code)
+            await problem_response(scope["path"], refusal)(scope, receive, send_with_id)
+        except Exception as failure:
+            _log.error("unexpected failure", **exception_facts(failure))
+            self._metrics.failed(ErrorCode.INTERNAL_ERROR)
+            if status == 0:
+                error = ApiError(ErrorCode.INTERNAL_ERROR, "an unexpected failure; it is logged")
+                await problem_response(scope["path"], error)(scope, receive, send_with_id)
+        finally:
+            _log.info(
+                "request",
+                method=scope["method"],
+                route=getattr(scope.get("route"), "path", None),
+                status=status,
+                ms=round((time.perf_counter() - request.started) * 1000, 2),
+                **request.facts,
+            )
+
+
+class InFlightMiddleware:
+    """Refuses mapping requests beyond a number in flight; others pass: probes must, and who
+    operates the kill switch."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+        self._count = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not is_mapping(scope):
+            await self._app(scope, receive, send)
+            return
+        if self._count >= self._limit:
+            detail = f"{self._limit} requests are in flight already"
+            raise ApiError(ErrorCode.OVERLOADED, detail, headers=_BUSY)
+        self._count += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._count -= 1
+
+
+class BodyLimitMiddleware:
+    """Bounds what bodies take: each by its path's limit, all together, and in time; together with
+    what `hold_memory` counts for them.
+
+    A body that is declared too large is refused unread, a streamed one where it gets there.
+    Starlette's own answers in plain text.
+    """
+
+    def __init__(
+        self, app: ASGIApp, limit: Callable[[str], int], total: int, timeout_s: float
+    ) -> None:
+        """limit: bytes a body may have at a path; total: bytes of all requests in flight."""
+        self._app = app
+        self._limit = limit
+        self._total = total
+        self._timeout_s = timeout_s
+        self._held = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._limit(scope["path"])
+        declared = Headers(scope=scope).get("content-length", "")
+        if declared.isdecimal() and int(declared) > limit:
+            raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, f"a body has at most {limit} bytes here")
+        until = asyncio.get_running_loop().time() + self._timeout_s
+        received, held, complete = 0, 0, False
+
+        def hold(size: int) -> None:
+            nonlocal held
+            held += size
+            self._held += size
+            # The one kind of exception that the framework lets through while it reads.
+            if held > self._total:
+                raise HTTPException(413)
+            if self._held > self._total:
+                raise HTTPException(503, headers=_BUSY)
+
+        async def counted() -> Message:
+            nonlocal received, complete
+            if complete:
+                # Only the news that the client is gone can follow; that may take any time.
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408) from None
+            size = len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            received += size
+            if received > limit:
+                raise HTTPException(413)
+            hold(size)
+            return message
+
+        scope[_HOLD] = hold
+        try:
+            await self._app(scope, counted, send)
+        finally:
+            self._held -= held
+
+
+class DrainMiddleware:
+    """Tells clients to connect anew, to another process, while this one drains."""
+
+    def __init__(self, app: ASGIApp, drain: Drain) -> None:
+        self._app = app
+        self._drain = drain
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._drain.begun:
+                MutableHeaders(scope=message)["connection"] = "close"
+            await send(message)
+
+        await self._app(scope, receive, send_closing if scope["type"] == "http" else send)

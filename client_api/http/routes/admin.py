@@ -1,0 +1,40 @@
+"""`/admin/mode`: the kill switch."""
+
+import structlog
+from fastapi import APIRouter, Response
+
+from client_api.http.bodies import ModeBody
+from client_api.http.errors import ApiError
+from client_api.http.json_route import JsonRoute, json_response
+from client_api.http.openapi import GUARDED, problem_docs
+from client_api.http.state import Shared
+from client_api.telemetry.logs import exception_facts
+from schemas.contract import ErrorCode
+
+router = APIRouter(
+    prefix="/admin",
+    tags=["admin"],
+    route_class=JsonRoute,
+    responses=GUARDED | problem_docs(421),
+)
+_log = structlog.get_logger()
+
+
+@router.get("/mode", response_model=ModeBody)
+async def get_mode(state: Shared) -> Response:
+    """How this process answers; `/health` says who asks for it."""
+    return json_response({"mode": state.switch.current().mode})
+
+
+@router.put("/mode", response_model=ModeBody, responses=problem_docs(400, 408, 413, 422, 500))
+async def put_mode(body: ModeBody, state: Shared) -> Response:
+    """Switch this process, at once and beyond a restart. `rules_only` holds while the
+    environment or the policy file asks for it, whatever is said here: see the answer."""
+    try:
+        holds = state.switch.set(body.mode)
+    except OSError as error:
+        _log.error("the mode holds but was not kept", **exception_facts(error))
+        detail = "the mode holds in this process, but could not be kept for its next start"
+        raise ApiError(ErrorCode.INTERNAL_ERROR, detail) from None
+    _log.warning("mode switched", asked=body.mode.value, mode=holds.mode.value)
+    return json_response({"mode": holds.mode})

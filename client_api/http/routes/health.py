@@ -1,0 +1,63 @@
+"""`/health*`: is the process alive, can it answer, does the model answer."""
+
+import time
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from client_api.http.errors import ApiError
+from client_api.http.json_route import json_response
+from client_api.http.openapi import problem_docs
+from client_api.http.state import Shared, State
+from schemas.contract import ErrorCode, Mode
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+
+@router.get("/live")
+async def live() -> Response:
+    """The process runs."""
+    return json_response({"status": "live"})
+
+
+@router.get("", responses=problem_docs(503))
+@router.get("/ready", responses=problem_docs(503))
+async def ready(request: Request, state: Shared) -> Response:
+    """Requests are answered; `degraded` when by rules alone, or with settings of before."""
+    if request.app.state.drain.begun:
+        raise _unavailable("shutting down: send requests elsewhere", {"status": "draining"})
+    model = state.canary.health()
+    reasons = [*([] if model.ok else [model.problem]), *state.config_problems()]
+    if not reasons:
+        return json_response({"status": "ready", "reasons": []} | _facts(state))
+    hybrid = state.switch.current().mode is Mode.HYBRID
+    starting = hybrid and not model.ok and model.age_s is None
+    if starting and time.monotonic() - state.started < state.settings.startup_grace_s:
+        raise _unavailable("waiting for the first canary mapping", {"status": "starting"})
+    return json_response({"status": "degraded", "reasons": reasons} | _facts(state))
+
+
+@router.get("/model", responses=problem_docs(503))
+async def model(state: Shared) -> Response:
+    """A real canary mapping went through the model lately."""
+    health = state.canary.health()
+    facts = _facts(state)
+    if not health.ok:
+        raise _unavailable(health.problem, {"model_status": "lost"} | facts)
+    return json_response({"status": "ok"} | facts)
+
+
+def _facts(state: State) -> dict[str, Any]:
+    health = state.canary.health()
+    age = None if health.age_s is None else round(health.age_s, 3)
+    holds = state.switch.current()
+    return {
+        "mode": holds.mode,
+        "mode_asked_by": holds.asked_by,
+        "model": health.model,
+        "canary_age_s": age,
+    }
+
+
+def _unavailable(problem: str, extra: dict[str, Any]) -> ApiError:
+    return ApiError(ErrorCode.OVERLOADED, problem, headers={"Retry-After": "1"}, extra=extra)

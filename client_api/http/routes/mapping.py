@@ -1,0 +1,204 @@
+"""`POST /map` and `POST /map/batch`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import ValidationError
+
+from client_api.access.idempotency import Answer, KeyReusedError, fingerprint
+from client_api.http.admission import Admitted
+from client_api.http.auth import get_caller
+from client_api.http.bodies import BatchRequest, BatchResponse, MapRequest, MapResponse
+from client_api.http.errors import ERRORS, ApiError, describe
+from client_api.http.json_route import JsonRoute, json_response
+from client_api.http.openapi import GUARDED, problem_docs
+from client_api.http.state import Shared, State
+from client_api.mapping.service import BudgetSpent
+from client_api.telemetry.context import current
+from fallback.decision.decision import Decision
+from schemas.contract import ErrorCode
+
+router = APIRouter(
+    tags=["mapping"],
+    route_class=JsonRoute,
+    responses=GUARDED | problem_docs(400, 408, 413, 422, 500, 503),
+)
+
+Explain = Annotated[bool, Query(description="add the lineage: each signal and its answer")]
+Budget = Annotated[
+    float | None,
+    Header(alias="X-Budget-Ms", gt=0, allow_inf_nan=False, description="milliseconds to answer in"),
+]
+Tenant = Annotated[
+    str | None,
+    Header(alias="X-Tenant-ID", min_length=1, max_length=200, description="must be the key's own"),
+]
+Replay = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=r"^[\x21-\x7e]{1,255}$",
+        description="the same request again gets the same answer",
+    ),
+]
+
+
+@router.post("/map", response_model=MapResponse)
+async def map_one(
+    body: MapRequest,
+    request: Request,
+    state: Shared,
+    explain: Explain = False,
+    budget_ms: Budget = None,
+    tenant: Tenant = None,
+    replay: Replay = None,
+) -> Response:
+    """Map one detector output to the canonical taxonomy."""
+    admitted = state.gate.admit(body, get_caller(request), _claims(request))
+    budget_s = min(budget_ms or admitted.usual_ms, admitted.most_ms) / 1000
+
+    async def answer() -> Response:
+        try:
+            decision = await state.service.map(admitted.item, current().started, budget_s)
+        except BudgetSpent as late:
+            raise _failure(late) from None
+        current().facts.update(
+            detector=state.metrics.label(body.detector),
+            source=decision.source.value,
+            fallback_reason=decision.fallback_reason,
+        )
+        return json_response(_result(decision, admitted.tenant, explain))
+
+    return await _once(request, state, admitted.tenant, replay, budget_s, answer)
+
+
+@router.post("/map/batch", response_model=BatchResponse)
+async def map_batch(
+    body: BatchRequest,
+    request: Request,
+    state: Shared,
+    explain: Explain = False,
+    budget_ms: Budget = None,
+    tenant: Tenant = None,
+    replay: Replay = None,
+) -> Response:
+    """Map up to 100 outputs, in order; a bad item is reported and does not fail the others."""
+    caller = get_caller(request)
+    acting = state.gate.tenant(caller, _claims(request))
+    if len(body.requests) > 1:
+        await state.rates.charge(caller, len(body.requests) - 1)
+    admitted: dict[int, Admitted] = {}
+    refused: dict[int, ApiError] = {}
+    for index, raw in enumerate(body.requests):
+        try:
+            admitted[index] = state.gate.admit(_parse_item(raw), caller, _claims(request))
+        except ApiError as error:
+            state.metrics.rejected(error.code)
+            refused[index] = error
+        # A long batch must not hold up who asks for one item.
+        await asyncio.sleep(0)
+    budget_s = _batch_budget_ms(list(admitted.values()), budget_ms, state) / 1000
+
+    async def answer() -> Response:
+        outcomes = await state.service.map_batch(
+            [one.item for one in admitted.values()], current().started, budget_s
+        )
+        results: list[dict[str, Any] | None] = [None] * len(body.requests)
+        errors = dict(refused)
+        for (index, one), outcome in zip(admitted.items(), outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                errors[index] = _failure(outcome)
+                state.metrics.failed(errors[index].code)
+            else:
+                results[index] = _result(outcome, one.tenant, explain)
+        state.metrics.batch(len(results), state.service.clock() - current().started)
+        current().facts.update(items=len(results), refused=len(refused))
+        return json_response(
+            {"results": results, "errors": [_batch_error(i, errors[i]) for i in sorted(errors)]}
+        )
+
+    return await _once(request, state, acting, replay, budget_s, answer)
+
+
+async def _once(
+    request: Request,
+    state: State,
+    tenant: str | None,
+    key: str | None,
+    budget_s: float,
+    answer: Callable[[], Awaitable[Response]],
+) -> Response:
+    """The answer; with a key, the one that the same request got before."""
+    if key is None:
+        return await answer()
+
+    async def keep() -> Answer:
+        made = await answer()
+        return Answer(
+            made.status_code, (("content-type", made.media_type or ""),), bytes(made.body)
+        )
+
+    what = fingerprint(request.url.path, request.url.query, await request.body())
+    left_s = max(0.0, current().started + budget_s - state.service.clock())
+    try:
+        kept, replayed = await state.idempotency.run(tenant, key, what, keep, left_s)
+    except KeyReusedError:
+        detail = "the Idempotency-Key was used for another request"
+        raise ApiError(ErrorCode.INVALID_REQUEST, detail) from None
+    headers = dict(kept.headers)
+    if replayed:
+        state.metrics.replayed()
+        current().facts.update(replayed=True)
+        headers["idempotent-replayed"] = "true"
+    return Response(kept.body, kept.status, headers)
+
+
+def _claims(request: Request) -> list[str]:
+    """Every X-Tenant-ID: one that contradicts another must not hide behind it."""
+    return request.headers.getlist("x-tenant-id")
+
+
+def _parse_item(raw: object) -> MapRequest:
+    try:
+        return MapRequest.model_validate(raw)
+    except ValidationError as error:
+        problem = describe(error.errors(include_url=False, include_input=False))
+        raise ApiError(ErrorCode.INVALID_REQUEST, problem) from None
+
+
+def _batch_budget_ms(admitted: list[Admitted], asked_ms: float | None, state: State) -> float:
+    usual, most = sum(one.usual_ms for one in admitted), sum(one.most_ms for one in admitted)
+    return min(asked_ms or usual, most, state.settings.batch_budget_ms)
+
+
+def _result(decision: Decision, tenant: str | None, explain: bool) -> dict[str, Any]:
+    event = decision.event
+    provenance = event["provenance"]
+    assert isinstance(provenance, dict)
+    result = {
+        **event,
+        "provenance": {**provenance, "tenant_id": tenant},
+        "version_info": decision.versions,
+        "source": decision.source,
+        "fallback_reason": decision.fallback_reason,
+    }
+    return result | {"signals": decision.signals} if explain else result
+
+
+def _failure(error: Exception) -> ApiError:
+    """Why an accepted item has no answer."""
+    if isinstance(error, BudgetSpent):
+        detail = "the model did not answer within the budget"
+        return ApiError(ErrorCode.REQUEST_TIMEOUT, detail)
+    return ApiError(ErrorCode.INTERNAL_ERROR, "an unexpected failure; it is logged")
+
+
+def _batch_error(index: int, error: ApiError) -> dict[str, Any]:
+    return {
+        "index": index,
+        "error_code": error.code,
+        "message": error.detail,
+        "retryable": ERRORS[error.code].retryable,
+    }

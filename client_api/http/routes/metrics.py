@@ -1,0 +1,128 @@
+"""`/metrics` for Prometheus; `/metrics/summary` and `/metrics/alerts` for who has none."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from fastapi import APIRouter, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from client_api.http.json_route import json_response
+from client_api.http.openapi import GUARDED
+from client_api.http.state import Shared
+from client_api.telemetry.slo_report import service_levels
+from client_api.telemetry.window import SLOT_S, WINDOW_S, Counts
+from schemas.contract import Source
+from schemas.slo import Internal, load_slo
+
+_SOURCES: Final[Mapping[str, Source | None]] = {s.value: s for s in Source} | {"none": None}
+
+router = APIRouter(prefix="/metrics", tags=["metrics"], responses=GUARDED)
+
+
+@router.get("", response_class=PlainTextResponse)
+async def exposition(state: Shared) -> Response:
+    """Prometheus' text format."""
+    return Response(state.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get("/summary")
+async def summary(state: Shared) -> Response:
+    """The last five minutes in numbers, and how this process keeps its service levels."""
+    window, slo = state.metrics.window, load_slo()
+    counts, history = window.total(), window.history()
+    return json_response(
+        {
+            "window_s": WINDOW_S,
+            "items": counts.items,
+            "success_percentage": counts.success_percentage,
+            "schema_valid_percentage": counts.schema_valid_percentage,
+            "fallback_percentage": counts.fallback_percentage,
+            "latency_ms": {
+                name: _milliseconds(window.quantile(counts, q))
+                for name, q in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99))
+            },
+            "sources": _sources(counts),
+            "detectors": _detectors(counts),
+            "fallback_reasons": {r.value: n for r, n in counts.reasons.most_common()},
+            "history": {"step_s": SLOT_S, "items": [slot.items for slot in history]},
+            "objectives": service_levels(window, history, slo),
+            "period": str(slo.period),
+            "uptime_s": round(time.monotonic() - state.started, 3),
+            "mode": state.switch.current().mode,
+            "circuit": state.metrics.circuit.name.lower(),
+            "timestamp": _now(),
+        }
+    )
+
+
+def _sources(counts: Counts) -> dict[str, int]:
+    """Items by who answered them; `none` is for those that failed."""
+    found: Counter[Source | None] = Counter()
+    for (_, source), items in counts.answers.items():
+        found[source] += items
+    return {name: found[source] for name, source in _SOURCES.items()}
+
+
+def _detectors(counts: Counts) -> list[dict[str, Any]]:
+    """The same for each detector, the busiest first."""
+    names: Counter[str] = Counter()
+    for (name, _), items in counts.answers.items():
+        names[name] += items
+    return [
+        {"detector": name, "items": items}
+        | {label: counts.answers[name, source] for label, source in _SOURCES.items()}
+        for name, items in names.most_common()
+    ]
+
+
+@router.get("/alerts")
+async def alerts(state: Shared) -> Response:
+    """What of the last five minutes is beyond the service level document's internal thresholds;
+    Prometheus alerts on the objectives."""
+    window = state.metrics.window
+    counts = window.total()
+    p95_ms = _milliseconds(window.quantile(counts, 0.95))
+    found = _alerts(counts, p95_ms, load_slo().internal)
+    return json_response({"alerts": found, "count": len(found), "timestamp": _now()})
+
+
+def _alerts(counts: Counts, p95_ms: float | None, limits: Internal) -> list[dict[str, Any]]:
+    valid, fallback = counts.schema_valid_percentage, counts.fallback_percentage
+    p95_max_ms = limits.latency_p95_max_s * 1000
+    found = []
+    if valid < limits.schema_valid_min:
+        text = "the model's candidates fail validation too often"
+        least = limits.schema_valid_min
+        found.append(_alert("schema_valid_percentage", valid, least, "critical", text))
+    if fallback > limits.fallback_max:
+        text = "the model's answers are overruled or missing too often"
+        most = limits.fallback_max
+        found.append(_alert("fallback_percentage", fallback, most, "warning", text))
+    if p95_ms is not None and p95_ms > p95_max_ms:
+        text = "answers take too long"
+        found.append(_alert("latency_p95_ms", p95_ms, p95_max_ms, "critical", text))
+    return found
+
+
+def _alert(
+    metric: str, value: float, threshold: float, severity: str, message: str
+) -> dict[str, Any]:
+    return {
+        "metric": metric,
+        "value": value,
+        "threshold": threshold,
+        "severity": severity,
+        "message": message,
+    }
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

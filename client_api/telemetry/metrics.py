@@ -1,0 +1,238 @@
+"""The facade's own Prometheus metrics: contract section 4, names and labels to the letter.
+
+In: items, batches and refusals as they happen. Out: the exposition text and the five-minute
+window. Knows no HTTP. Every answer that a client got counts here once and nowhere else.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+
+from client_api.telemetry.window import Window
+from schemas.contract import (
+    CircuitState,
+    ErrorCode,
+    FallbackReason,
+    Mode,
+    RawContent,
+    SharedUse,
+    Source,
+)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody reads
+
+OTHER: Final = "other"
+#: Edges on the objectives (0.12, 0.2 and 0.25 s), fine below for answers from a cache.
+LATENCY_EDGES: Final = (
+    *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.12, 0.15, 0.175, 0.2),
+    *(0.225, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0),
+)
+_BATCH_EDGES: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
+_SIZE_EDGES: Final = (1, 2, 5, 10, 20, 50, 100)
+_CONFIDENCE_EDGES: Final = tuple(n / 20 for n in range(1, 21))
+
+
+class Metrics:
+    """One registry a process."""
+
+    def __init__(self, canonical_name: Callable[[str], str | None]) -> None:
+        """canonical_name: a detector's name as the rules know it, None for an unknown one;
+        what bounds the values that the label `detector` may have.
+        """
+        self._canonical_name = canonical_name
+        self.registry = CollectorRegistry()
+        self.window = Window(LATENCY_EDGES)
+        self.circuit = CircuitState.CLOSED
+        self._requests = self._counter(
+            "mapper_requests_total", "Items accepted for mapping", "detector", "status"
+        )
+        self._duration = self._histogram(
+            "mapper_request_duration_seconds", "Time to an answer", LATENCY_EDGES, "detector"
+        )
+        self._batch_duration = self._histogram(
+            "mapper_batch_duration_seconds", "Time to a whole batch", _BATCH_EDGES
+        )
+        self._batch_size = self._histogram("mapper_batch_size", "Items in a batch", _SIZE_EDGES)
+        self._rejected = self._counter(
+            "mapper_rejected_total", "Requests and batch items refused", "error_code"
+        )
+        self._validation = self._counter(
+            "mapper_schema_validation_total",
+            "Items that had a model candidate, by its validity",
+            "detector",
+            "valid",
+        )
+        self._fallback = self._counter(
+            "mapper_fallback_total",
+            "Items in which the model's answer did not stand",
+            "detector",
+            "reason",
+        )
+        self._errors = self._counter(
+            "mapper_errors_total", "Requests and batch items that failed here", "error_code"
+        )
+        self._confidence = self._histogram(
+            "mapper_confidence", "Calibrated confidence of the answers", _CONFIDENCE_EDGES
+        )
+        self._raw_content = self._counter(
+            "mapper_raw_content_rejected_total", "Items refused as raw content, by kind", "reason"
+        )
+        self._outages = self._counter(
+            "mapper_shared_store_outages_total",
+            "Requests answered without Redis, as it was out",
+            "use",
+        )
+        self._replays = self._counter(
+            "mapper_idempotent_replays_total", "Requests answered by an answer given before"
+        )
+        self._mode = Gauge(
+            "mapper_mode", "1 for the mode in force", ("mode",), registry=self.registry
+        )
+        self._circuit = Gauge(
+            "mapper_circuit_state",
+            "Circuit to Triton: 0 closed, 1 half open, 2 open",
+            registry=self.registry,
+        )
+        self._build = Gauge(
+            "mapper_build_info",
+            "Versions being served; always 1",
+            ("version", "taxonomy", "frameworks", "rules", "model"),
+            registry=self.registry,
+        )
+        for name, text, value in (
+            (
+                "mapper_schema_valid_percentage",
+                "Valid share of the model's candidates, last 5 minutes",
+                lambda: self.window.total().schema_valid_percentage,
+            ),
+            (
+                "mapper_fallback_percentage",
+                "Share of items that fell back, last 5 minutes",
+                lambda: self.window.total().fallback_percentage,
+            ),
+        ):
+            Gauge(name, text, registry=self.registry).set_function(value)
+        self._begin(OTHER)
+        for code in ErrorCode:
+            self._rejected.labels(code.value)
+            self._errors.labels(code.value)
+        for kind in RawContent:
+            self._raw_content.labels(kind.value)
+        for use in SharedUse:
+            self._outages.labels(use.value)
+        self._seen = {OTHER}
+
+    def answered(
+        self,
+        detector: str,
+        seconds: float,
+        *,
+        source: Source,
+        reason: FallbackReason | None,
+        schema_valid: bool,
+        confidence: float,
+    ) -> None:
+        """An item got its answer, `seconds` after it came in (or its chunk was sent)."""
+        label = self.label(detector)
+        validated = reason is None or reason.has_candidate
+        self._requests.labels(label, "success").inc()
+        self._duration.labels(label).observe(seconds)
+        self._confidence.observe(confidence)
+        if validated:
+            self._validation.labels(label, str(schema_valid).lower()).inc()
+        if reason is not None:
+            self._fallback.labels(label, reason.value).inc()
+        self.window.add(
+            seconds,
+            detector=label,
+            source=source,
+            valid=schema_valid if validated else None,
+            reason=reason,
+        )
+
+    def unanswered(self, detector: str, seconds: float) -> None:
+        """An accepted item failed."""
+        label = self.label(detector)
+        self._requests.labels(label, "error").inc()
+        self._duration.labels(label).observe(seconds)
+        self.window.add(seconds, detector=label, source=None, valid=None, reason=None)
+
+    def batch(self, size: int, seconds: float) -> None:
+        """A whole batch was answered."""
+        self._batch_size.observe(size)
+        self._batch_duration.observe(seconds)
+
+    def rejected(self, code: ErrorCode) -> None:
+        """A request or a batch item was refused."""
+        self._rejected.labels(code.value).inc()
+
+    def failed(self, code: ErrorCode) -> None:
+        """A request or a batch item failed for a reason of ours."""
+        self._errors.labels(code.value).inc()
+
+    def raw_content(self, kind: RawContent) -> None:
+        """An item was refused for what it holds; counts beside `rejected`."""
+        self._raw_content.labels(kind.value).inc()
+
+    def outage(self, use: SharedUse) -> None:
+        """A request was answered without what Redis would have told."""
+        self._outages.labels(use.value).inc()
+
+    def replayed(self) -> None:
+        """A request was answered by an answer given before; its items count nowhere again."""
+        self._replays.inc()
+
+    def follow_mode(self, mode: Callable[[], Mode]) -> None:
+        """mode: the one in force; asked whenever someone looks."""
+        for each in Mode:
+            self._mode.labels(each.value).set_function(partial(_is_mode, mode, each))
+
+    def set_circuit(self, state: CircuitState) -> None:
+        self.circuit = state
+        self._circuit.set(state)
+
+    def set_build(self, version: str, versions: dict[str, str]) -> None:
+        """versions: taxonomy, frameworks, rules, model; replaces what was said before."""
+        self._build.clear()
+        self._build.labels(version=version, **versions).set(1)
+
+    def label(self, detector: str) -> str:
+        """The value of the label `detector`; a known one's series begin at first sight."""
+        name = self._canonical_name(detector) or OTHER
+        if name not in self._seen:
+            self._seen.add(name)
+            self._begin(name)
+        return name
+
+    def exposition(self) -> bytes:
+        """What `/metrics` says, in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _begin(self, detector: str) -> None:
+        """Series at zero, so that the first event is an increase that `rate` can see."""
+        for status in ("success", "error"):
+            self._requests.labels(detector, status)
+        for valid in ("true", "false"):
+            self._validation.labels(detector, valid)
+        for reason in FallbackReason:
+            self._fallback.labels(detector, reason.value)
+        self._duration.labels(detector)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, edges: Iterable[float], *labels: str) -> Histogram:
+        return Histogram(name, text, labels, buckets=tuple(edges), registry=self.registry)
+
+
+def _is_mode(mode: Callable[[], Mode], each: Mode) -> float:
+    return float(mode() is each)

@@ -1,0 +1,123 @@
+"""Asks the public Triton model over gRPC.
+
+In: items and a budget. Out: decisions, or ModelError. Knows tensors and the channel; nothing of
+rules, HTTP or metrics. One channel a process, made on its event loop.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import orjson
+import tritonclient.grpc.aio as triton
+from tritonclient.utils import InferenceServerException
+
+from client_api.mapping.gateway import Item, ModelError, ModelRefused, ModelTimeout
+from client_api.telemetry.tracing import client_span
+from fallback.decision.decision import Decision
+from schemas.contract import FallbackReason, Source
+
+#: How often a silent connection is tried.
+KEEPALIVE_MS = 5000
+
+# Given at all, they replace the client's defaults, so the message sizes stand here too.
+# Back to a restarted server within a second: gRPC's own backoff grows to two minutes.
+_CHANNEL_ARGS = [
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # A peer that has vanished without a word is noticed; what Triton must allow is in its launcher.
+    ("grpc.keepalive_time_ms", KEEPALIVE_MS),
+    ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+    # One connection sticks to one pod: spread over what a `dns:///` name resolves to.
+    ("grpc.lb_policy_name", "round_robin"),
+]
+
+
+class TritonGateway:
+    """A `ModelGateway` over `tritonclient.grpc.aio`."""
+
+    def __init__(self, url: str, model: str, margin_s: float) -> None:
+        """margin_s: seconds kept from what the model is told, for the steps after it."""
+        self._client = triton.InferenceServerClient(url, channel_args=_CHANNEL_ARGS)
+        self._model = model
+        self._margin_s = margin_s
+
+    async def map(self, items: Sequence[Item], budget_s: float) -> list[Decision]:
+        budget_ms = max(0.0, budget_s - self._margin_s) * 1000
+        inputs = [
+            _bytes_input("DETECTOR", [item.detector for item in items]),
+            _bytes_input("OUTPUT", [item.output for item in items]),
+            _bytes_input("OPTIONS", [_options(item, budget_ms) for item in items]),
+        ]
+        if any(item.metadata for item in items):
+            inputs.append(_bytes_input("METADATA", [item.metadata for item in items]))
+        try:
+            with client_span("triton.infer", {"mapper.items": len(items)}) as headers:
+                result = await self._client.infer(
+                    self._model, inputs, client_timeout=budget_s, headers=headers
+                )
+        except InferenceServerException as error:
+            if error.status() == "StatusCode.DEADLINE_EXCEEDED":
+                raise ModelTimeout(f"no answer within {budget_s * 1000:.0f} ms") from error
+            if error.status() == "StatusCode.INVALID_ARGUMENT":
+                raise ModelRefused("Triton calls the request malformed") from error
+            raise ModelError(error.status() or "no status") from error
+        decisions = _decisions(result)
+        if len(decisions) != len(items):
+            raise ModelError(f"{len(decisions)} answers for {len(items)} items")
+        return decisions
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+def _bytes_input(name: str, values: Sequence[str | bytes]) -> Any:
+    encoded = [v.encode() if isinstance(v, str) else v for v in values]
+    tensor = triton.InferInput(name, [len(encoded), 1], "BYTES")
+    tensor.set_data_from_numpy(np.array(encoded, dtype=np.object_).reshape(-1, 1))
+    return tensor
+
+
+def _options(item: Item, budget_ms: float) -> bytes:
+    options: dict[str, float] = {"budget_ms": budget_ms}
+    if item.threshold is not None:
+        options["threshold"] = item.threshold
+    return orjson.dumps(options)
+
+
+def _decisions(result: Any) -> list[Decision]:
+    def column(name: str) -> list[Any]:
+        values: list[Any] = result.as_numpy(name).ravel().tolist()
+        return values
+
+    return [
+        Decision(
+            event=orjson.loads(mapping),
+            confidence=confidence,
+            source=Source(source.decode()),
+            fallback_reason=FallbackReason(reason.decode()) if reason else None,
+            schema_valid=valid,
+            signals=orjson.loads(signals),
+            versions=orjson.loads(versions),
+        )
+        for mapping, confidence, source, reason, valid, signals, versions in zip(
+            *map(
+                column,
+                (
+                    "MAPPING",
+                    "CONFIDENCE",
+                    "SOURCE",
+                    "FALLBACK_REASON",
+                    "SCHEMA_VALID",
+                    "SIGNALS",
+                    "VERSIONS",
+                ),
+            ),
+            strict=True,
+        )
+    ]
