@@ -1,0 +1,163 @@
+"""What one place of an output says, and which statement wins where several speak.
+
+In: findings of one scope, or of several. Out: fewer findings, one a name. Declared and generic
+readings end here alike. Knows no formats and no vocabularies.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from types import MappingProxyType
+
+from schemas.text import normalise
+
+
+class Basis(IntEnum):
+    """What a finding rests on; the stronger one wins where two speak of the same name."""
+
+    PRESENCE = 0
+    SCORE = 1
+    GRADE = 2
+    FLAG = 3
+    #: What was done (`allow`, `block`): clean, it silences no explicit detection.
+    ACTION = 4
+    #: The tool's own verdict on the whole (`flagged`, `violation`, `pass`).
+    DECISION = 5
+
+    @property
+    def general(self) -> bool:
+        """Whether it speaks of the whole and not of one category."""
+        return self >= Basis.ACTION
+
+
+#: The order of precedence: what a clean statement about a scope silences in it. A flag that says
+#: yes is never silenced: a contradiction stays a finding, since a wrong Safe is the worst error.
+SILENCED: Mapping[Basis, frozenset[Basis]] = MappingProxyType(
+    {
+        Basis.DECISION: frozenset({Basis.PRESENCE, Basis.SCORE, Basis.GRADE}),
+        Basis.ACTION: frozenset({Basis.SCORE}),
+        Basis.FLAG: frozenset({Basis.PRESENCE, Basis.SCORE, Basis.GRADE}),
+        Basis.GRADE: frozenset({Basis.PRESENCE, Basis.SCORE}),
+        Basis.SCORE: frozenset({Basis.PRESENCE}),
+        Basis.PRESENCE: frozenset(),
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One name of an output, or the tool's own decision.
+
+    name: as the output writes it; for a decision the word that stands for it (`flagged`).
+    hit: True found, False clean, None says nothing either way.
+    score: 0..1, or None.
+    path: where it stands.
+    failed: the tool says that it could not judge; the name is what it says.
+    low: clean, but of a low risk.
+    """
+
+    name: str
+    hit: bool | None
+    score: float | None = None
+    basis: Basis = Basis.PRESENCE
+    path: str = ""
+    failed: bool = False
+    low: bool = False
+
+    @property
+    def category(self) -> bool:
+        """Whether a category was found."""
+        return self.hit is True and not self.basis.general and not self.failed
+
+    @property
+    def accuses(self) -> bool:
+        """Whether the whole was found to be bad."""
+        return self.hit is True and self.basis.general and not self.failed
+
+    @property
+    def clears(self) -> bool:
+        """Whether the whole was found to be clean."""
+        return self.hit is False and self.basis.general and not self.failed
+
+
+def settle(decisions: Sequence[Finding], inside: Iterable[Finding]) -> list[Finding]:
+    """The findings of one scope under its own decisions.
+
+    decisions: findings with a general basis that speak of this scope alone. inside: what else
+    was read in it, clean findings included.
+
+    A decision that accuses confirms the names that are only there. One that clears silences what
+    `SILENCED` says, unless another decision accuses.
+    """
+    found = merge(inside)
+    if any(d.accuses for d in decisions):
+        confirmed = [
+            replace(f, basis=Basis.FLAG) if f.category and f.basis is Basis.PRESENCE else f
+            for f in found
+        ]
+        return [*decisions, *confirmed]
+    clean = [d for d in decisions if d.clears]
+    if clean:
+        silenced = frozenset[Basis]().union(*(SILENCED[d.basis] for d in clean))
+        found = [
+            replace(f, hit=False, low=False) if f.category and f.basis in silenced else f
+            for f in found
+            if not (f.hit is False and f.low)
+        ]
+    return [*decisions, *found]
+
+
+def merge(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding a name within one scope: the strongest basis decides; found beats clean.
+
+    General and failed findings are not merged with categories. The order is that of the first
+    finding of each name.
+    """
+    kept: dict[tuple[str, bool, bool], Finding] = {}
+    for finding in findings:
+        key = _key(finding)
+        other = kept.get(key)
+        kept[key] = finding if other is None else _stronger(other, finding)
+    return list(kept.values())
+
+
+def across(scopes: Iterable[Iterable[Finding]]) -> list[Finding]:
+    """One finding a name over several scopes: found in one of them is found."""
+    kept: dict[tuple[str, bool, bool], Finding] = {}
+    for scope in scopes:
+        for finding in scope:
+            key = _key(finding)
+            other = kept.get(key)
+            if other is None or _rank(finding) > _rank(other):
+                kept[key] = finding if other is None else _scored(finding, other)
+            elif _rank(finding) == _rank(other):
+                kept[key] = _scored(other, finding)
+    return list(kept.values())
+
+
+def _key(finding: Finding) -> tuple[str, bool, bool]:
+    name = finding.name
+    return normalise(name) or name, finding.basis.general, finding.failed
+
+
+def _rank(finding: Finding) -> tuple[bool, bool, int]:
+    return finding.hit is True, finding.hit is not None, finding.basis
+
+
+def _stronger(one: Finding, two: Finding) -> Finding:
+    if one.hit is None or two.hit is None:
+        first, second = (two, one) if one.hit is None else (one, two)
+    elif one.basis != two.basis:
+        first, second = (two, one) if two.basis > one.basis else (one, two)
+    else:
+        first, second = (two, one) if two.hit and not one.hit else (one, two)
+    return _scored(first, second)
+
+
+def _scored(first: Finding, second: Finding) -> Finding:
+    """The first finding with the better of both scores, where both speak alike."""
+    if second.score is None or (first.score is not None and first.hit is not second.hit):
+        return first
+    if first.score is None or second.score > first.score:
+        return replace(first, score=second.score)
+    return first

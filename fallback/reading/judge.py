@@ -1,0 +1,261 @@
+"""What one value says: found, clean, low, failed, or nothing either way.
+
+In: one scalar and the scale that its numbers are on. Out: a `Judged`. Knows no names and no places.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from fallback.catalog import Detector
+from fallback.reading.finding import Basis
+from fallback.reading.tree import Scalar
+from fallback.reading.words import load_words
+from schemas.text import normalise
+
+DEFAULT_THRESHOLD = 0.5
+MAX_WORD = 80
+_MARKS = " \t\r\n<>\"'`*[](){}.!,;:✅❌🚫⚠️"
+
+
+class Outcome(StrEnum):
+    """What a value says of the thing it stands under."""
+
+    FOUND = "found"
+    CLEAN = "clean"
+    LOW = "low"
+    FAILED = "failed"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a value says.
+
+    score: 0..1 where the value is a number, else None.
+    known: whether the value is a word or a number that says something, `n/a` included; False for
+        any other text.
+    """
+
+    outcome: Outcome
+    score: float | None = None
+    basis: Basis = Basis.FLAG
+    known: bool = True
+
+    @property
+    def hit(self) -> bool | None:
+        """True found, False clean, None neither."""
+        if self.outcome is Outcome.FOUND:
+            return True
+        return False if self.outcome in (Outcome.CLEAN, Outcome.LOW) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How numbers and words are read.
+
+    threshold: a score at or above it is found (below it, when lower_is_worse).
+    severity_max, flagged_from: the tool's scale of grades; None when it has none.
+    words: the tool's own words, as `word_key` writes them, before the general ones.
+    likelihood: words say how likely something is, so that a low one is clean.
+    """
+
+    threshold: float = DEFAULT_THRESHOLD
+    lower_is_worse: bool = False
+    severity_max: float | None = None
+    flagged_from: float | None = None
+    words: Mapping[str, Outcome] = field(default_factory=dict)
+    likelihood: bool = False
+
+
+class Scales:
+    """The scales of one detector, by the name that a number stands for."""
+
+    def __init__(self, detector: Detector | None, words: Mapping[str, Outcome]) -> None:
+        self._thresholds: dict[str, float] = {}
+        self._worse: frozenset[str] = frozenset()
+        self._base = Scale(words=words)
+        if detector is not None:
+            self._thresholds = {normalise(n): t for n, t in detector.thresholds.items()}
+            self._worse = frozenset(map(normalise, detector.lower_is_worse))
+            severity = detector.severity
+            self._base = Scale(
+                detector.threshold,
+                severity_max=severity.max if severity else None,
+                flagged_from=severity.flagged_from if severity else None,
+                words=words,
+            )
+
+    def of(self, name: str = "", threshold: float | None = None) -> Scale:
+        """threshold: the output's own, before the detector's."""
+        key = normalise(name) if name and (self._thresholds or self._worse) else ""
+        if threshold is None:
+            threshold = self._thresholds.get(key)
+        if threshold is None and key not in self._worse:
+            return self._base
+        return replace(
+            self._base,
+            threshold=self._base.threshold if threshold is None else threshold,
+            lower_is_worse=key in self._worse,
+        )
+
+
+def word_key(text: str) -> str:
+    """A word as the lists have it: the normal form without marks, an enum without its class."""
+    bare = text.strip(_MARKS)
+    if "." in bare and " " not in bare:
+        bare = bare.rpartition(".")[2]
+    return normalise(bare)
+
+
+def _outcomes() -> dict[str, tuple[Outcome, Basis | None]]:
+    values = load_words().values
+    table: dict[str, tuple[Outcome, Basis | None]] = {}
+    for part, outcome, basis in (
+        ("silent", Outcome.NONE, None),
+        ("failed", Outcome.FAILED, None),
+        ("low", Outcome.LOW, None),
+        ("found", Outcome.FOUND, None),
+        ("acted", Outcome.FOUND, Basis.ACTION),
+        ("clean", Outcome.CLEAN, None),
+        ("allowed", Outcome.CLEAN, Basis.ACTION),
+    ):
+        table.update(dict.fromkeys(values[part], (outcome, basis)))
+    return table
+
+
+_OUTCOMES = _outcomes()
+
+
+def judge(value: Scalar, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> Judged:
+    """What a scalar says; numbers and words alike. Never raises.
+
+    basis: what the place counts as. A word of an action (`allow`) under a decision is an action; a
+        share under a flag is a score.
+    """
+    if value is None:
+        return Judged(Outcome.NONE, None, basis)
+    if isinstance(value, bool):
+        return Judged(_outcome(value), None, basis)
+    if isinstance(value, int | float):
+        return judge_number(value, scale, basis)
+    if (word := judge_word(value, scale, basis)) is not None:
+        return word
+    if (number := as_number(value)) is not None:
+        return judge_number(number, scale, basis)
+    return Judged(Outcome.NONE, None, basis, known=False)
+
+
+def judge_word(text: str, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> Judged | None:
+    """What a grade or a decision in words says, `High (0.93)` too; None for any other text."""
+    if len(text) > MAX_WORD:
+        return None
+    key = word_key(text)
+    if (own := scale.words.get(key)) is not None:
+        return Judged(own, None, basis)
+    found = _OUTCOMES.get(key)
+    if found is None:
+        return _graded(text, scale, basis)
+    outcome, narrowed = found
+    if narrowed is not None and basis is Basis.DECISION:
+        basis = narrowed
+    if outcome is Outcome.LOW and scale.likelihood:
+        outcome = Outcome.CLEAN
+    return Judged(outcome, None, basis)
+
+
+def _graded(text: str, scale: Scale, basis: Basis) -> Judged | None:
+    """A word with a number: `medium (4)`, `High 0.93`, `l4: 12%`."""
+    head, _, tail = text.strip().rstrip(")]").rpartition(" ")
+    number = as_number(tail.lstrip("(["))
+    if not head or number is None:
+        return None
+    key = word_key(head)
+    outcome = scale.words.get(key) or _OUTCOMES.get(key, (None,))[0]
+    if outcome is None:
+        return None
+    return Judged(outcome, judge_number(number, scale, Basis.GRADE).score, basis)
+
+
+def as_number(text: str) -> float | None:
+    """`0.93`, `87%` or `3/10` as a number (a percentage and a fraction are shares); else None.
+
+    `NaN` and `Infinity` are numbers too, as `float` reads them.
+    """
+    body = text.strip().strip("()[]").rstrip(",;").strip()
+    if not 0 < len(body) <= 40:
+        return None
+    if body.endswith("%"):
+        part = _float(body[:-1])
+        return None if part is None else part / 100
+    above, slash, below = body.partition("/")
+    if slash:
+        part, whole = _float(above), _float(below)
+        return part / whole if part is not None and whole is not None and whole > 0 else None
+    if body.casefold().lstrip("+-") in ("nan", "inf", "infinity"):
+        return math.nan
+    return _float(body)
+
+
+def _float(text: str) -> float | None:
+    text = text.strip()
+    if not text or text.strip("+-.0123456789eE") or text.strip("+-eE") == "":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def judge_number(value: int | float, scale: Scale = Scale(), basis: Basis = Basis.SCORE) -> Judged:
+    """What a number says at a place of that basis; NaN and infinite ones say nothing."""
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        return Judged(Outcome.NONE, None, basis)
+    whole = number == int(number)
+    if basis is Basis.GRADE:
+        return _severity(number, whole, scale)
+    if basis is not Basis.SCORE and whole:
+        return Judged(_outcome(number > 0), None, basis)
+    if number > 100 or (whole and 1 < number <= 10):
+        return Judged(Outcome.FOUND, None, Basis.SCORE)
+    share = number / 100 if number > 1 else max(number, 0.0)
+    if scale.lower_is_worse:
+        return Judged(_outcome(share < scale.threshold), 1 - share, Basis.SCORE)
+    return Judged(_outcome(share >= scale.threshold), share, Basis.SCORE)
+
+
+def _severity(number: float, whole: bool, scale: Scale) -> Judged:
+    worst = scale.severity_max
+    if worst is not None and number <= worst:
+        first = worst if scale.flagged_from is None else scale.flagged_from
+        return Judged(_outcome(number >= first), max(number, 0) / worst, Basis.GRADE)
+    if whole and number <= 10:
+        top = 7 if number <= 7 else 10
+        return Judged(_outcome(number > 0), max(number, 0) / top, Basis.GRADE)
+    share = number / 100 if number > 1 else max(number, 0.0)
+    if share > 1:
+        return Judged(Outcome.FOUND, None, Basis.GRADE)
+    return Judged(_outcome(share >= scale.threshold), share, Basis.GRADE)
+
+
+def highest(values: Iterable[Scalar], scale: Scale, basis: Basis = Basis.SCORE) -> Judged:
+    """What a list of numbers or flags says: found where one of them is. An empty one is clean."""
+    best = Judged(Outcome.CLEAN, None, basis)
+    for value in values:
+        judged = judge(value, scale, basis)
+        if judged.hit is None:
+            continue
+        stronger = judged.hit and not best.hit
+        higher = judged.hit is best.hit and (judged.score or 0) > (best.score or 0)
+        if stronger or higher or (best.score is None and judged.score is not None and not best.hit):
+            best = judged
+    return best
+
+
+def _outcome(found: bool) -> Outcome:
+    return Outcome.FOUND if found else Outcome.CLEAN
