@@ -26,7 +26,7 @@ from client_api.http.routes import admin, console, health, info, mapping, metric
 from client_api.http.shutdown import Drain
 from client_api.http.state import State
 from client_api.mapping.gateway import Item, ModelGateway
-from client_api.mapping.service import Limits, MapperService, RulesAnswerer
+from client_api.mapping.service import Limits, MapperService, answer_by_rules
 from client_api.settings import Settings
 from client_api.telemetry import logs, tracing
 from client_api.telemetry.metrics import Metrics
@@ -35,7 +35,7 @@ from client_api.upstream.circuit import CircuitBreaker
 from client_api.upstream.guarded import GuardedGateway
 from client_api.upstream.permits import Permits
 from client_api.upstream.triton import TritonGateway
-from fallback.decision.decision import MappingGuard, load_guard
+from pipeline.steps import Pipeline, load_pipeline
 from schemas.contract import CircuitState, FallbackReason
 
 _log = structlog.get_logger()
@@ -55,11 +55,11 @@ def create_app(
 ) -> FastAPI:
     """The facade over one gateway. Raises ConfigError for a bad file of keys, policies or mode."""
     settings = settings or Settings()
-    guard = load_guard()
-    counted = Metrics(lambda name: getattr(guard.rules.resolve(name), "name", None))
-    counted.set_build(info.SERVICE_VERSION, guard.versions())
+    pipeline = load_pipeline()
+    counted = Metrics(lambda name: getattr(pipeline.rules.resolve(name), "name", None))
+    counted.set_build(info.SERVICE_VERSION, pipeline.guard.versions())
     counted.set_circuit(CircuitState.CLOSED)
-    guarding = Guarding(settings, guard.rules.canonical, counted)
+    guarding = Guarding(settings, pipeline.rules.canonical, counted)
     counted.follow_mode(lambda: guarding.switch.current().mode)
     rates = RateGate(guarding.limits)
 
@@ -67,7 +67,7 @@ def create_app(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(logs.on_loop_exception)
         client = gateway(settings)
-        app.state.shared = state = _state(settings, guard, counted, guarding, rates, client)
+        app.state.shared = state = _state(settings, pipeline, counted, guarding, rates, client)
         canary = asyncio.create_task(state.canary.run())
         yield
         canary.cancel()
@@ -118,16 +118,15 @@ def _body_limits(settings: Settings) -> Callable[[str], int]:
 
 def _state(
     settings: Settings,
-    guard: MappingGuard,
+    pipeline: Pipeline,
     counted: Metrics,
     guarding: Guarding,
     rates: RateGate,
     client: ModelGateway,
 ) -> State:
-    rules = RulesAnswerer(guard)
     # Validators and indexes are built at first use; better now than in someone's budget.
     for output in ("hate", '{"categories": {"hate": true}, "scores": {"hate": 0.9}}'):
-        rules.answer(Item("warm-up", output), FallbackReason.RULES_ONLY)
+        answer_by_rules(pipeline, Item("warm-up", output), FallbackReason.RULES_ONLY)
 
     def on_circuit(circuit: CircuitState) -> None:
         counted.set_circuit(circuit)
@@ -159,10 +158,10 @@ def _state(
     )
     return State(
         settings=settings,
-        guard=guard,
+        guard=pipeline.guard,
         metrics=counted,
         switch=guarding.switch,
-        service=MapperService(guarded, rules, guarding.switch, counted, limits),
+        service=MapperService(guarded, pipeline, guarding.switch, counted, limits),
         canary=canary,
         gate=ItemGate(guarding.policies, settings, counted),
         rates=rates,

@@ -1,13 +1,12 @@
 """Model answers kept for the next one who asks, and asked for once when several ask together.
 
-In: queries, and who answers those that are not kept. Out: one candidate a query. An entry is one
-atomic answer: detector and signal as the prompt spells them. Only answers that the model finished
-are kept. Their text is not: a key is a digest, so that what detectors said stays nowhere.
+In: queries, and a function that answers those without an entry. Out: one candidate per query.
+The key of an entry holds everything that the answer depends on: detector, signal and draft, in
+the query's normal form. Only answers that the model finished are kept. A key is a digest, so the
+text of a signal is stored nowhere.
 
-A cache belongs to one loaded version in one process, which reads model, taxonomy, prompt and
-rules once, at its start. So none of them changes under an entry, and a new version starts with
-no more than the answers it brings along.
-It does not know how an answer is made.
+A cache belongs to one loaded version in one process, so that model, taxonomy and prompt never
+change under an entry; a new version starts with the answers that it brings along.
 """
 
 import dataclasses
@@ -18,11 +17,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import orjson
 from cachetools import LRUCache
 
-from engine.decoder import Status
-from engine.mapper import Candidate, Query
-from engine.prompt import suffix
+from schemas.candidate import Candidate, CandidateStatus, Query
 
 Ask = Callable[[Sequence[Query]], Sequence[Candidate]]
 
@@ -94,13 +92,14 @@ class AnswerCache:
             return
         with self._lock:
             for key, candidate in answered:
-                if candidate.status is Status.OK:
+                if candidate.status is CandidateStatus.OK:
                     self._kept[key] = dataclasses.replace(candidate, passes=0)
 
 
 def _key(query: Query) -> bytes:
-    """Of the prompt as text, in which neither part can pass for the other."""
-    return hashlib.blake2b(suffix(query.detector, query.signal).encode(), digest_size=16).digest()
+    """A digest of detector, signal and draft; JSON keeps the parts apart."""
+    parts = orjson.dumps([query.detector, query.signal, query.draft])
+    return hashlib.blake2b(parts, digest_size=16).digest()
 
 
 def _deadline(query: Query) -> float:
@@ -108,6 +107,5 @@ def _deadline(query: Query) -> float:
 
 
 def _together(equal: Sequence[Query]) -> Query:
-    """One query for several equal ones: with whatever draft there is, and the latest deadline."""
-    draft = next((query.draft for query in equal if query.draft), None)
-    return dataclasses.replace(equal[0], draft=draft, deadline=max(map(_deadline, equal)))
+    """One query for several equal ones, with the latest deadline."""
+    return dataclasses.replace(equal[0], deadline=max(map(_deadline, equal)))

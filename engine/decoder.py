@@ -7,25 +7,18 @@ them. Decoders know nothing of detectors, calibration or what becomes of an answ
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from schemas.candidate import Candidate, CandidateStatus
 
 SAFE, UNKNOWN = ("OTHER.Safe",), ("OTHER.Unknown",)
 """The answers that name no finding: nothing was found, nothing is known."""
 
 SURE = 0.8
 """The share with which the model says SAFE on its own. High, for this answer clears."""
-
-
-class Status(StrEnum):
-    """How the making of a candidate ended; what it is worth, validation decides."""
-
-    OK = "ok"
-    TIMEOUT = "timeout"
-    ERROR = "error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,34 +64,20 @@ class Prompt:
     votes: Votes = NO_VOTES
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """What one row wrote.
+class Decoder(Protocol):
+    """Answers a batch of prompts, order kept, each by the model's own greedy choice.
 
-    text: the candidate JSON; empty unless status is ok. It may be cut short by a token limit.
-    labels: the text's labels in the order written; empty where the text is cut short.
-    probability: of the path under the constraint, product over its choices, 0..1.
-    passes: forward passes the row took part in.
+    The candidates carry no confidence yet; the engine calibrates the probability.
     """
 
-    text: str
-    labels: tuple[str, ...]
-    probability: float
-    status: Status
-    passes: int
-
-
-class Decoder(Protocol):
-    """Answers a batch of prompts, order kept, each by the model's own greedy choice."""
-
-    def decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+    def decode(self, prompts: Sequence[Prompt]) -> list[Candidate]:
         """At least one prompt. Raises ArithmeticError when the model computes no number."""
         ...
 
 
-def unfinished(status: Status, passes: int = 0) -> Decoded:
+def unfinished(status: CandidateStatus, passes: int = 0) -> Candidate:
     """The outcome of a row that wrote nothing usable."""
-    return Decoded(text="", labels=(), probability=0.0, status=status, passes=passes)
+    return Candidate("", status=status, passes=passes)
 
 
 def candidate_text(labels: Iterable[str]) -> str:

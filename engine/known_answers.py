@@ -10,22 +10,28 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from engine.confidence import doubted
-from engine.decoder import Status, candidate_text
-from engine.mapper import Candidate, Query
+from engine.decoder import candidate_text
+from schemas.candidate import Candidate, CandidateStatus, Query
 from schemas.errors import ConfigError
 
 ANSWERS = "answers.jsonl"
 
 
 def write_answers(file: Path, answers: Iterable[tuple[Query, Candidate]]) -> None:
-    """One JSON array a line: detector, signal, labels, probability; finished answers only."""
+    """One JSON array per line: detector, signal, draft, labels, probability; finished answers."""
     lines = (
         json.dumps(
-            [query.detector, query.signal, candidate.labels, round(candidate.probability, 6)],
+            [
+                query.detector,
+                query.signal,
+                query.draft,
+                candidate.labels,
+                round(candidate.probability, 6),
+            ],
             ensure_ascii=False,
         )
         for query, candidate in answers
-        if candidate.status is Status.OK and candidate.labels
+        if candidate.status is CandidateStatus.OK and candidate.labels
     )
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
@@ -41,18 +47,18 @@ def read_answers(
         return
     for number, line in enumerate(_lines(file), start=1):
         try:
-            detector, signal, labels, probability = json.loads(line)
+            detector, signal, draft, labels, probability = json.loads(line)
             made = Candidate(
                 text=candidate_text(labels),
                 labels=tuple(labels),
                 probability=probability,
                 confidence=doubted(labels, confidence(probability)),
-                status=Status.OK,
+                status=CandidateStatus.OK,
                 passes=0,
             )
         except (ValueError, TypeError) as error:
             raise ConfigError(file, f"line {number}", f"{error}; export again") from error
-        yield Query(detector, signal), made
+        yield Query(detector, signal, draft and tuple(draft)), made
 
 
 def _lines(file: Path) -> list[str]:

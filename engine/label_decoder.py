@@ -15,16 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from cachetools import LRUCache
 
-from engine.decoder import (
-    Decoded,
-    Prompt,
-    Status,
-    candidate_text,
-    choose,
-    empty_answers,
-    unfinished,
-)
+from engine.decoder import Prompt, candidate_text, choose, empty_answers, unfinished
 from engine.runtime.session import Begun, LlamaSession
+from schemas.candidate import Candidate, CandidateStatus
 
 KEPT_LEADS = 32
 """Detectors whose part of the prompt is kept: at most 1.6 MB each, for 34 tokens."""
@@ -48,10 +41,10 @@ class LabelDecoder:
         self._texts = tuple(candidate_text(labels) for labels in answers)
         self._leads: LRUCache[tuple[int, ...], Begun] = LRUCache(kept_leads)
 
-    def decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+    def decode(self, prompts: Sequence[Prompt]) -> list[Candidate]:
         """See `engine.decoder.Decoder`; one pass for each lead among the prompts."""
         now = time.monotonic()
-        decoded = [unfinished(Status.TIMEOUT) for _ in prompts]
+        decoded = [unfinished(CandidateStatus.TIMEOUT) for _ in prompts]
         groups: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         for i, prompt in enumerate(prompts):
             if prompt.deadline is None or now < prompt.deadline:
@@ -60,8 +53,8 @@ class LabelDecoder:
             states = self._read(lead, [prompts[i].ids for i in rows])
             for i, state in zip(rows, states, strict=True):
                 best, probability = choose(state[-1], self._head, prompts[i].votes, self._empty)
-                decoded[i] = Decoded(
-                    self._texts[best], self._answers[best], probability, Status.OK, passes=1
+                decoded[i] = Candidate(
+                    self._texts[best], probability, labels=self._answers[best], passes=1
                 )
         return decoded
 

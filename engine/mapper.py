@@ -9,13 +9,13 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from engine.confidence import Calibration, doubted
-from engine.decoder import NO_VOTES, Decoded, Decoder, Prompt, Status, Votes, unfinished
+from engine.decoder import NO_VOTES, Decoder, Prompt, Votes, unfinished
 from engine.label_decoder import LabelDecoder
 from engine.neighbours import KNOWN_WEIGHT, NO_NEIGHBOURS, Neighbours, read_neighbours
 from engine.prompt import PromptEncoder
@@ -24,6 +24,7 @@ from engine.runtime.session import Device, LlamaSession
 from engine.text.decoder import TextDecoder
 from engine.text.grammar import Grammar
 from engine.version import Version, WritesLabelTokens, read_version
+from schemas.candidate import Candidate, CandidateStatus, Query
 from schemas.errors import ConfigError
 from schemas.event import decoding_schema
 from schemas.taxonomy import load_taxonomy
@@ -32,39 +33,6 @@ MAX_BATCH = 16
 """Queries in one pass, at most, however quick it is."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """One signal to map.
-
-    detector, signal: as received; any text.
-    draft: labels that are likely the answer (a curated entry), verified by the model.
-    deadline: `time.monotonic()` seconds by when the answer is needed; None for never.
-    """
-
-    detector: str
-    signal: str
-    draft: tuple[str, ...] | None = None
-    deadline: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What the model says about one query.
-
-    text: the candidate JSON; empty unless status is ok, cut short by the token limit.
-    labels: the text's labels; empty where there is no complete text.
-    probability, confidence: of the path, and that the labels are right; 0..1.
-    passes: forward passes the query took part in.
-    """
-
-    text: str
-    labels: tuple[str, ...]
-    probability: float
-    confidence: float
-    status: Status
-    passes: int
 
 
 class MapperEngine:
@@ -183,11 +151,11 @@ class MapperEngine:
             if count == 0 and (left > LIMIT or not candidates):
                 count = 1
             if count == 0:
-                candidates |= {i: self._candidate(unfinished(Status.TIMEOUT)) for i in rows}
+                candidates |= {i: unfinished(CandidateStatus.TIMEOUT) for i in rows}
                 break
             chosen, rows = rows[:count], rows[count:]
             decoded = self._decode([queries[i] for i in chosen], [prompts[i] for i in chosen])
-            candidates.update(zip(chosen, map(self._candidate, decoded), strict=True))
+            candidates.update(zip(chosen, map(self._calibrated, decoded), strict=True))
         return [candidates[i] for i in range(len(queries))]
 
     def _prompt(self, query: Query) -> Prompt:
@@ -215,25 +183,19 @@ class MapperEngine:
         most = min(len(lengths), self._max_batch)
         return next((n for n in range(most, 0, -1) if self._seconds(lengths[:n]) <= limit), 0)
 
-    def _decode(self, queries: Sequence[Query], prompts: Sequence[Prompt]) -> list[Decoded]:
+    def _decode(self, queries: Sequence[Query], prompts: Sequence[Prompt]) -> list[Candidate]:
         try:
             heard = zip(prompts, self._votes(queries), strict=True)
             return self._decoder.decode([replace(p, votes=votes) for p, votes in heard])
         except Exception:  # whatever went wrong, the other batches and the rules still answer
             _log.exception("a batch of %d prompts failed", len(prompts))
-            return [unfinished(Status.ERROR) for _ in prompts]
+            return [unfinished(CandidateStatus.ERROR) for _ in prompts]
 
-    def _candidate(self, decoded: Decoded) -> Candidate:
-        ok = decoded.status is Status.OK
-        sure = self.confidence(decoded.probability) if ok else 0.0
-        return Candidate(
-            text=decoded.text,
-            labels=decoded.labels,
-            probability=decoded.probability,
-            confidence=doubted(decoded.labels, sure),
-            status=decoded.status,
-            passes=decoded.passes,
-        )
+    def _calibrated(self, candidate: Candidate) -> Candidate:
+        if candidate.status is not CandidateStatus.OK:
+            return candidate
+        sure = self.confidence(candidate.probability)
+        return replace(candidate, confidence=doubted(candidate.labels, sure))
 
 
 def _device(name: str) -> Device:

@@ -10,10 +10,10 @@ that knows no added tokens. This module does not know what the model answers.
 """
 
 import json
-import re
-import unicodedata
 
 from tokenizers import Tokenizer
+
+from schemas.text import one_line
 
 PROMPT_VERSION = "1"
 
@@ -23,16 +23,6 @@ _CHARS_PER_TOKEN = 16  # text beyond this many characters a token is cut before 
 _PREFIX = "Map the detector's signal to taxonomy labels.\n"
 _DETECTOR, _SIGNAL, _ANSWER = "Detector:", "\nSignal:", "\nLabels:"
 
-_BREAKS = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_INVISIBLE = frozenset({"Cf", "Cs", "Co", "Cn"})
-
-
-def neutralise(text: str) -> str:
-    """One line of visible text: breaks and controls become a space, invisible characters go."""
-    if not text.isascii():
-        text = "".join(c for c in text if unicodedata.category(c) not in _INVISIBLE)
-    return _BREAKS.sub(" ", text).strip()
-
 
 def prefix() -> str:
     """The fixed beginning of every prompt."""
@@ -41,7 +31,7 @@ def prefix() -> str:
 
 def suffix(detector: str, signal: str) -> str:
     """The rest of the prompt as text, uncut: for reading, and for engines that take text."""
-    return f"{_DETECTOR} {neutralise(detector)}{_SIGNAL} {neutralise(signal)}{_ANSWER}"
+    return f"{_DETECTOR} {one_line(detector)}{_SIGNAL} {one_line(signal)}{_ANSWER}"
 
 
 class PromptEncoder:
@@ -99,7 +89,7 @@ class PromptEncoder:
         return list(zip(encoding.ids, pieces, strict=True))[len(self._break) :]
 
     def _cut(self, text: str, limit: int) -> tuple[int, ...]:
-        line = neutralise(text)[: limit * _CHARS_PER_TOKEN]
+        line = one_line(text)[: limit * _CHARS_PER_TOKEN]
         return self.continuation_ids(f" {line}")[:limit]
 
     def _encode(self, text: str) -> list[int]:

@@ -14,9 +14,14 @@ class Mode(StrEnum):
 
 
 class Source(StrEnum):
-    """Who made an answer; `mixed` when its signals were answered by different sources."""
+    """Who made an answer.
+
+    `curated`: an entry of the detector's own vocabulary decided against the model. `rules`: they
+    stood in for the model. `mixed`: several signals, answered by different sources.
+    """
 
     MODEL = "model"
+    CURATED = "curated"
     RULES = "rules"
     MIXED = "mixed"
 
@@ -35,8 +40,9 @@ class FallbackReason(StrEnum):
     INVALID_JSON = "invalid_json"
     SCHEMA_INVALID = "schema_invalid"
     UNKNOWN_LABEL = "unknown_label"
+    INJECTION = "injection"
     UNSAFE_DOWNGRADE = "unsafe_downgrade"
-    RULE_CONFLICT = "rule_conflict"
+    UNREAD = "unread"
     LOW_CONFIDENCE = "low_confidence"
 
     @property
@@ -51,6 +57,7 @@ _NO_CANDIDATE = frozenset(
         FallbackReason.OVERLOADED,
         FallbackReason.MODEL_ERROR,
         FallbackReason.TIMEOUT,
+        FallbackReason.UNREAD,
     }
 )
 

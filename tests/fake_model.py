@@ -12,9 +12,9 @@ from client_api.app import create_app
 from client_api.cli.keys import main as keys_cli
 from client_api.mapping.gateway import Item
 from client_api.settings import Settings
-from fallback.candidate import CandidateSet, ModelAnswer
-from fallback.decision.decision import Decision, load_guard
-from fallback.signals import SignalReader
+from fallback.decision.decision import Decision
+from pipeline.steps import load_pipeline
+from schemas.candidate import Candidate, CandidateSet
 
 HATE = {"detector": "openai-moderation", "output": "hate"}
 Mapped = Callable[[Item], Decision]
@@ -22,10 +22,10 @@ Mapped = Callable[[Item], Decision]
 
 def model(item: Item, text: str = '{"taxonomy":["HARM.SPEECH.Hate.Other"]}') -> Decision:
     """What the ensemble answers when the model writes `text`."""
-    guard = load_guard()
-    signals = SignalReader(guard.rules).read(item.detector, item.output)
-    answers = (ModelAnswer(text, 0.9, 0.95),) * len(signals)
-    return guard.decide(item.detector, signals, CandidateSet("fake-model", answers))
+    pipeline = load_pipeline()
+    read = pipeline.read(item.detector, item.output)
+    answers = (Candidate(text, 0.9, 0.95),) * len(read.reading.signals)
+    return pipeline.decide(read, CandidateSet("fake-model", answers))
 
 
 def raising(error: Exception) -> Callable[..., Decision]:

@@ -11,9 +11,9 @@ import pytest
 import tiny_llama
 
 from engine.answer_cache import AnswerCache
-from engine.decoder import Status
 from engine.known_answers import read_answers, write_answers
-from engine.mapper import Candidate, MapperEngine, Query
+from engine.mapper import MapperEngine
+from schemas.candidate import Candidate, CandidateStatus, Query
 from schemas.errors import ConfigError
 
 
@@ -29,8 +29,9 @@ class Asked:
         return [self._answer(query) for query in queries]
 
 
-def candidate(query: Query, status: Status = Status.OK) -> Candidate:
-    return Candidate(f"of {query.detector}: {query.signal}", ("OTHER.Safe",), 0.5, 0.6, status, 1)
+def candidate(query: Query, status: CandidateStatus = CandidateStatus.OK) -> Candidate:
+    text = f"of {query.detector}: {query.signal} ({query.draft})"
+    return Candidate(text, 0.5, 0.6, status, ("OTHER.Safe",), 1)
 
 
 @pytest.fixture(scope="module", params=["label_tokens", "text"])
@@ -64,7 +65,7 @@ def test_a_cached_answer_is_the_models_and_costs_no_pass(engine: MapperEngine) -
 def test_answers_that_a_version_brings_along_are_hits(engine: MapperEngine, tmp_path: Path) -> None:
     queries = [Query("d", "one"), Query("d", 'two \u2028 "quoted"'), Query("é", "")]
     made = engine.answer(queries)
-    late = dataclasses.replace(made[0], status=Status.TIMEOUT)
+    late = dataclasses.replace(made[0], status=CandidateStatus.TIMEOUT)
     write_answers(tmp_path / "a", zip([*queries, Query("d", "late")], [*made, late], strict=True))
     cache, ask = AnswerCache(100), Asked()
     cache.fill(read_answers(tmp_path / "a", engine.confidence))
@@ -77,10 +78,12 @@ def test_answers_that_a_version_brings_along_are_hits(engine: MapperEngine, tmp_
         assert kept.confidence == pytest.approx(fresh.confidence, abs=1e-5)
 
 
-@pytest.mark.parametrize("line", ["{", "[1, 2]", '["d", "s", 5, 0.5]', '["d", "s", ["x"], "y"]'])
+@pytest.mark.parametrize(
+    "line", ["{", "[1, 2]", '["d", "s", null, 5, 0.5]', '["d", "s", null, ["x"], "y"]']
+)
 def test_a_damaged_answer_is_named(tmp_path: Path, line: str) -> None:
     file = tmp_path / "answers.jsonl"
-    file.write_text(f'["d", "s", ["OTHER.Safe"], 0.5]\n{line}\n', "utf-8")
+    file.write_text(f'["d", "s", null, ["OTHER.Safe"], 0.5]\n{line}\n', "utf-8")
     with pytest.raises(ConfigError, match="line 2"):
         list(read_answers(file, float))
 
@@ -128,11 +131,11 @@ def test_neither_part_of_a_query_passes_for_the_other() -> None:
     assert len(ask.calls[0]) == 2
 
 
-@pytest.mark.parametrize("status", [Status.TIMEOUT, Status.ERROR])
-def test_only_finished_answers_are_kept(status: Status) -> None:
+@pytest.mark.parametrize("status", [CandidateStatus.TIMEOUT, CandidateStatus.ERROR])
+def test_only_finished_answers_are_kept(status: CandidateStatus) -> None:
     cache, failing, ask = AnswerCache(100), Asked(lambda q: candidate(q, status)), Asked()
     assert cache.answer([Query("d", "s")], failing).candidates[0].status is status
-    assert cache.answer([Query("d", "s")], ask).candidates[0].status is Status.OK
+    assert cache.answer([Query("d", "s")], ask).candidates[0].status is CandidateStatus.OK
     assert len(ask.calls) == 1
 
 
@@ -164,18 +167,26 @@ def test_a_query_that_is_late_is_not_answered_from_the_cache(engine: MapperEngin
         [Query("d", "s", deadline=past), Query("d", "s"), Query("d", "t")], engine.answer
     ).candidates
 
-    assert late.status is Status.TIMEOUT
-    assert (known.status, new.status) == (Status.OK, Status.OK)
+    assert late.status is CandidateStatus.TIMEOUT
+    assert (known.status, new.status) == (CandidateStatus.OK, CandidateStatus.OK)
     assert cache.answer([Query("d", "s")], engine.answer).hits == 1
 
 
-def test_equal_queries_are_asked_with_the_latest_deadline_and_a_draft() -> None:
+def test_equal_queries_are_asked_once_with_the_latest_deadline() -> None:
     cache, ask, now = AnswerCache(100), Asked(), time.monotonic()
-    draft = ("OTHER.Safe",)
-    cache.answer(
-        [Query("d", "s", None, now + 50), Query("d", "s", draft, now + 90), Query("d", "t")], ask
-    )
-    assert ask.calls == [[Query("d", "s", draft, now + 90), Query("d", "t", None, math.inf)]]
+    cache.answer([Query("d", "s", None, now + 50), Query("d", "s\u200b", None, now + 90)], ask)
+    assert ask.calls == [[Query("d", "s", None, now + 90)]]
+
+
+def test_a_draft_is_part_of_the_question() -> None:
+    cache, ask = AnswerCache(100), Asked()
+    drafted, bare = Query("d", "s", ("OTHER.Safe",)), Query("d", "s")
+
+    together = cache.answer([drafted, bare], ask).candidates
+    apart = [cache.answer([query], ask).candidates[0] for query in (bare, drafted)]
+
+    assert [c.text for c in together] == [candidate(drafted).text, candidate(bare).text]
+    assert [c.text for c in apart] == [candidate(bare).text, candidate(drafted).text]
 
 
 def test_threads_may_share_it() -> None:

@@ -16,15 +16,16 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from engine.confidence import Calibration
-from engine.decoder import Decoded, Prompt, Status, candidate_text
+from engine.decoder import Prompt, candidate_text
 from engine.label_decoder import LabelDecoder
-from engine.mapper import MapperEngine, Query
+from engine.mapper import MapperEngine
 from engine.prompt import PromptEncoder
 from engine.runtime.pass_cost import LIMIT, Pace
 from engine.runtime.session import LlamaSession
 from engine.text.decoder import TextDecoder
 from engine.text.grammar import Grammar
 from engine.version import WritesLabelTokens, read_version
+from schemas.candidate import Candidate, CandidateStatus, Query
 from schemas.errors import ConfigError
 from schemas.event import MAX_CANDIDATE_LABELS, candidate_errors, decoding_schema
 from schemas.taxonomy import load_taxonomy
@@ -106,7 +107,7 @@ def test_whatever_is_asked_the_candidate_is_valid(
     engine: MapperEngine, detector: str, signal: str
 ) -> None:
     (candidate,) = engine.answer([Query(detector, signal)])
-    assert candidate.status is Status.OK
+    assert candidate.status is CandidateStatus.OK
     assert candidate_errors(json.loads(candidate.text)) == []
     assert tuple(json.loads(candidate.text)["taxonomy"]) == candidate.labels
     assert 0 < candidate.probability <= 1
@@ -120,7 +121,7 @@ def test_whatever_is_asked_the_candidate_is_valid(
 )  # fmt: skip
 def test_hostile_signals_are_answered(text_engine: MapperEngine, signal: str) -> None:
     for candidate in text_engine.answer([Query(signal, signal), Query("d", signal)]):
-        assert candidate.status is Status.OK
+        assert candidate.status is CandidateStatus.OK
         assert candidate_errors(json.loads(candidate.text)) == []
 
 
@@ -330,15 +331,20 @@ def test_no_pass_begins_after_the_deadline(engine: MapperEngine) -> None:
     late = Query("d", "hate", deadline=time.monotonic() - 1)
     early = Query("d", "hate", deadline=time.monotonic() + 3600)
     lost, answered, unlimited = engine.answer([late, early, Query("d", "hate")])
-    assert (lost.status, lost.passes, lost.text, lost.confidence) == (Status.TIMEOUT, 0, "", 0.0)
-    assert (answered.status, answered.text) == (Status.OK, unlimited.text)
+    assert (lost.status, lost.passes, lost.text, lost.confidence) == (
+        CandidateStatus.TIMEOUT,
+        0,
+        "",
+        0.0,
+    )
+    assert (answered.status, answered.text) == (CandidateStatus.OK, unlimited.text)
     assert answered.probability == pytest.approx(unlimited.probability, abs=1e-4)
 
 
 def test_the_token_limit_cuts_an_answer_short(text_version: Path) -> None:
     engine = load(text_version, max_new_tokens=4)
     for candidate in engine.answer(QUERIES):
-        assert candidate.status is Status.OK
+        assert candidate.status is CandidateStatus.OK
         assert candidate.labels == ()
         with pytest.raises(json.JSONDecodeError):
             json.loads(candidate.text)
@@ -437,9 +443,9 @@ class Counts:
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
 
-    def decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+    def decode(self, prompts: Sequence[Prompt]) -> list[Candidate]:
         self.batches.append([len(row.ids) for row in prompts])
-        return [Decoded(f"{len(row.ids)}", (), 0.5, Status.OK, 1) for row in prompts]
+        return [Candidate(f"{len(row.ids)}", 0.5, passes=1) for row in prompts]
 
 
 def per_token(seconds: float) -> Callable[[Sequence[int]], float]:
@@ -464,7 +470,7 @@ def test_batches_are_cut_where_a_pass_would_last_too_long() -> None:
 def test_a_row_that_no_pass_holds_is_answered_alone() -> None:
     decoder = Counts()
     engine = MapperEngine("m", ENCODER, decoder, Calibration(), seconds=lambda lengths: 9.0)
-    assert [c.status for c in engine.answer(QUERIES)] == [Status.OK] * len(QUERIES)
+    assert [c.status for c in engine.answer(QUERIES)] == [CandidateStatus.OK] * len(QUERIES)
     assert all(len(batch) == 1 for batch in decoder.batches)
 
 
@@ -482,14 +488,14 @@ def test_a_pass_has_the_rows_that_it_answers_before_the_first_deadline(
     engine = MapperEngine("m", ENCODER, decoder, Calibration(), seconds=per_token(0.020 / length))
     decode = decoder.decode
 
-    def takes_time(prompts: Sequence[Prompt]) -> list[Decoded]:
+    def takes_time(prompts: Sequence[Prompt]) -> list[Candidate]:
         nonlocal now
         now += 0.020 * len(prompts)
         return decode(prompts)
 
     monkeypatch.setattr(decoder, "decode", takes_time)
     statuses = [c.status for c in engine.answer(queries)]
-    assert statuses == [Status.OK] * answered + [Status.TIMEOUT] * (8 - answered)
+    assert statuses == [CandidateStatus.OK] * answered + [CandidateStatus.TIMEOUT] * (8 - answered)
 
 
 def test_what_is_read_of_a_detector_is_kept_and_moves_no_answer(label_version: Path) -> None:
@@ -546,10 +552,10 @@ def test_the_pace_is_a_line_through_what_was_measured(monkeypatch: pytest.Monkey
 class FailsOnLong:
     """A decoder that breaks on some content."""
 
-    def decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+    def decode(self, prompts: Sequence[Prompt]) -> list[Candidate]:
         if any(len(row.ids) > 60 for row in prompts):
             raise RuntimeError("out of memory")
-        return [Decoded("{}", ("OTHER.Safe",), 0.5, Status.OK, 1) for _ in prompts]
+        return [Candidate("{}", 0.5, labels=("OTHER.Safe",), passes=1) for _ in prompts]
 
 
 def test_a_failing_batch_fails_alone(caplog: pytest.LogCaptureFixture) -> None:
@@ -564,4 +570,4 @@ def test_a_model_that_computes_no_numbers_is_an_error(tmp_path: Path) -> None:
     version = tiny_llama.publish(tmp_path / "1", answers=ANSWERS, manifest={"files": {}})
     np.save(version / "head.npy", np.full((len(ANSWERS), tiny_llama.HIDDEN), np.nan, np.float32))
     (candidate,) = load(version).answer([Query("d", "hate")])
-    assert (candidate.status, candidate.confidence) == (Status.ERROR, 0.0)
+    assert (candidate.status, candidate.confidence) == (CandidateStatus.ERROR, 0.0)

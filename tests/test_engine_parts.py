@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from engine.confidence import DOUBT, doubted, parse_calibration
 from engine.mapper import MapperEngine
-from engine.prompt import MAX_DETECTOR_TOKENS, PromptEncoder, neutralise, prefix, suffix
+from engine.prompt import MAX_DETECTOR_TOKENS, PromptEncoder, prefix, suffix
 from engine.runtime import cores
 from schemas.errors import ConfigError
+from schemas.text import one_line
 
 # --- prompt --------------------------------------------------------------------------------------
 
@@ -53,10 +54,10 @@ def test_prompts_are_cut_to_the_limit(limit: int) -> None:
 
 @given(st.text(alphabet=st.characters()))
 def test_neutral_text_is_one_visible_line(text: str) -> None:
-    line = neutralise(text)
+    line = one_line(text)
     assert line == line.strip()
     assert all(character == " " or character.isprintable() for character in line)
-    assert neutralise(line) == line
+    assert one_line(line) == line
 
 
 # --- versions ------------------------------------------------------------------------------------

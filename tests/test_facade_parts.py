@@ -16,10 +16,10 @@ from starlette.testclient import TestClient
 from client_api.app import create_app
 from client_api.http.bodies import MapRequest
 from client_api.mapping.gateway import Item, ModelError, ModelTimeout
-from client_api.mapping.service import RulesAnswerer
 from client_api.settings import Settings
 from client_api.telemetry.window import Window
 from fallback.decision.decision import Decision
+from pipeline.steps import Pipeline
 from schemas.contract import ErrorCode, Source
 from schemas.requests import map_request_errors
 
@@ -52,7 +52,7 @@ def test_a_defect_in_the_rules_is_an_internal_error_without_its_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with facade(raising(ModelError("gone"))) as client:
-        monkeypatch.setattr(RulesAnswerer, "answer", raising(RuntimeError("secret text")))
+        monkeypatch.setattr(Pipeline, "decide", raising(RuntimeError("secret text")))
         single = client.post("/map", json=HATE)
         batch = client.post("/map/batch", json={"requests": [HATE]}).json()
         client.get("/nothing")

@@ -15,14 +15,16 @@ from test_triton import infer
 
 from client_api.triton.server import LocalTriton
 from client_api.upstream import probe
-from engine import step_counts
-from engine.mapper import MapperEngine, Query
-from fallback import wire
-from fallback.signal import Signal
+from engine.mapper import MapperEngine
+from fallback.rules.lookup import MatchKind, RuleAnswer
+from fallback.signal import Reading, Signal
+from pipeline import model_counts, wire
+from pipeline.steps import ReadItem
+from schemas.candidate import Query
 from schemas.taxonomy import load_taxonomy
 
 ROOT = Path(__file__).parent.parent
-PREFIX = step_counts.PREFIX
+PREFIX = model_counts.PREFIX
 #: So that the random model's answer stands, however unsure it is.
 ANY = '{"threshold": 0}'
 
@@ -74,9 +76,9 @@ def triton(repository: Path) -> Iterator[LocalTriton]:
 
 def test_every_series_is_there_from_the_start(triton: LocalTriton) -> None:
     there = set(Counts(triton).samples())
-    for name, (_, label, values) in step_counts.COUNTERS.items():
+    for name, (_, label, values) in model_counts.COUNTERS.items():
         assert {(name, value) if label else (name,) for value in values} <= there
-    assert {(f"{name}_count",) for name in step_counts.HISTOGRAMS} <= there
+    assert {(f"{name}_count",) for name in model_counts.HISTOGRAMS} <= there
 
 
 def test_the_second_asker_gets_the_models_answer_without_a_pass(triton: LocalTriton) -> None:
@@ -110,6 +112,11 @@ def test_hits_and_equal_signals_leave_the_batch(triton: LocalTriton) -> None:
     assert counts("passes_total") >= 2
 
 
+def drafted(name: str, labels: tuple[str, ...]) -> ReadItem:
+    rule = RuleAnswer.of(labels, MatchKind.OWN_EXACT)
+    return ReadItem("made-up", Reading((Signal(name),)), (rule,))
+
+
 def test_drafts_are_counted_by_what_became_of_them(triton: LocalTriton, repository: Path) -> None:
     counts = Counts(triton)
     ask(triton, "zorble five")  # no vocabulary has it, so it comes without a draft
@@ -125,8 +132,7 @@ def test_drafts_are_counted_by_what_became_of_them(triton: LocalTriton, reposito
                 grpc_client,
                 "llama_mapper",
                 DETECTOR=["made-up"],
-                READING=[wire.dump_reading([Signal(name)]).decode()],
-                DRAFT=[wire.dump_drafts([draft]).decode()],
+                READ_SIGNALS=[wire.dump_item(drafted(name, draft)).decode()],
             )
     assert counts("drafts_total", "accepted") == 1
     assert counts("drafts_total", "rejected") == 1
@@ -178,7 +184,7 @@ def test_the_list_of_metrics_that_the_slo_tests_read_is_of_this_server(triton: L
 def test_the_docs_name_them_all() -> None:
     text = (ROOT / "docs/slo.md").read_text(encoding="utf-8")
     named = set(re.findall(rf"`{PREFIX}(\w+)`", text))
-    assert named == {*step_counts.COUNTERS, *step_counts.HISTOGRAMS}
+    assert named == {*model_counts.COUNTERS, *model_counts.HISTOGRAMS}
 
 
 def test_a_new_version_starts_empty_and_counts_for_itself(

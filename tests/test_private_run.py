@@ -22,9 +22,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from client_api.app import triton_gateway
 from client_api.mapping.gateway import Item, ModelError
-from client_api.mapping.service import RulesAnswerer
 from client_api.settings import Settings
 from client_api.telemetry import logs
+from pipeline.steps import Pipeline
 
 PLANTED = "Pl4nted-S3cret"
 BEARER = {"Authorization": f"Bearer {PLANTED}"}
@@ -118,7 +118,7 @@ def test_nothing_written_holds_what_was_sent(
                     if response.status_code != 200:
                         problems += response.text
             with monkeypatch.context() as broken:
-                broken.setattr(RulesAnswerer, "answer", raising(RuntimeError(PLANTED)))
+                broken.setattr(Pipeline, "decide", raising(RuntimeError(PLANTED)))
                 answers = [client.post("/map", json=HATE, headers=key) for _ in range(2)]
                 problems += "".join(a.text for a in answers if a.status_code != 200)
             for path in ("/metrics", "/metrics/summary", "/metrics/alerts", "/health"):

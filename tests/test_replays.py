@@ -9,7 +9,7 @@ from fake_model import HATE, FakeGateway, KeyFile, facade, raising, samples
 from test_admission import Gate, serving, until
 
 from client_api.mapping.gateway import ModelError
-from client_api.mapping.service import RulesAnswerer
+from pipeline.steps import Pipeline
 
 KEY = {"Idempotency-Key": "order-66"}
 OTHER = HATE | {"output": "violence"}
@@ -117,7 +117,7 @@ def test_a_duplicate_waits_no_longer_than_its_budget() -> None:
 def test_failures_and_refusals_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with facade(raising(ModelError("gone"))) as client:
         with monkeypatch.context() as broken:
-            broken.setattr(RulesAnswerer, "answer", raising(RuntimeError("a defect")))
+            broken.setattr(Pipeline, "decide", raising(RuntimeError("a defect")))
             assert client.post("/map", json=HATE, headers=KEY).status_code == 500
         assert client.post("/map", json={"detector": "d"}, headers=KEY).status_code == 422
         answer = client.post("/map", json=OTHER, headers=KEY)

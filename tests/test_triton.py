@@ -32,7 +32,8 @@ OPENAI = json.dumps(
     }
 )
 OUTPUTS = {
-    "MAPPING", "CONFIDENCE", "SOURCE", "FALLBACK_REASON", "SCHEMA_VALID", "SIGNALS", "VERSIONS",
+    "MAPPING", "CONFIDENCE", "SOURCE", "FALLBACK_REASON", "SCHEMA_VALID", "SIGNALS", "READING",
+    "VERSIONS",
 }  # fmt: skip
 
 
@@ -148,8 +149,8 @@ def test_the_guard_alone_answers_by_rules(call: Any) -> None:
 
 
 def test_steps_alone_refuse_what_is_no_reading(call: Any) -> None:
-    with pytest.raises(InferenceServerException, match="READING"):
-        call("llama_mapper", DETECTOR=["d"], READING=["{}"])
+    with pytest.raises(InferenceServerException, match="READ_SIGNALS"):
+        call("llama_mapper", DETECTOR=["d"], READ_SIGNALS=["{}"])
     with pytest.raises(InferenceServerException, match="CANDIDATE"):
         call("mapping_guard", DETECTOR=["d"], OUTPUT=["hate"], CANDIDATE=["?"])
 

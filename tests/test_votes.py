@@ -8,7 +8,7 @@ import tiny_llama
 from tiny_encoder import write_encoder
 
 from engine.decoder import Empty, Votes, choose
-from engine.mapper import MapperEngine, Query
+from engine.mapper import MapperEngine
 from engine.neighbours import (
     ENCODER_TOKENIZER,
     KNOWN_WEIGHT,
@@ -18,6 +18,7 @@ from engine.neighbours import (
     write_phrases,
 )
 from engine.version import read_version
+from schemas.candidate import Query
 from schemas.errors import ConfigError
 from schemas.taxonomy import load_taxonomy
 

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.runtime import cores
-from fallback import wire
-from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
-from fallback.signal import Signal, Verdict
+from fallback.rules.lookup import MatchKind, RuleAnswer
+from fallback.signal import Reading, Signal, Verdict
+from pipeline import wire
+from pipeline.steps import ReadItem
+from schemas.candidate import Candidate, CandidateSet, CandidateStatus
 
 scores = st.none() | st.floats(0, 1)
 signals = st.builds(
@@ -22,8 +24,11 @@ signals = st.builds(
     flagged=st.sampled_from([True, False, None]),
     verdict=st.none() | st.sampled_from(Verdict),
 )
+rules = st.builds(
+    RuleAnswer.of, st.lists(st.text(), max_size=3).map(tuple), st.sampled_from(MatchKind)
+)
 answers = st.builds(
-    ModelAnswer,
+    Candidate,
     text=st.text(),
     probability=st.floats(0, 1),
     confidence=st.floats(0, 1),
@@ -31,26 +36,23 @@ answers = st.builds(
 )
 
 
-@given(st.lists(signals, min_size=1, max_size=4))
-def test_readings_travel(reading: list[Signal]) -> None:
-    assert wire.load_reading(wire.dump_reading(reading).decode()) == tuple(reading)
-
-
-@given(st.lists(st.none() | st.lists(st.text(), max_size=3).map(tuple), max_size=4))
-def test_drafts_travel(drafts: list[tuple[str, ...] | None]) -> None:
-    assert wire.load_drafts(wire.dump_drafts(drafts).decode(), len(drafts)) == tuple(drafts)
+@given(st.text(), st.lists(st.tuples(signals, rules), min_size=1, max_size=4))
+def test_items_travel(detector: str, pairs: list[tuple[Signal, RuleAnswer]]) -> None:
+    read, known = zip(*pairs, strict=True)
+    item = ReadItem(detector, Reading(read), known)
+    assert wire.load_item(detector, wire.dump_item(item).decode()) == item
 
 
 @given(st.text(), st.lists(st.none() | answers, max_size=4))
-def test_candidates_travel(model: str, given_answers: list[ModelAnswer | None]) -> None:
+def test_candidates_travel(model: str, given_answers: list[Candidate | None]) -> None:
     candidates = CandidateSet(model, tuple(given_answers))
     assert wire.load_candidates(wire.dump_candidates(candidates).decode()) == candidates
 
 
 @given(st.text() | st.sampled_from(["{}", "[]", "[1]", "null", '[{"name": 1}]', "[" * 9999]))
 def test_nonsense_is_refused_in_words(text: str) -> None:
-    with pytest.raises(ValueError, match="READING"):
-        wire.load_reading(text)
+    with pytest.raises(ValueError, match="READ_SIGNALS"):
+        wire.load_item("d", text)
     if text:
         with pytest.raises(ValueError, match="CANDIDATE"):
             wire.load_candidates(text)
@@ -65,7 +67,7 @@ def test_columns_are_texts_whatever_the_bytes() -> None:
 
 def test_an_item_is_as_far_as_its_worst_answer() -> None:
     def status(*found: CandidateStatus) -> str:
-        return wire.item_status(CandidateSet("m", tuple(ModelAnswer("", 0, 0, s) for s in found)))
+        return wire.item_status(CandidateSet("m", tuple(Candidate("", 0, 0, s) for s in found)))
 
     ok, late, error = CandidateStatus.OK, CandidateStatus.TIMEOUT, CandidateStatus.ERROR
     assert [status(ok), status(ok, late), status(late, error)] == ["ok", "timeout", "error"]

@@ -117,7 +117,7 @@ class VersionInfo(_Closed):
 
 
 class MapResponse(_Closed):
-    """The canonical event, and where it came from. `signals` only with `?explain=true`."""
+    """The canonical event and its origin; `signals` and `reading` only with `?explain=true`."""
 
     taxonomy: Annotated[list[str], Field(min_length=1)]
     scores: dict[str, float]
@@ -126,9 +126,11 @@ class MapResponse(_Closed):
     provenance: Provenance
     policy_context: PolicyContext
     version_info: VersionInfo
+    label_confidence: dict[str, float]
     source: Source
     fallback_reason: FallbackReason | None
     signals: list[dict[str, Any]] | None = None
+    reading: dict[str, Any] | None = None
 
 
 class BatchError(_Closed):

@@ -14,8 +14,8 @@ from client_api.mapping.gateway import Item, ModelError, ModelGateway
 from client_api.mapping.kill_switch import ModeSwitch
 from client_api.telemetry.logs import exception_facts
 from client_api.telemetry.metrics import Metrics
-from fallback.decision.decision import Decision, MappingGuard
-from fallback.signals import SignalReader
+from fallback.decision.decision import Decision
+from pipeline.steps import Pipeline
 from schemas.contract import FallbackReason, Mode, OnTimeout
 from schemas.requests import parse_metadata
 
@@ -24,27 +24,12 @@ _Clock = Callable[[], float]
 
 # What the rules take for a byte of an item, measured on outputs of 64 KB with the most signals.
 _RULES_S_PER_BYTE = 3e-6
-# An item of more bytes is answered by rules beside the event loop, not in it.
-_LARGE_BYTES = 4096
 
 
-class RulesAnswerer:
-    """The guard without a model, in this process: the same rules, the same events."""
-
-    def __init__(self, guard: MappingGuard) -> None:
-        self._guard = guard
-        self._reader = SignalReader(guard.rules)
-
-    def answer(self, item: Item, reason: FallbackReason) -> Decision:
-        """reason: why the model is not the one to answer."""
-        hints = parse_metadata(item.metadata)
-        return self._guard.decide(
-            item.detector,
-            self._reader.read(item.detector, item.output, hints),
-            threshold=item.threshold,
-            reason=reason,
-            contributing=hints.contributing_detectors,
-        )
+def answer_by_rules(pipeline: Pipeline, item: Item, reason: FallbackReason) -> Decision:
+    """An item's decision without the model; `reason` says why the model does not answer."""
+    read = pipeline.read(item.detector, item.output, parse_metadata(item.metadata))
+    return pipeline.decide(read, threshold=item.threshold, reason=reason)
 
 
 class BudgetSpent(Exception):  # noqa: N818 - as TimeoutError is none of ours
@@ -69,14 +54,14 @@ class MapperService:
     def __init__(
         self,
         gateway: ModelGateway,
-        rules: RulesAnswerer,
+        pipeline: Pipeline,
         switch: ModeSwitch,
         metrics: Metrics,
         limits: Limits,
         clock: _Clock = time.perf_counter,
     ) -> None:
         self._gateway = gateway
-        self._rules = rules
+        self._pipeline = pipeline
         self._switch = switch
         self._metrics = metrics
         self._limits = limits
@@ -161,9 +146,7 @@ class MapperService:
         if reason is FallbackReason.TIMEOUT and self._limits.on_timeout is OnTimeout.ERROR:
             return BudgetSpent()
         try:
-            if _bytes(item) > _LARGE_BYTES:
-                return await asyncio.to_thread(self._rules.answer, item, reason)
-            return self._rules.answer(item, reason)
+            return await asyncio.to_thread(answer_by_rules, self._pipeline, item, reason)
         except Exception as error:  # one item's defect is not the other items'
             _log.error("the rules failed", **exception_facts(error))
             return error

@@ -14,8 +14,8 @@ import tritonclient.grpc as triton
 from numpy.typing import NDArray
 from tritonclient.utils import InferenceServerException
 
-from fallback import wire
-from fallback.candidate import CandidateStatus, ModelAnswer
+from pipeline import wire
+from schemas.candidate import Candidate, CandidateStatus
 from schemas.event import candidate_errors
 
 _FILE: Final = Path(__file__).parent / "golden.jsonl"
@@ -38,7 +38,7 @@ def smoke(grpc_url: str, model: str, version: int, *, timeout_s: float) -> tuple
     }
     client = triton.InferenceServerClient(grpc_url)
     try:
-        read = _infer(client, "signal_reader", "", asked, ("READING", "DRAFT"), timeout_s)
+        read = _infer(client, "signal_reader", "", asked, ("READ_SIGNALS",), timeout_s)
         inputs = read | {"DETECTOR": asked["DETECTOR"]}
         found = _infer(client, model, str(version), inputs, ("CANDIDATE",), timeout_s)
     except InferenceServerException as error:
@@ -69,7 +69,7 @@ def _labels(name: str, candidate: str) -> set[str]:
     return set().union(*(_usable(name, answer) for answer in found.answers)) if found else set()
 
 
-def _usable(name: str, answer: ModelAnswer | None) -> Sequence[str]:
+def _usable(name: str, answer: Candidate | None) -> Sequence[str]:
     if answer is None or answer.status is not CandidateStatus.OK:
         raise SmokeError(f"{name}: no answer ({answer.status if answer else 'not asked'})")
     try:

@@ -104,8 +104,9 @@ def _decisions(result: Any) -> list[Decision]:
             schema_valid=valid,
             signals=orjson.loads(signals),
             versions=orjson.loads(versions),
+            reading=orjson.loads(reading),
         )
-        for mapping, confidence, source, reason, valid, signals, versions in zip(
+        for mapping, confidence, source, reason, valid, signals, versions, reading in zip(
             *map(
                 column,
                 (
@@ -116,6 +117,7 @@ def _decisions(result: Any) -> list[Decision]:
                     "SCHEMA_VALID",
                     "SIGNALS",
                     "VERSIONS",
+                    "READING",
                 ),
             ),
             strict=True,

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from engine.decoder import Decoded, Prompt, Status, candidate_text, choose, unfinished
+from engine.decoder import Prompt, candidate_text, choose, unfinished
 from engine.runtime.session import LlamaSession
 from engine.text.grammar import Grammar
+from schemas.candidate import Candidate, CandidateStatus
 
 Floats = npt.NDArray[np.float32]
 
@@ -74,9 +75,9 @@ class TextDecoder:
         self._grammar = grammar
         self._max_new_tokens = max_new_tokens
 
-    def decode(self, prompts: Sequence[Prompt]) -> list[Decoded]:
+    def decode(self, prompts: Sequence[Prompt]) -> list[Candidate]:
         rows = [self._begin(prompt) for prompt in prompts]
-        decoded: dict[int, Decoded] = {}
+        decoded: dict[int, Candidate] = {}
         live = list(range(len(rows)))
         batch = self._session.start(len(rows))
         while True:
@@ -88,7 +89,7 @@ class TextDecoder:
                 if not rows[i].choices:
                     decoded[i] = self._finish(rows[i])
                 elif (deadline := rows[i].deadline) is not None and now >= deadline:
-                    decoded[i] = unfinished(Status.TIMEOUT, rows[i].passes)
+                    decoded[i] = unfinished(CandidateStatus.TIMEOUT, rows[i].passes)
             staying = [k for k, i in enumerate(live) if i not in decoded]
             if not staying:
                 return [decoded[i] for i in range(len(rows))]
@@ -143,10 +144,10 @@ class TextDecoder:
                 return fed - 1 - choice.position
         return 0
 
-    def _finish(self, row: _Row) -> Decoded:
+    def _finish(self, row: _Row) -> Candidate:
         text, labels = self._grammar.text(row.answer), ()
         if not self._grammar.allowed(row.place).size:
             # A label written twice says nothing more, and the schema cannot forbid it.
             labels = tuple(dict.fromkeys(json.loads(text)["taxonomy"]))
             text = candidate_text(labels)
-        return Decoded(text, labels, row.probability, Status.OK, row.passes)
+        return Candidate(text, row.probability, labels=labels, passes=row.passes)

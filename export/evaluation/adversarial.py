@@ -10,11 +10,10 @@ from pathlib import Path
 
 import yaml
 
-from engine.decoder import UNKNOWN
-from export.data.rows import DATA, NEUTRAL, Answer, Row
-from export.evaluation.served import ServedVersion
+from export.data.rows import DATA, NEUTRAL, Answer
 from export.measures import metrics
-from fallback.decision.decision import DEFAULT_THRESHOLD, Decision
+from fallback.decision.decision import Decision
+from pipeline.local import LocalPipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +36,13 @@ def load_hostile(path: Path = DATA / "hostile.yaml") -> dict[str, list[str]]:
     return found
 
 
-def ask(version: ServedVersion, texts: Mapping[str, Sequence[str]]) -> dict[str, list[Told]]:
+def ask(version: LocalPipeline, texts: Mapping[str, Sequence[str]]) -> dict[str, list[Told]]:
     """What the version answers, by kind of text, order kept."""
     return {
         kind: [
-            _told(text, decided[DEFAULT_THRESHOLD])
-            for text, decided in zip(
-                those, version.decide([Row(NEUTRAL, text, UNKNOWN) for text in those]), strict=True
+            _told(text, decision)
+            for text, decision in zip(
+                those, version.decide([(NEUTRAL, text) for text in those]), strict=True
             )
         ]
         for kind, those in texts.items()

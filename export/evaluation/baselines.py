@@ -20,7 +20,7 @@ from fallback.decision.decision import MappingGuard
 from fallback.rules.catalog import Detectors
 from fallback.rules.lookup import RuleMapper, load_rules
 from fallback.rules.normalise import detector_key
-from fallback.signals import SignalReader
+from pipeline.steps import Pipeline
 from schemas.contract import Mode
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
@@ -51,19 +51,17 @@ def rules_without(families: Collection[str]) -> RuleMapper:
 
 
 class RulesAlone:
-    """Signal reader and guard in mode `rules_only`, as they answer when no model does."""
+    """The pipeline in mode `rules_only`, as they answer when no model does."""
 
     def __init__(self, rules: RuleMapper) -> None:
-        self._reader = SignalReader(rules)
-        self._guard = MappingGuard(rules, load_taxonomy(), load_frameworks())
+        self._pipeline = Pipeline(MappingGuard(rules, load_taxonomy(), load_frameworks()))
 
     def answer(self, texts: Sequence[str]) -> list[Guess]:
         """One guess a text: the event's labels and confidence."""
         return [self._answer(text) for text in texts]
 
     def _answer(self, text: str) -> Guess:
-        signals = self._reader.read(NEUTRAL, text)
-        decision = self._guard.decide(NEUTRAL, signals, mode=Mode.RULES_ONLY)
+        decision = self._pipeline.decide(self._pipeline.read(NEUTRAL, text), mode=Mode.RULES_ONLY)
         labels = decision.event["taxonomy"]
         assert isinstance(labels, list)
         return Guess(tuple(labels), decision.confidence)

@@ -18,6 +18,8 @@ from export.data.labelled import DataError, read_labelled
 from export.data.rows import NEUTRAL
 from export.evaluation import adversarial, served
 from fallback.decision.decision import MappingGuard
+from pipeline.local import LocalPipeline
+from pipeline.steps import Pipeline
 from schemas.errors import ConfigError
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
@@ -48,7 +50,7 @@ def version_directory(folder: Path, number: str | None) -> Path:
 def evaluate_version(data: Path, version: Path, out: Path | None) -> None:
     """Print the report of a version on a labelled file; `out` gets it as JSON."""
     rows = read_labelled(data)
-    report = served.report(served.ServedVersion(version), rows)
+    report = served.report(LocalPipeline(version), rows)
     print(f"version {version.name} on {data}")
     print(served.render(report))
     if out is not None:
@@ -74,7 +76,7 @@ def evaluate_method(predictions: Path | None, version: Path) -> None:
     held, results = comparison.compare(parts, trained)
     gate = next(part for part in parts if part.name == comparison.GATE)
     guard = MappingGuard(rules_without(gate.hidden), load_taxonomy(), load_frameworks())
-    ensemble = served.ServedVersion(version, guard)
+    ensemble = LocalPipeline(version, Pipeline(guard))
     whole = served.report(ensemble, gate.rows, NEUTRAL)
     told = adversarial.ask(ensemble, adversarial.load_hostile())
     for file in evaluation_page.write_pages(held, results, manifest, whole, told, DOCS):

@@ -1,34 +1,27 @@
 """How good a published version is on labelled rows, answered as the service answers them.
 
-In: a version's directory and rows. Out: a `Report`. Signal reader, serving engine, drafts and
-guard are the serving ones, called in the order of the Triton ensemble; what differs is that there
-is no deadline, no cache and no policy file. It knows no files of rows and no command line.
+In: a version in this process and rows. Out: a `Report`. The pipeline is the one that serves;
+here it has no deadline, no cache and no policy file.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from engine.mapper import MapperEngine, Query
-from engine.runtime.cores import usable_cores
 from export.data.rows import Row
 from export.measures import metrics
-from fallback.candidate import CandidateSet, CandidateStatus, ModelAnswer
-from fallback.decision.decision import DEFAULT_THRESHOLD, Decision, MappingGuard, load_guard
-from fallback.rules.lookup import MatchKind
-from fallback.signals import SignalReader
+from fallback.decision.decision import DEFAULT_THRESHOLD, Decision
+from fallback.rules.lookup import CURATED_KINDS
+from pipeline.local import LocalPipeline
 from schemas.taxonomy import load_taxonomy
 
 THRESHOLDS = (0.0, DEFAULT_THRESHOLD)
 
-_MAX_SIGNALS = 32  # of one item reach the model, as in `model_repository/llama_mapper/model.py`
 _ROWS_AT_ONCE = 16
-_CURATED = frozenset({MatchKind.OWN_EXACT, MatchKind.OWN_NORMALISED, MatchKind.VERDICT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,57 +41,23 @@ class Report:
         }
 
 
-class ServedVersion:
-    """A published version with the steps of the ensemble around it."""
-
-    def __init__(self, version_dir: Path, guard: MappingGuard | None = None) -> None:
-        """Raises ConfigError when the directory holds no complete version."""
-        self._engine = MapperEngine.load(version_dir, threads=usable_cores())
-        self._guard = guard or load_guard()
-        self._reader = SignalReader(self._guard.rules)
-
-    @property
-    def model_id(self) -> str:
-        """The version's identifier, as in every answer."""
-        return self._engine.model_id
-
-    def decide(self, rows: Sequence[Row]) -> list[dict[float, Decision]]:
-        """Per row the decision at each of THRESHOLDS; the model is asked once."""
-        readings = [self._reader.read(row.detector, row.output) for row in rows]
-        queries: list[Query] = []
-        spans: list[slice] = []
-        for row, signals in zip(rows, readings, strict=True):
-            start = len(queries)
-            for signal in signals[:_MAX_SIGNALS]:
-                draft = self._guard.rules.map(row.detector, signal).draft
-                queries.append(Query(row.detector, signal.text, draft))
-            spans.append(slice(start, len(queries)))
-        answers = [
-            ModelAnswer(c.text, c.probability, c.confidence, CandidateStatus(c.status))
-            for c in self._engine.answer(queries)
-        ]
-        return [
-            {
-                threshold: self._guard.decide(
-                    row.detector,
-                    signals,
-                    CandidateSet(self.model_id, tuple(answers[span])),
-                    threshold=threshold,
-                )
-                for threshold in THRESHOLDS
-            }
-            for row, signals, span in zip(rows, readings, spans, strict=True)
-        ]
+def decide(version: LocalPipeline, rows: Sequence[Row]) -> list[dict[float, Decision]]:
+    """Per row the decision at each of THRESHOLDS; the model is asked once."""
+    items = [version.steps.read(row.detector, row.output) for row in rows]
+    return [
+        {t: version.steps.decide(item, candidates, threshold=t) for t in THRESHOLDS}
+        for item, candidates in zip(items, version.ask(items), strict=True)
+    ]
 
 
-def report(version: ServedVersion, rows: Sequence[Row], detector: str | None = None) -> Report:
+def report(version: LocalPipeline, rows: Sequence[Row], detector: str | None = None) -> Report:
     """Answer the rows and measure the answers at each of THRESHOLDS. detector: the name under which
     all are sent, None for each one's own."""
     decided: list[dict[float, Decision]] = []
     with tqdm(total=len(rows), desc="answering", unit="row") as bar:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             batch = rows[start : start + _ROWS_AT_ONCE]
-            decided += version.decide([replace(r, detector=detector or r.detector) for r in batch])
+            decided += decide(version, [replace(r, detector=detector or r.detector) for r in batch])
             bar.update(len(batch))
     at = {t: measure(rows, [decisions[t] for decisions in decided]) for t in THRESHOLDS}
     return Report(version.model_id, len(rows), at)
@@ -152,7 +111,7 @@ def _labels(decision: Decision) -> list[str]:
 
 def _curated(decision: Decision) -> bool:
     """Whether every signal is an entry of the detector's own vocabulary, or a plain verdict."""
-    return all(signal["rule"] in _CURATED for signal in decision.signals)
+    return all(signal["rule"] in CURATED_KINDS for signal in decision.signals)
 
 
 def _by(exact: metrics.Floats, groups: Sequence[Hashable]) -> dict[str, dict[str, float]]:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from engine.mapper import MapperEngine, Query
+from engine.mapper import MapperEngine
 from export.data.rows import NEUTRAL, Row
 from export.measures.calibration import fit
+from schemas.candidate import Query
 
 _BATCH = 8
 

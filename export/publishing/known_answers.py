@@ -8,24 +8,19 @@ from collections.abc import Iterator
 
 from tqdm import tqdm
 
-from engine.mapper import Candidate, MapperEngine, Query
+from engine.mapper import MapperEngine
 from export.data.rows import DATA, load_rows
-from fallback.rules.lookup import load_rules
-from fallback.signals import SignalReader
+from pipeline.steps import load_pipeline, queries_of
+from schemas.candidate import Candidate, Query
 
 _BATCH = 64
 
 
 def known_queries() -> list[Query]:
     """Every signal of every curated output once, under its detector's name, drafted as served."""
-    rules = load_rules()
-    reader = SignalReader(rules)
+    pipeline = load_pipeline()
     rows = [*load_rows(), *load_rows(DATA / "composites.jsonl")]
-    found = [
-        Query(row.detector, signal.text, rules.map(row.detector, signal).draft)
-        for row in rows
-        for signal in reader.read(row.detector, row.output)
-    ]
+    found = [query for row in rows for query in queries_of(pipeline.read(row.detector, row.output))]
     return list(dict.fromkeys(found))
 
 

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from engine.decoder import Status
-from engine.mapper import Candidate, MapperEngine, Query
+from engine.mapper import MapperEngine
 from export.common.errors import ExportError
 from export.data.rows import NEUTRAL, Row
 from export.measures import metrics
+from schemas.candidate import Candidate, CandidateStatus, Query
 from schemas.event import candidate_errors
 from schemas.slo import Indicator, load_slo
 from schemas.yaml_file import read_yaml
@@ -124,7 +124,7 @@ def judge_version(
 
 def _valid(answer: Candidate) -> bool:
     """Whether the text is a candidate, as the guard's first checks see it."""
-    if answer.status is not Status.OK:
+    if answer.status is not CandidateStatus.OK:
         return False
     try:
         return not candidate_errors(json.loads(answer.text))

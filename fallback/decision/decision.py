@@ -7,13 +7,14 @@ cannot answer. Knows no transport and no clock but the event's timestamp.
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import cast
 
-from fallback.candidate import CandidateSet, ModelAnswer
 from fallback.decision.judge import Judgement, judge
-from fallback.rules.lookup import RuleMapper, load_rules
+from fallback.rules.lookup import RuleAnswer, RuleMapper, load_rules
 from fallback.signal import Signal
+from schemas.candidate import Candidate, CandidateSet
 from schemas.contract import FallbackReason, Mode, Source
 from schemas.event import event_errors
 from schemas.frameworks import Frameworks, load_frameworks
@@ -31,7 +32,8 @@ class Decision:
 
     event: the canonical event, valid against the schema.
     schema_valid: whether every candidate the model gave for this item passed validation.
-    signals: the lineage, one entry a signal.
+    signals: the lineage, one entry per signal.
+    reading: how the output was read; empty when the caller gave the signals.
     """
 
     event: dict[str, object]
@@ -41,6 +43,28 @@ class Decision:
     schema_valid: bool
     signals: list[dict[str, object]]
     versions: dict[str, str]
+    reading: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def detector(self) -> str:
+        """The detector's name as the caller gave it."""
+        provenance = cast(dict[str, str], self.event["provenance"])
+        return provenance["detector"]
+
+    @property
+    def overridden(self) -> bool:
+        """Whether a curated entry decided against the model for at least one signal."""
+        return any(signal["source"] == Source.CURATED for signal in self.signals)
+
+    @property
+    def label_confidence(self) -> dict[str, float]:
+        """Each label of the event with the confidence of the surest signal that has it, 0..1."""
+        found = dict.fromkeys(cast(list[str], self.event["taxonomy"]), 0.0)
+        for signal in self.signals:
+            for label in cast(list[str], signal["labels"]):
+                if label in found:
+                    found[label] = max(found[label], cast(float, signal["confidence"]))
+        return found
 
 
 class MappingGuard:
@@ -64,26 +88,25 @@ class MappingGuard:
         self,
         detector: str,
         signals: Sequence[Signal],
+        rules: Sequence[RuleAnswer],
         candidates: CandidateSet | None = None,
         *,
         threshold: float | None = None,
         mode: Mode | None = None,
         reason: FallbackReason | None = None,
-        contributing: Sequence[str] = (),
     ) -> Decision:
         """Answer one item.
 
-        signals: at least one, as the signal reader gives them.
+        signals: at least one, as the reader gives them. rules: the curated answer to each.
         candidates: the model's answers in the order of `signals`; None answers by rules.
         threshold: 0..1, the service's default when None.
         reason: why there are no candidates, where the caller knows (`timeout`, `overloaded`).
-        contributing: detectors whose vocabularies a joined output may come from.
 
         Raises ValueError without signals or when there are more candidates than signals.
         """
         if not signals:
             raise ValueError("an item has at least one signal; the reader yields one for nothing")
-        answers: tuple[ModelAnswer | FallbackReason | None, ...]
+        answers: tuple[Candidate | FallbackReason | None, ...]
         if mode is Mode.RULES_ONLY:
             answers = (FallbackReason.RULES_ONLY,) * len(signals)
         elif reason is not None or candidates is None or not candidates.answers:
@@ -93,15 +116,10 @@ class MappingGuard:
             if missing < 0:
                 raise ValueError(f"{len(candidates.answers)} candidates for {len(signals)} signals")
             answers = candidates.answers + (None,) * missing
+        limit = DEFAULT_THRESHOLD if threshold is None else threshold
         judgements = [
-            judge(
-                signal,
-                answer,
-                self.rules.map(detector, signal, contributing),
-                DEFAULT_THRESHOLD if threshold is None else threshold,
-                self.taxonomy,
-            )
-            for signal, answer in zip(signals, answers, strict=True)
+            judge(signal, answer, rule, limit, self.taxonomy)
+            for signal, answer, rule in zip(signals, answers, rules, strict=True)
         ]
         return self._assemble(detector, judgements, candidates.model if candidates else NO_MODEL)
 
@@ -115,11 +133,11 @@ class MappingGuard:
         sources = {j.source for j in judgements}
         source = sources.pop() if len(sources) == 1 else Source.MIXED
         # The whole set is right when each signal's answer is.
-        confidence = math.prod(j.confidence for j in judgements)
+        confidence = _rounded(math.prod(j.confidence for j in judgements))
         reasons = {j.reason for j in judgements}
         event: dict[str, object] = {
             "taxonomy": list(labels),
-            "scores": scores,
+            "scores": {label: _rounded(score) for label, score in scores.items()},
             "confidence": confidence,
             "notes": _notes(judgements),
             "provenance": {
@@ -152,23 +170,29 @@ def _notes(judgements: list[Judgement]) -> str:
     if unasked:
         parts.append(f"{unasked} beyond the limit of one item answered by rules alone")
     for judgement in judgements:
-        if judgement.reason is not None:
+        if judgement.reason is not None or judgement.source is Source.CURATED:
+            why = judgement.reason.value if judgement.reason else "curated entry"
             guess = (
                 f", the model's guess was {'+'.join(judgement.guess)}" if judgement.guess else ""
             )
-            parts.append(f"{judgement.signal.name[:60]!r}: {judgement.reason.value}{guess}")
+            parts.append(f"{judgement.signal.name[:60]!r}: {why}{guess}")
     text = "; ".join(parts)
     return text if len(text) <= _NOTES_LIMIT else text[: _NOTES_LIMIT - 1] + "…"
+
+
+def _rounded(figure: float) -> float:
+    """Four decimals: more would claim a precision that no figure here has."""
+    return round(figure, 4)
 
 
 def _lineage(judgement: Judgement) -> dict[str, object]:
     return {
         "name": judgement.signal.name,
-        "score": judgement.signal.score,
+        "score": None if judgement.signal.score is None else _rounded(judgement.signal.score),
         "flagged": judgement.signal.flagged,
         "labels": list(judgement.labels),
         "source": judgement.source.value,
-        "confidence": judgement.confidence,
+        "confidence": _rounded(judgement.confidence),
         "rule": judgement.rule.value,
         "fallback_reason": judgement.reason.value if judgement.reason else None,
         "guess": list(judgement.guess),

@@ -33,7 +33,7 @@ def _label() -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.])(?:{names})(?![\w])", re.IGNORECASE)
 
 
-def is_attempt(text: str) -> bool:
+def is_injection(text: str) -> bool:
     """Whether a text names a label of the taxonomy and speaks to somebody."""
     text = text[:_MOST]
     return bool(_ADDRESSING.search(text)) and bool(_label().search(text))

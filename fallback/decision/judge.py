@@ -1,25 +1,25 @@
-"""One signal, two opinions: the model's candidate and the rules'. Which one stands, and why.
+"""One signal, two opinions: the model's candidate and the rules' answer; which one stands, and why.
 
-In: a signal, the model's answer to it (or the reason why there is none), the rules' answer.
-Out: labels, who gave them, and how sure that is. Knows nothing of items, events or transports.
+The order is the contract's (docs/architecture.md); the first step that applies decides.
 """
 
 import json
 from dataclasses import dataclass
 
-from fallback.candidate import CandidateStatus, ModelAnswer
-from fallback.decision.injection import is_attempt
-from fallback.rules.lookup import MatchKind, RuleAnswer
-from fallback.signal import Signal
+from fallback.decision.injection import is_injection
+from fallback.rules.lookup import NEEDS_REVIEW, MatchKind, RuleAnswer
+from fallback.signal import Signal, Verdict
+from schemas.candidate import Candidate, CandidateStatus
 from schemas.contract import FallbackReason, Source
 from schemas.event import candidate_errors
 from schemas.taxonomy import Taxonomy
 
-#: Kinds of rule match that carry the authority of the detector's own curated vocabulary.
-CURATED = frozenset({MatchKind.OWN_EXACT, MatchKind.OWN_NORMALISED, MatchKind.VERDICT})
-#: Labels that clear a signal: never accepted from the model for one the detector flagged.
+#: Labels that clear a signal: never accepted from the model for one that the detector flagged.
 CLEARING = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
-NEEDS_REVIEW = ("OTHER.NeedsReview",)
+_NO_ANSWER = {
+    CandidateStatus.TIMEOUT: FallbackReason.TIMEOUT,
+    CandidateStatus.ERROR: FallbackReason.MODEL_ERROR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,44 +45,43 @@ class Judgement:
 
 def judge(
     signal: Signal,
-    answer: ModelAnswer | FallbackReason | None,
+    answer: Candidate | FallbackReason | None,
     rule: RuleAnswer,
     threshold: float,
     taxonomy: Taxonomy,
 ) -> Judgement:
-    """Decide one signal, first match of the contract's order.
+    """Decide one signal.
 
     answer: the model's, or the reason why nobody asked it; None when the item had more signals
-        than reach the model, which is no failure of the model's and carries no reason.
-    threshold: 0..1; an answer less sure than that yields to the rules. 0 switches this off.
+        than reach the model, which is no failure of the model and carries no reason.
+    threshold: 0..1; an answer with less confidence yields to the rules. 0 switches this off.
     """
-    if answer is None:
-        return _by_rules(signal, rule, None)
-    if isinstance(answer, FallbackReason):
+    if signal.verdict is Verdict.UNREAD:
+        return _by_rules(signal, rule, FallbackReason.UNREAD)
+    # 1. No usable candidate.
+    if answer is None or isinstance(answer, FallbackReason):
         return _by_rules(signal, rule, answer)
     if answer.status is not CandidateStatus.OK:
-        timed_out = answer.status is CandidateStatus.TIMEOUT
-        return _by_rules(
-            signal, rule, FallbackReason.TIMEOUT if timed_out else FallbackReason.MODEL_ERROR
-        )
-
+        return _by_rules(signal, rule, _NO_ANSWER[answer.status])
     labels = _read_candidate(answer.text, taxonomy)
     if isinstance(labels, FallbackReason):
         return _by_rules(signal, rule, labels, schema_valid=False)
 
-    agreed = set(labels) == set(rule.labels) and rule.kind is not MatchKind.NONE
-    if rule.kind in CURATED and not agreed:
-        return _by_rules(signal, rule, FallbackReason.RULE_CONFLICT, labels, True)
+    # 2. The detector's own curated entry says otherwise.
+    known = rule.kind is not MatchKind.NONE
+    agreed = known and set(labels) == set(rule.labels)
+    if rule.curated and not agreed:
+        return _by_rules(signal, rule, None, labels, True, source=Source.CURATED)
+    # 3. The model clears what the detector flagged, or what speaks to the reader.
     if signal.flagged and not CLEARING.isdisjoint(labels):
-        if rule.kind is MatchKind.NONE:
-            rule = RuleAnswer(NEEDS_REVIEW, MatchKind.NONE, rule.confidence)
         return _by_rules(signal, rule, FallbackReason.UNSAFE_DOWNGRADE, labels, True)
-    # Two sources that agree are at least as often right as the better of them.
+    if not known and is_injection(signal.name):
+        return _by_rules(signal, rule, FallbackReason.INJECTION, labels, True)
+    # 4. The model is not sure. Two sources that agree are as often right as the better of them.
     confidence = max(answer.confidence, rule.confidence) if agreed else answer.confidence
-    if rule.kind is MatchKind.NONE and is_attempt(signal.name):
-        confidence = rule.confidence  # whatever the model made of it
     if confidence < threshold:
         return _by_rules(signal, rule, FallbackReason.LOW_CONFIDENCE, labels, True)
+    # 5. The model's answer.
     score = signal.score if signal.score is not None else answer.probability
     return Judgement(signal, labels, Source.MODEL, confidence, score, rule.kind, schema_valid=True)
 
@@ -108,16 +107,20 @@ def _by_rules(
     reason: FallbackReason | None,
     guess: tuple[str, ...] = (),
     schema_valid: bool | None = None,
+    source: Source = Source.RULES,
 ) -> Judgement:
+    labels = rule.labels
+    if rule.kind is MatchKind.NONE and (signal.flagged or reason is FallbackReason.INJECTION):
+        labels = NEEDS_REVIEW  # a finding never vanishes because its meaning is unknown
     score = signal.score if signal.score is not None else rule.confidence
     return Judgement(
         signal,
-        rule.labels,
-        Source.RULES,
+        labels,
+        source,
         rule.confidence,
         score,
         rule.kind,
         reason,
-        guess if guess != rule.labels else (),
+        guess if guess != labels else (),
         schema_valid,
     )

@@ -39,7 +39,10 @@ CONFIDENCE: Mapping[MatchKind, float] = {
     MatchKind.ALIAS: 0.95,
     MatchKind.NONE: 0.02,
 }
+#: Kinds of match with the authority of the detector's own vocabulary.
+CURATED_KINDS = frozenset({MatchKind.OWN_EXACT, MatchKind.OWN_NORMALISED, MatchKind.VERDICT})
 UNKNOWN: Labels = ("OTHER.Unknown",)
+NEEDS_REVIEW: Labels = ("OTHER.NeedsReview",)
 _VERDICTS: Mapping[Verdict, Labels] = {
     Verdict.NOTHING_FOUND: ("OTHER.Safe",),
     Verdict.EMPTY: UNKNOWN,
@@ -60,10 +63,20 @@ class RuleAnswer:
     kind: MatchKind
     confidence: float
 
+    @classmethod
+    def of(cls, labels: Labels, kind: MatchKind) -> "RuleAnswer":
+        """The answer with the confidence that this kind of match was measured to deserve."""
+        return cls(labels, kind, CONFIDENCE[kind])
+
     @property
     def draft(self) -> Labels | None:
-        """What the model is told to be likely; None where the rules know nothing."""
+        """The labels that the model verifies; None where the rules know nothing."""
         return None if self.kind is MatchKind.NONE else self.labels
+
+    @property
+    def curated(self) -> bool:
+        """Whether the detector's own vocabulary, or the kind of the output, gave the answer."""
+        return self.kind in CURATED_KINDS
 
 
 class RuleMapper:
@@ -111,6 +124,8 @@ class RuleMapper:
         The verdict it carries; the detector's own entry, exact, then normalised; the vocabularies
         of the contributing detectors, where they agree; the phrases that all detectors read alike.
         """
+        if signal.verdict is Verdict.UNREAD:
+            return self._answer(NEEDS_REVIEW, MatchKind.NONE)
         if signal.verdict is not None:
             return self._answer(_VERDICTS[signal.verdict], MatchKind.VERDICT)
         detector = self.resolve(detector_name)
@@ -134,7 +149,7 @@ class RuleMapper:
 
     def _answer(self, labels: Labels, kind: MatchKind) -> RuleAnswer:
         ordered = labels if kind is not MatchKind.ALIAS else self._taxonomy.combine(labels)
-        return RuleAnswer(ordered, kind, CONFIDENCE[kind])
+        return RuleAnswer.of(ordered, kind)
 
 
 class _OwnWords:

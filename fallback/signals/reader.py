@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from fallback.decision.injection import commands, is_attempt
+from fallback.decision.injection import commands, is_injection
 from fallback.rules.lookup import RuleMapper
 from fallback.signal import Signal, Verdict
 from fallback.signals import keys
@@ -214,7 +214,7 @@ def _apart(text: str) -> tuple[list[str], str]:
     attempts: list[str] = []
     rest: list[str] = []
     for line in text.splitlines():
-        (attempts if is_attempt(line) else rest).append(line)
+        (attempts if is_injection(line) else rest).append(line)
     return attempts, "\n".join(rest)
 
 

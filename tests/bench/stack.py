@@ -16,7 +16,7 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 from serving import ROOT, eventually, free_ports
 
-from engine.step_counts import PREFIX
+from pipeline.model_counts import PREFIX
 from tests.bench import assets
 
 _READY_WITHIN_S = 180.0

@@ -26,7 +26,8 @@ from export.evaluation.comparison import (
 )
 from export.evaluation.evaluate import MODEL_FOLDER, main, version_directory
 from export.evaluation.pages import evaluation as evaluation_page
-from export.evaluation.served import Report, ServedVersion, report
+from export.evaluation.served import Report, decide, report
+from pipeline.local import LocalPipeline
 from schemas.taxonomy import load_taxonomy
 
 LABELS = load_taxonomy().names
@@ -47,9 +48,9 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture(scope="module")
-def served() -> ServedVersion:
+def served() -> LocalPipeline:
     """The newest published version: `make test` publishes one where there is none."""
-    return ServedVersion(version_directory(MODEL_FOLDER, None))
+    return LocalPipeline(version_directory(MODEL_FOLDER, None))
 
 
 def test_labelled_rows_are_read_in_order_with_further_keys_and_blank_lines(write: Write) -> None:
@@ -114,7 +115,7 @@ def test_a_version_is_the_one_named_else_the_served_one_else_the_newest(tmp_path
         version_directory(folder / "notes", None)
 
 
-def test_the_curated_words_of_a_known_detector_are_right_and_sure(served: ServedVersion) -> None:
+def test_the_curated_words_of_a_known_detector_are_right_and_sure(served: LocalPipeline) -> None:
     rows = [
         Row("presidio", "US_SSN", ("PII.Identifier.SSN",)),
         Row("llama-guard-3", "unsafe\nS10", ("HARM.SPEECH.Hate.Other",)),
@@ -128,9 +129,9 @@ def test_the_curated_words_of_a_known_detector_are_right_and_sure(served: Served
         assert figures["schema_valid"] == 1
 
 
-def test_a_decision_is_the_one_the_service_makes(served: ServedVersion) -> None:
+def test_a_decision_is_the_one_the_service_makes(served: LocalPipeline) -> None:
     """A word that nobody knows: at threshold 0 the model's guess stands, else it yields."""
-    [decided] = served.decide([Row("no-such-guard", "zxqv wlkj", ("OTHER.Unknown",))])
+    [decided] = decide(served, [Row("no-such-guard", "zxqv wlkj", ("OTHER.Unknown",))])
     assert decided[0.0].source == "model"
     assert decided[0.0].event["provenance"]["model"] == served.model_id  # type: ignore[index]
     unsure = decided[0.0].confidence < 0.6

@@ -20,7 +20,7 @@ from transformers import LlamaForCausalLM
 
 from engine.confidence import parse_calibration
 from engine.known_answers import read_answers
-from engine.mapper import MapperEngine, Query
+from engine.mapper import MapperEngine
 from engine.prompt import PromptEncoder
 from engine.runtime.session import LlamaSession
 from engine.version import read_version
@@ -28,6 +28,7 @@ from export.checkpoint.base import load_checkpoint
 from export.measures.calibration import isotonic
 from export.publishing.known_answers import known_queries
 from export.publishing.publish import main
+from schemas.candidate import Query
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = [["PII.Contact.Email"], ["HARM.SPEECH.Toxicity"], ["OTHER.Safe"]]

@@ -9,8 +9,8 @@ import time
 
 import triton_python_backend_utils as pb_utils
 
-from fallback import wire
-from fallback.candidate import CandidateSet, ModelAnswer
+from pipeline import wire
+from schemas.candidate import Candidate, CandidateSet
 
 
 def fault():
@@ -37,8 +37,11 @@ class TritonPythonModel:
             return pb_utils.get_input_tensor_by_name(request, name)
 
         sets = [
-            CandidateSet(self.model_id, tuple(self.answer(d, told) for d in drafts))
-            for drafts in map(self.drafts, *wire.read_columns(tensor, ("READING", "DRAFT")))
+            CandidateSet(
+                self.model_id,
+                tuple(self.answer(rule.draft, told) for rule in wire.load_item(*item).rules),
+            )
+            for item in zip(*wire.read_columns(tensor, ("DETECTOR", "READ_SIGNALS")), strict=True)
         ]
         candidates = ["?" if told.get("nonsense") else wire.dump_candidates(s) for s in sets]
         return pb_utils.InferenceResponse(
@@ -48,9 +51,6 @@ class TritonPythonModel:
             ]
         )
 
-    def drafts(self, reading, drafts):
-        return wire.load_drafts(drafts, len(wire.load_reading(reading)))
-
     def answer(self, draft, told):
         text = told.get("text") or json.dumps({"taxonomy": list(draft or ["OTHER.NeedsReview"])})
-        return ModelAnswer(text, 0.9, 0.95)
+        return Candidate(text, 0.9, 0.95)

@@ -181,10 +181,13 @@ def _result(decision: Decision, tenant: str | None, explain: bool) -> dict[str, 
         **event,
         "provenance": {**provenance, "tenant_id": tenant},
         "version_info": decision.versions,
+        "label_confidence": decision.label_confidence,
         "source": decision.source,
         "fallback_reason": decision.fallback_reason,
     }
-    return result | {"signals": decision.signals} if explain else result
+    if explain:
+        result |= {"signals": decision.signals, "reading": decision.reading}
+    return result
 
 
 def _failure(error: Exception) -> ApiError:

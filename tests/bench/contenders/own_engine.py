@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.answer_cache import AnswerCache
-from engine.mapper import MapperEngine, Query
+from engine.mapper import MapperEngine
+from schemas.candidate import Query
 from tests.bench.contenders import Ask, Told
 from tests.bench.contenders.prompt import MAX_INPUT_TOKENS, MAX_NEW_TOKENS
 

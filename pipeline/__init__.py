@@ -1,0 +1,1 @@
+"""One pipeline for every caller: read an output, ask the model, decide."""

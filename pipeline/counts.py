@@ -1,0 +1,57 @@
+"""What `mapping_guard` counts on Triton's metrics page, under `mapper_ensemble_*`."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+from fallback.decision.decision import Decision
+from fallback.rules.lookup import RuleMapper
+
+PREFIX: Final = "mapper_ensemble_"
+
+Series = tuple[str, tuple[tuple[str, str], ...]]
+"""A counter's name, and its labels."""
+
+#: Counters by name, with their meaning.
+COUNTERS: Final[Mapping[str, str]] = {
+    "requests": "Items answered",
+    "schema_validation": "Items that had a model candidate, by its validity",
+    "fallback": "Items in which the model's answer did not stand, by reason",
+    "override": "Items in which a curated entry decided against the model",
+}
+
+
+def decision_series(decision: Decision, rules: RuleMapper) -> Iterator[Series]:
+    """The counters that one item moves."""
+    known = rules.resolve(decision.detector)
+    detector = ("detector", known.name if known else "other")
+    yield "requests", (detector,)
+    reason = decision.fallback_reason
+    if reason is None or reason.has_candidate:
+        yield "schema_validation", (detector, ("valid", str(decision.schema_valid).lower()))
+    if reason is not None:
+        yield "fallback", (detector, ("reason", reason.value))
+    if decision.overridden:
+        yield "override", (detector,)
+
+
+class DecisionCounters:
+    """`COUNTERS` as Triton's custom metrics."""
+
+    def __init__(self, pb_utils: Any) -> None:
+        """pb_utils: the module `triton_python_backend_utils` of the running stub."""
+        families = {
+            name: pb_utils.MetricFamily(
+                name=f"{PREFIX}{name}_total",
+                description=text,
+                kind=pb_utils.MetricFamily.COUNTER,
+            )
+            for name, text in COUNTERS.items()
+        }
+        self._metric = cache(lambda name, labels: families[name].Metric(labels=dict(labels)))
+
+    def add(self, counts: Counter[Series]) -> None:
+        """Add the counts of one batch: one call per series, not per item."""
+        for series, count in counts.items():
+            self._metric(*series).increment(count)

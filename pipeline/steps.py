@@ -1,0 +1,116 @@
+"""The three steps of one item: read, ask, decide.
+
+Triton's three models, the facade's own rules, the evaluation and the smoke test call these
+functions, so all of them answer alike. No step raises for what an item contains.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from fallback.decision.decision import Decision, MappingGuard, load_guard
+from fallback.rules.lookup import RuleAnswer, RuleMapper
+from fallback.signal import Reading, Signal, Verdict
+from fallback.signals import SignalReader
+from schemas.candidate import MAX_ASKED_SIGNALS, CandidateSet, Query
+from schemas.contract import FallbackReason, Mode
+from schemas.requests import Metadata
+
+_log = logging.getLogger(__name__)
+_NO_HINTS = Metadata()
+UNREADABLE = Reading((Signal("", verdict=Verdict.UNREAD),), unread=("(whole output)",), cut=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadItem:
+    """One item after step 1.
+
+    rules: the curated answer to each signal of the reading, looked up once for all steps.
+    """
+
+    detector: str
+    reading: Reading
+    rules: tuple[RuleAnswer, ...]
+
+
+def summary(reading: Reading) -> dict[str, object]:
+    """How an output was read, as callers see it: the READING tensor and `?explain=true`."""
+    return {
+        "how": reading.how.value,
+        "format": reading.format,
+        "envelopes": list(reading.envelopes),
+        "unread": list(reading.unread),
+    }
+
+
+def queries_of(item: ReadItem, deadline: float | None = None) -> list[Query]:
+    """What step 2 asks the model: one query for each of an item's first signals.
+
+    deadline: `time.monotonic()` seconds by which the answers are needed.
+    """
+    return [
+        Query(item.detector, signal.text, rule.draft, deadline)
+        for signal, rule in zip(item.reading.signals, item.rules, strict=True)
+        if signal.verdict is not Verdict.UNREAD
+    ][:MAX_ASKED_SIGNALS]
+
+
+class Pipeline:
+    """The steps over one set of rules. Threads may share it."""
+
+    def __init__(self, guard: MappingGuard) -> None:
+        self.guard = guard
+        self._reader = SignalReader(guard.rules)
+
+    @property
+    def rules(self) -> RuleMapper:
+        """The curated rules that every step uses."""
+        return self.guard.rules
+
+    def read(self, detector: str, output: str, hints: Metadata = _NO_HINTS) -> ReadItem:
+        """Step 1: the signals of an output and the curated answer to each of them."""
+        try:
+            reading = Reading(self._reader.read(detector, output, hints))
+            return self._with_rules(detector, reading, hints)
+        except Exception:  # a defect of the reader is the item's status, not its request's error
+            _log.exception("an output could not be read")
+            return self._with_rules(detector, UNREADABLE, hints)
+
+    def decide(
+        self,
+        item: ReadItem,
+        candidates: CandidateSet | None = None,
+        *,
+        threshold: float | None = None,
+        mode: Mode | None = None,
+        reason: FallbackReason | None = None,
+    ) -> Decision:
+        """Step 3: the canonical event of an item.
+
+        candidates: the answers to `queries_of(item)`; None answers by rules.
+        threshold: 0..1; None for the default. reason: why there are no candidates.
+
+        Raises ValueError when there are more candidates than signals.
+        """
+        decision = self.guard.decide(
+            item.detector,
+            item.reading.signals,
+            item.rules,
+            candidates,
+            threshold=threshold,
+            mode=mode,
+            reason=reason,
+        )
+        return replace(decision, reading=summary(item.reading))
+
+    def _with_rules(self, detector: str, reading: Reading, hints: Metadata) -> ReadItem:
+        contributing: Sequence[str] = hints.contributing_detectors
+        rules = (self.rules.map(detector, signal, contributing) for signal in reading.signals)
+        return ReadItem(detector, reading, tuple(rules))
+
+
+@cache
+def load_pipeline() -> Pipeline:
+    """The pipeline over the project's own data files, loaded once per process."""
+    return Pipeline(load_guard())

@@ -1,0 +1,72 @@
+"""What the pipeline asks the model, and what the model answers.
+
+Shared by the engine, which answers, and the decision, which judges the answers.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from schemas.text import one_line
+
+#: Signals of one item that reach the model, at most; the reader puts the gravest first.
+MAX_ASKED_SIGNALS: Final = 32
+
+
+class CandidateStatus(StrEnum):
+    """How far the model got with a signal."""
+
+    OK = "ok"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One signal for the model, in the one form that prompt, retrieval and cache share.
+
+    detector, signal: any text; `one_line` of it is kept, so equal prompts are equal queries.
+    draft: labels that are likely the answer (a curated entry); the model verifies them.
+    deadline: `time.monotonic()` seconds by which the answer is needed; None for no limit.
+    """
+
+    detector: str
+    signal: str
+    draft: tuple[str, ...] | None = None
+    deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detector", one_line(self.detector))
+        object.__setattr__(self, "signal", one_line(self.signal))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """The model's answer to one signal.
+
+    text: the candidate JSON as written, `{"taxonomy": [...]}`; not validated yet. Empty unless
+        the status is ok; a token limit may cut it short.
+    probability: of the decoded path, 0..1.
+    confidence: the calibrated probability that the label set is right, 0..1.
+    labels: the labels of the text; empty where the text is incomplete.
+    passes: forward passes that the signal took part in; 0 for a cached answer.
+    """
+
+    text: str
+    probability: float = 0.0
+    confidence: float = 0.0
+    status: CandidateStatus = CandidateStatus.OK
+    labels: tuple[str, ...] = ()
+    passes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateSet:
+    """The model's answers for one item, in the order of its signals.
+
+    model: identifier of the served model version.
+    answers: None for a signal that was not asked (beyond `MAX_ASKED_SIGNALS`).
+    """
+
+    model: str
+    answers: tuple[Candidate | None, ...]
