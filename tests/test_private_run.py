@@ -150,7 +150,8 @@ def test_the_access_log_has_metadata_and_nothing_else(log: io.StringIO) -> None:
 
 def test_spans_are_sent_nowhere_by_default() -> None:
     script = (
-        "import sys; from client_api import tracing; from client_api.settings import Settings;"
+        "import sys; from client_api.telemetry import tracing;"
+        "from client_api.settings import Settings;"
         "tracing.install(Settings().otlp_endpoint);"
         "print(any(name.startswith('opentelemetry.exporter') for name in sys.modules))"
     )

@@ -15,7 +15,7 @@ from charts import ROOT, container, pod, render
 
 IMAGES = ROOT / "helm" / "images"
 NAMES = ("facade", "triton")
-OWN = {"schemas", "fallback", "engine", "client_api", "export", "tools"}
+OWN = {"schemas", "fallback", "engine", "client_api", "export", "slo", "tools"}
 # Only `serve` needs it, and looks whether it is there.
 OPTIONAL = {"pytriton"}
 # Triton's own, there inside a stub only.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from promtool import ROOT
 
-from helm.capacity import main, plan
+from slo.capacity import main, plan
 
 PAGE = ROOT / "docs/capacity.md"
 
@@ -72,7 +72,7 @@ def test_what_is_no_load_is_refused(arguments: str) -> None:
 
 def test_the_page_shows_what_the_command_prints(capsys: pytest.CaptureFixture[str]) -> None:
     pairs = re.findall(
-        r"```sh\npython -m helm\.capacity (.*?)\n```\n\n```text\n(.*?)```",
+        r"```sh\npython -m slo\.capacity (.*?)\n```\n\n```text\n(.*?)```",
         PAGE.read_text(encoding="utf-8"),
         re.DOTALL,
     )

@@ -12,8 +12,8 @@ from metric_names import asked_for, existing, facade, recorded, series_names
 from promtool import GPU_RULES, ROOT, RULES, promtool
 
 from client_api.telemetry.metrics import LATENCY_EDGES
-from helm import generate
 from schemas.slo import Indicator, load_slo
+from slo import generate
 
 SLO = load_slo()
 DASHBOARD = ROOT / "helm/llama-mapper/files/dashboard.json"
@@ -37,7 +37,7 @@ def queries() -> Iterator[str]:
 
 
 def test_the_files_are_up_to_date() -> None:
-    assert generate.stale(SLO) == [], "run `python -m helm.generate`"
+    assert generate.stale(SLO) == [], "run `python -m slo.generate`"
 
 
 def test_a_stale_file_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from promtool import ROOT, RULES, promtool
 from serving import free_ports, running_facade
 
 from client_api.settings import Settings
-from helm.capacity import main as capacity
 from schemas.policies import read_policies
+from slo.capacity import main as capacity
 
 PAGE = ROOT / "docs/runbook.md"
 PARTS = ["Users", "See", "First actions", "Verify", "Escalate"]
@@ -175,16 +175,16 @@ def test_the_policy_file_is_one(tmp_path: Path) -> None:
 
 def test_the_other_commands(capsys: pytest.CaptureFixture[str]) -> None:
     """All of them are looked at by one of these tests."""
-    [planned] = commands("helm.capacity")
+    [planned] = commands("slo.capacity")
     assert capacity(planned.split()[3:]) == 0
     assert "HPA" in capsys.readouterr().out
-    known = ("curl", "make", "helm.capacity", "helm", "export")
+    known = ("curl", "make", "slo.capacity", "helm", "export")
     for line in "".join(blocks("sh")).splitlines():
         assert any(word in line.split() for word in known), line
 
 
 def test_python_runs_the_commands_it_is_said_to() -> None:
-    for module in ("helm.capacity", "helm.generate"):
+    for module in ("slo.capacity", "slo.generate"):
         result = subprocess.run(
             [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, check=False
         )

@@ -1,4 +1,4 @@
-"""`python -m helm.capacity`: how many pods a load needs, and the bounds of their autoscaler.
+"""`python -m slo.capacity`: how many pods a load needs, and the bounds of their autoscaler.
 
 In: requests a second by tenant, the p95, what one pod was measured to do. Out: concurrency, pods,
 HPA bounds. Arithmetic alone: it measures nothing and asks nobody.
@@ -86,7 +86,7 @@ def describe(found: Plan, target: int) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m helm.capacity", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m slo.capacity", description=__doc__)
     parser.add_argument(
         "--rps",
         type=_tenant_rps,

@@ -1,7 +1,7 @@
-"""The Grafana dashboard: `helm.panels` in Grafana's own JSON.
+"""The Grafana dashboard: `slo.panels.rows` in Grafana's own JSON.
 
 In: `schemas/slo.yaml`. Out: the JSON text that the chart ships and Grafana imports. Built with
-Grafana's foundation SDK, which knows the schema; what is shown is said in `helm.panels`.
+Grafana's foundation SDK, which knows the schema; what is shown is said in `slo.panels.rows`.
 """
 
 import json
@@ -22,9 +22,9 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableRefresh,
 )
 
-from helm.panel import PanelSpec
-from helm.panels import rows
 from schemas.slo import Slo
+from slo.panels.panel import PanelSpec
+from slo.panels.rows import rows
 
 _SOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 _HEIGHT: Final = 8
@@ -36,7 +36,7 @@ def dashboard_file(slo: Slo) -> str:
     board = (
         dashboard.Dashboard("Llama Mapper: service levels")
         .uid(urlsplit(slo.links.dashboard).path.rpartition("/")[2])
-        .description(f"Made from schemas/slo.yaml by `python -m helm.generate`. {slo.owner}.")
+        .description(f"Made from schemas/slo.yaml by `python -m slo.generate`. {slo.owner}.")
         .tags(["llama-mapper", "slo"])
         .readonly()
         .tooltip(DashboardCursorSync.CROSSHAIR)

@@ -4,17 +4,17 @@ In: `schemas/slo.yaml`. Out: the text of the file that the chart ships. The rule
 history for their longest window: Prometheus keeps 15 unless told otherwise.
 """
 
-from helm import alerts, records
-from helm.rule import render
-from helm.sli import INTERVAL_S
 from schemas.slo import Profile, Slo
+from slo import alerts, records
+from slo.rule import render
+from slo.sli import INTERVAL_S
 
 
 def rule_file(slo: Slo, profile: Profile) -> str:
     """All rules of one profile."""
     goal = slo.profiles[profile]
     head = (
-        "Made from schemas/slo.yaml by `python -m helm.generate`; edit that.\n"
+        "Made from schemas/slo.yaml by `python -m slo.generate`; edit that.\n"
         f"{slo.owner}; effective {slo.effective}; reviewed {slo.review}.\n"
         f"Profile {profile}: latency p95 at most {goal.seconds * 1000:g} ms"
         f"{', informative' if goal.informative else ''}."

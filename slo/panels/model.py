@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from helm.panel import FACADE, RATE, SECONDS, TRITON, PanelSpec, Query, rate_by
+from slo.panels.panel import FACADE, RATE, SECONDS, TRITON, PanelSpec, Query, rate_by
 
 _MODEL: Final = f'{TRITON}, model="llama_mapper"'
 _STEP: Final = "mapper_ensemble_model"

@@ -6,8 +6,9 @@ is in `docs/runbook.md`, a section an alert.
 
 from collections.abc import Iterator, Mapping
 
-from helm.rule import Group, Rule
-from helm.sli import (
+from schemas.slo import BurnRate, Indicator, LatencyGoal, LevelAlert, Objective, Severity, Slo
+from slo.rule import Group, Rule
+from slo.sli import (
     DEPLOYMENT,
     DETECTOR_P95,
     ERROR_RATIO,
@@ -17,7 +18,6 @@ from helm.sli import (
     P95,
     detector_answers,
 )
-from schemas.slo import BurnRate, Indicator, LatencyGoal, LevelAlert, Objective, Severity, Slo
 
 #: An alert on windows as a whole needs a short window that holds many of them.
 _MANY_WINDOWS = 20

@@ -1,4 +1,4 @@
-"""`python -m helm.generate`: writes what is made from `schemas/slo.yaml`; `--check` compares.
+"""`python -m slo.generate`: writes what is made from `schemas/slo.yaml`; `--check` compares.
 
 In: the service levels. Out: the chart's rule files and dashboard, and the tables of
 `docs/slo.md`. Exit status 1 when `--check` finds a file that differs.
@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from helm.dashboard import dashboard_file
-from helm.rules import rule_file
-from helm.slo_tables import slo_page
 from schemas.errors import ConfigError
 from schemas.slo import Profile, Slo, load_slo
+from slo.dashboard import dashboard_file
+from slo.rules import rule_file
+from slo.tables import slo_page
 
 ROOT: Final = Path(__file__).parent.parent
 CHART_FILES: Final = Path("helm/llama-mapper/files")
@@ -38,7 +38,7 @@ def stale(slo: Slo) -> list[Path]:
 
 def main() -> int:
     """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m helm.generate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m slo.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; fail on a difference")
     check = parser.parse_args().check
     try:
@@ -52,7 +52,7 @@ def main() -> int:
         return 0
     found = stale(slo)
     for path in found:
-        print(f"error: {path} differs: run `python -m helm.generate`", file=sys.stderr)
+        print(f"error: {path} differs: run `python -m slo.generate`", file=sys.stderr)
     return 1 if found else 0
 
 

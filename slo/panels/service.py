@@ -1,8 +1,8 @@
 """The panels on what callers get: service levels, golden signals, quality."""
 
-from helm.panel import FACADE, RATE, SECONDS, PanelSpec, Query, quantile, rate_by
-from helm.sli import BUDGET_LEFT, DETECTOR_P95, ERROR_RATIO, LATENCY_WINDOWS, P95
 from schemas.slo import Indicator, Profile, Slo
+from slo.panels.panel import FACADE, RATE, SECONDS, PanelSpec, Query, quantile, rate_by
+from slo.sli import BUDGET_LEFT, DETECTOR_P95, ERROR_RATIO, LATENCY_WINDOWS, P95
 
 
 def service_levels(slo: Slo) -> list[PanelSpec]:

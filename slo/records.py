@@ -4,8 +4,9 @@ In: `schemas/slo.yaml` and a latency goal. Out: rule groups as Prometheus reads 
 indicator, in the order in which its rules need one another.
 """
 
-from helm.rule import Group, Rule, record
-from helm.sli import (
+from schemas.slo import Indicator, LatencyGoal, Slo
+from slo.rule import Group, Rule, record
+from slo.sli import (
     BUDGET_LEFT,
     DETECTOR_P95,
     ERROR_RATIO,
@@ -18,7 +19,6 @@ from helm.sli import (
     quantile,
     slis,
 )
-from schemas.slo import Indicator, LatencyGoal, Slo
 
 
 def budget(slo: Slo, name: str) -> float:

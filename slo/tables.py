@@ -3,13 +3,12 @@
 In: `schemas/slo.yaml`, the page as it is. Out: the page with its tables between their markers.
 """
 
-from collections.abc import Iterable
 from itertools import groupby
 
-from helm import alerts
-from helm.rule import Rule
 from schemas.slo import Indicator, Objective, Profile, Slo
-from tools.markdown import render
+from slo import alerts
+from slo.rule import Rule
+from tools.markdown import render, table
 
 _SIGNS = {
     Indicator.SCHEMA_VALID: ("≥", "<"),
@@ -42,7 +41,7 @@ def _objectives(slo: Slo) -> str:
         f"A level alert needs {slo.guards.events} events in {slo.windows[0]}, a burn-rate alert "
         f"{slo.guards.errors} bad ones in its long window.\n\n"
     )
-    return facts + _table(heads, rows)
+    return facts + table(heads, rows)
 
 
 def _latency_row(slo: Slo, objective: Objective, profile: Profile) -> tuple[str, ...]:
@@ -78,7 +77,7 @@ def _alerts(slo: Slo) -> str:
     rows = [
         _alert_row(name, list(same)) for name, same in groupby(rules, lambda r: r.fields["alert"])
     ]
-    return _table(("alert", "priority", "fires"), rows)
+    return table(("alert", "priority", "fires"), rows)
 
 
 def _alert_row(name: str, rules: list[Rule]) -> tuple[str, ...]:
@@ -98,7 +97,7 @@ def _burn_rates(slo: Slo) -> str:
         shares = (f"> {100 * r:g} %" if r else "out of reach" for r in ratios)
         windows = f"{burn.long} and {burn.short}"
         rows.append((f"{burn.rate:g}x", windows, f"{100 * spent:.3g} %", *shares))
-    return _table((*heads, *titles), rows)
+    return table((*heads, *titles), rows)
 
 
 def _internal(slo: Slo) -> str:
@@ -108,10 +107,4 @@ def _internal(slo: Slo) -> str:
         ("fallback", f"> {internal.fallback_max:g} %"),
         ("latency p95", f"> {internal.latency_p95_max_s * 1000:g} ms"),
     ]
-    return _table(("of the last five minutes", "alerts when"), rows)
-
-
-def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    heads = tuple(heads)
-    lines = [heads, ("---",) * len(heads), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return table(("of the last five minutes", "alerts when"), rows)
