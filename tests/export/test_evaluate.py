@@ -29,6 +29,8 @@ from export.evaluation.pages import evaluation as evaluation_page
 from export.evaluation.served import Report, ServedVersion, report
 from schemas.taxonomy import load_taxonomy
 
+pytestmark = pytest.mark.export
+
 LABELS = load_taxonomy().names
 COMPOSITES = DATA / "composites.jsonl"
 GOOD = '{"detector": "presidio", "output": "US_SSN", "gold": ["PII.Identifier.SSN"], "note": 1}'
