@@ -6,10 +6,11 @@ EXPORT := .venv-export/bin/python
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-LONG := long faults slo chart browser
+# What needs neither Triton nor a model nor another environment.
+UNIT := not (slow or heavy or triton or model or export or prometheus or chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-long faults slo-test bench versions promote rollback screenshots export-model train calibrate evaluate ablation lint format lock
+.PHONY: help serve test test-unit test-long faults slo-test bench versions promote rollback screenshots export-model train calibrate evaluate ablation lint format lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -19,19 +20,22 @@ serve: .venv/.built model ## Triton with the exported model and the REST facade;
 
 test: .venv/.built .venv-export/.built model ## everything from a fresh clone to a green test suite
 	$(EXPORT) -m pytest tests/export
-	$(SERVE) -m pytest tests $(addprefix --ignore=tests/,export $(LONG))
+	$(SERVE) -m pytest -m "not slow"
+
+test-unit: .venv/.built ## within a minute: the tests without Triton and without a model
+	$(SERVE) -m pytest -m "$(UNIT)"
 
 test-long: .venv/.built model ## the long suites: Schemathesis, faults, Prometheus rules, chart, Chromium
-	$(SERVE) -m pytest $(addprefix tests/,$(LONG))
+	$(SERVE) -m pytest -m slow
 
 faults: .venv/.built ## inject faults under load and write the table of docs/reliability.md
-	$(SERVE) -m tests.faults
+	$(SERVE) -m bench.faults
 
 slo-test: .venv/.built model ## judge a load by a real Prometheus: RPS= DURATION= FAULT= LAPSE=
-	$(SERVE) -m tests.slotest $(if $(RPS),--rps '$(RPS)') $(if $(DURATION),--duration '$(DURATION)') $(if $(FAULT),--fault '$(FAULT)') $(if $(LAPSE),--lapse '$(LAPSE)')
+	$(SERVE) -m bench.slo $(if $(RPS),--rps '$(RPS)') $(if $(DURATION),--duration '$(DURATION)') $(if $(FAULT),--fault '$(FAULT)') $(if $(LAPSE),--lapse '$(LAPSE)')
 
 bench: .venv/.built .venv-export/.built .venv-bench/.built model ## measure speed and write docs/performance.md: ONLY=peers|levers|layers|load QUICK=1
-	$(SERVE) -m tests.bench $(if $(ONLY),--only '$(ONLY)') $(if $(QUICK),--quick)
+	$(SERVE) -m bench $(if $(ONLY),--only '$(ONLY)') $(if $(QUICK),--quick)
 
 versions: .venv/.built ## model versions: published, served, made from what, their checks
 	@$(SERVE) -m client_api versions
@@ -43,7 +47,7 @@ rollback: .venv/.built ## serve the version before again: VERSION= for another
 	@$(SERVE) -m client_api rollback $(VERSION)
 
 screenshots: .venv/.built model ## the README's pictures of the console, from the running stack
-	$(SERVE) -m tests.browser.screenshots
+	$(SERVE) -m tools.screenshots
 
 train: .venv-export/.built ## LoRA fine-tune on the bundled base: FOLD=final|0|1|2
 	@[ -d build/train/meanings/adapter ] || $(EXPORT) -m export.training.train --fold meanings $(if $(MODEL),--model '$(MODEL)')
@@ -93,7 +97,7 @@ model:
 	@touch $@
 
 # The engines that `make bench` compares with; never needed to serve, test or export.
-.venv-bench/.built: tests/bench/requirements.txt
+.venv-bench/.built: bench/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --disable-pip-version-check -q --no-deps -r $<
 	@touch $@

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from serving import Stack
+    from tests.support.serving import Stack
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test of a fixture that needs a Triton, or the published model, is marked with that."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "stack" in fixtures or "tiny_repository" in fixtures:
+            item.add_marker(pytest.mark.triton)
+        if "stack" in fixtures:
+            item.add_marker(pytest.mark.model)
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +31,8 @@ def own_mode_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def stack() -> Iterator["Stack"]:
     """The real Triton with the model version published in this checkout, and the facade."""
-    from serving import published_models, running_stack
+    from bench.processes import published_models
+    from tests.support.serving import running_stack
 
     with running_stack(published_models()) as running:
         yield running
@@ -30,6 +41,6 @@ def stack() -> Iterator["Stack"]:
 @pytest.fixture
 def tiny_repository(tmp_path: Path) -> Path:
     """The project's models with a tiny random Llama; the test's own, to be changed at will."""
-    from serving import tiny_models
+    from tests.support.serving import tiny_models
 
     return tiny_models(tmp_path / "models")

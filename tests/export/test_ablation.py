@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_checkpoint import make_directory
 from torch import Tensor
 
 from export.ablation import ablation
@@ -25,6 +24,9 @@ from export.data.folds import gate_rows
 from export.data.items import Example, answers_of, build_items, known_names, one_pass
 from export.training.train import LOG, Settings
 from schemas.taxonomy import load_taxonomy
+from tests.export.tiny_checkpoint import make_directory
+
+pytestmark = pytest.mark.export
 
 ANSWERS = [
     ("OTHER.Safe",),

@@ -19,6 +19,8 @@ from export.onnx.encoder import SentenceEncoder, sentence_encoder
 from fallback.rules.lookup import MatchKind, load_rules
 from fallback.signal import Signal
 
+pytestmark = pytest.mark.export
+
 ITEMS = [
     Item("hateSpeech", ("HARM.SPEECH.Hate.Other",), Wrap.full),
     Item("e-mail address", ("PII.Contact.Email",), Wrap.full),

@@ -26,6 +26,8 @@ from export.evaluation.adversarial import load_hostile
 from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
 
+pytestmark = pytest.mark.export
+
 LABELS = load_taxonomy().names
 PHRASES = ("hate speech", "US_SSN", "número de teléfono", "e-mail", "S5", "DAN 11", "Straße", "x")
 

@@ -30,6 +30,8 @@ from export.evaluation.served import Report, decide, report
 from pipeline.local import LocalPipeline
 from schemas.taxonomy import load_taxonomy
 
+pytestmark = pytest.mark.export
+
 LABELS = load_taxonomy().names
 COMPOSITES = DATA / "composites.jsonl"
 GOOD = '{"detector": "presidio", "output": "US_SSN", "gold": ["PII.Identifier.SSN"], "note": 1}'

@@ -15,7 +15,6 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import save_file
-from tiny_checkpoint import HIDDEN, make_directory, make_gguf
 from transformers import LlamaForCausalLM
 
 from engine.confidence import parse_calibration
@@ -29,6 +28,9 @@ from export.measures.calibration import isotonic
 from export.publishing.known_answers import known_queries
 from export.publishing.publish import main
 from schemas.candidate import Query
+from tests.export.tiny_checkpoint import HIDDEN, make_directory, make_gguf
+
+pytestmark = pytest.mark.export
 
 ROOT = Path(__file__).parents[2]
 ANSWERS = [["PII.Contact.Email"], ["HARM.SPEECH.Toxicity"], ["OTHER.Safe"]]

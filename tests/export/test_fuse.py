@@ -8,7 +8,6 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from tiny_checkpoint import KV_HEADS, LAYERS, make_directory
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from engine.runtime.session import Device, LlamaSession, open_graph
@@ -18,6 +17,9 @@ from export.onnx.fuse import Decoder, fuse
 from export.onnx.graph import export_graph
 from export.onnx.int8 import quantise_weights
 from export.onnx.quantise import Quantization, quantise
+from tests.export.tiny_checkpoint import KV_HEADS, LAYERS, make_directory
+
+pytestmark = pytest.mark.export
 
 HIDDEN = 64
 

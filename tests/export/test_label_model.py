@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import pytest
 import torch
-from tiny_checkpoint import make_directory
 
 from export.checkpoint.base import load_checkpoint
 from export.training.model import load_label_model, new_label_model
+from tests.export.tiny_checkpoint import make_directory
+
+pytestmark = pytest.mark.export
 
 ANSWERS = [("OTHER.Safe",), ("HARM.SPEECH.Threat",), ("PII.Contact.Email", "PII.Person")]
 

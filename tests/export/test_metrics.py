@@ -5,6 +5,8 @@ import pytest
 
 from export.measures import metrics
 
+pytestmark = pytest.mark.export
+
 SEEDS = range(20)
 
 

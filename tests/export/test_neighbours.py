@@ -25,6 +25,8 @@ from export.onnx.quantise import Quantization, quantise
 from schemas.errors import ConfigError
 from schemas.text import normalise
 
+pytestmark = pytest.mark.export
+
 TEXTS = {
     "email address": ("PII.Contact.Email",),
     "hate speech": ("HARM.SPEECH.Hate.Other",),

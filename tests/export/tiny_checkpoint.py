@@ -1,6 +1,7 @@
 """Tiny random Llamas as checkpoints, unlike the default base in every size and in the tokenizer."""
 
 import json
+import sys
 from pathlib import Path
 
 import gguf
@@ -89,3 +90,7 @@ def _tokenizer() -> Tokenizer:
         [f"{label.name} {label.description}" for label in labels], trainer
     )
     return tokenizer
+
+
+if __name__ == "__main__":
+    make_directory(Path(sys.argv[1]))

@@ -1,0 +1,55 @@
+"""`python -m bench`: measure, and write the blocks and the picture of docs/performance.md.
+
+With `--quick` little is measured and nothing is written there: it shows that everything runs.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from bench import layers, levers, peers, report, service_load
+from bench.harness import assets
+from bench.harness.workers import ROOT
+
+_SECTIONS: dict[str, tuple[Callable[[bool], Any], Callable[[Any], str]]] = {
+    "peers": (peers.measure, peers.render),
+    "levers": (levers.measure, levers.render),
+    "layers": (layers.measure, layers.render),
+    "load": (service_load.measure, service_load.render),
+}
+_PICTURE = ROOT / "docs" / "img" / "latency.png"
+
+
+def main() -> None:
+    """Run the sections asked for."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", choices=_SECTIONS, help="this section alone")
+    parser.add_argument("--quick", action="store_true", help="a few inputs, nothing is written")
+    given = parser.parse_args()
+    # An exit, so that the services and engines started here end as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder = ROOT / "build" / "bench" / ("quick" if given.quick else "results")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in [given.only] if given.only else _SECTIONS:
+        measure, render = _SECTIONS[name]
+        machine = report.machine()  # before: the load average that it names is not our own
+        measured = measure(given.quick)
+        command = f"make bench ONLY={name}{' QUICK=1' * given.quick}"
+        block = f"`{command}` on {machine}.\n\n{render(measured)}"
+        print(f"\n{block}", flush=True)
+        (folder / f"{name}.json").write_text(json.dumps(asdict(measured), indent=1), "utf-8")
+        if not given.quick:
+            report.write(name, block)
+    if not given.only or given.only in ("peers", "load"):
+        picture = folder / "latency.png" if given.quick else _PICTURE
+        draw = [str(assets.PEERS), "-m", "bench.plot", str(folder), str(picture)]
+        subprocess.run(draw, cwd=ROOT, check=True)
+
+
+if __name__ == "__main__":
+    main()

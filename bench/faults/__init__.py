@@ -1,0 +1,5 @@
+"""What clients see while the model, Triton and the facade fail under load.
+
+`python -m bench.faults` writes the table of docs/reliability.md; `pytest tests/system/faults`
+asserts it.
+"""

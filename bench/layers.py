@@ -1,0 +1,192 @@
+"""What each layer adds: the engine, Triton's ensemble over gRPC, the facade over REST.
+
+In: whether it is to be quick. Out: times of a single client with and without the answer cache,
+throughput of one client and of many, resident sizes, and the block for the page.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from bench.contenders import Ask
+from bench.harness import assets
+from bench.harness.callers import Caller, grpc_caller, rest_caller
+from bench.harness.closed_loop import Throughput, throughput
+from bench.harness.inputs import WARM_UP, unseen
+from bench.harness.rounds import interleave
+from bench.harness.stack import Running, serving
+from bench.harness.stats import Timing, median_difference_ms, timing
+from bench.harness.workers import Worker
+from bench.load.open_loop import own_process
+from bench.report import Target, number, share, table, targets
+from engine.runtime.cores import usable_cores
+
+ENGINE, GRPC, REST = "engine, in process", "Triton's ensemble, gRPC", "facade, REST"
+_CLIENTS = 16
+_ASKED = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """adds_ms: at the median, to the layer below over the same inputs; asked: share of answers
+    for which the model was asked in time."""
+
+    timing: Timing
+    adds_ms: float
+    asked: float
+
+    def judged(self, value: float) -> float:
+        """The value; NaN where the rules answered so often that it is theirs."""
+        return value if self.asked >= _ASKED else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """throughput: by gRPC or REST, then by the number of clients, without the cache."""
+
+    uncached: Mapping[str, Layer]
+    cached: Mapping[str, Layer]
+    throughput: Mapping[str, Mapping[str, Throughput]]
+    resident_mb: Mapping[str, float]
+
+
+def measure(quick: bool) -> Layers:
+    """A stack without the answer cache first, then one with it."""
+    asks = unseen(10 if quick else 150, seed=4)
+    with tempfile.TemporaryDirectory() as folder:
+        with serving(Path(folder), MAPPER_CACHE_ENTRIES="0") as stack:
+            uncached = _sequential(stack, asks, cache=False)
+            loads = _throughput(stack, unseen(40 if quick else 400, seed=5), 2.0 if quick else 15.0)
+            resident = stack.resident_mb()
+        with serving(Path(folder)) as stack:
+            cached = _sequential(stack, asks, cache=True)
+    return Layers(uncached, cached, loads, resident)
+
+
+def _sequential(stack: Running, asks: Sequence[Ask], *, cache: bool) -> dict[str, Layer]:
+    callers = {GRPC: grpc_caller(stack.grpc), REST: rest_caller(stack.url)}
+    asked: dict[str, list[bool]] = {name: [] for name in callers}
+    with Worker(
+        assets.SERVE,
+        "own_engine",
+        version=str(assets.served_version()),
+        threads=usable_cores(),
+        cache=cache,
+    ) as engine:
+        if cache:
+            for ask in asks:
+                engine.ask([ask])
+                callers[GRPC](ask)
+        timed: dict[str, Callable[[Ask], float]] = {
+            ENGINE: lambda ask: engine.ask([ask]).seconds,
+            **{name: partial(_seconds, call, asked[name]) for name, call in callers.items()},
+        }
+        took = interleave(timed, asks, WARM_UP)
+    below = {ENGINE: took[ENGINE], GRPC: took[ENGINE], REST: took[GRPC]}
+    return {
+        name: Layer(
+            timing(seconds),
+            median_difference_ms(seconds, below[name]),
+            sum(asked[name]) / len(asked[name]) if name in asked else 1.0,
+        )
+        for name, seconds in took.items()
+    }
+
+
+def _seconds(call: Caller, asked: list[bool], ask: Ask) -> float:
+    begun = time.perf_counter()
+    answered = call(ask)
+    took = time.perf_counter() - begun
+    if ask is not WARM_UP:
+        asked.append(answered)
+    return took
+
+
+def _throughput(
+    stack: Running, asks: Sequence[Ask], seconds: float
+) -> dict[str, dict[str, Throughput]]:
+    with own_process() as pool:
+        return {
+            name: {
+                str(clients): throughput(pool, address, clients, seconds, asks)
+                for clients in (1, _CLIENTS)
+            }
+            for name, address in {GRPC: stack.grpc, REST: stack.url}.items()
+        }
+
+
+def render(layers: Layers) -> str:
+    """The tables, and the objectives."""
+    sequential = [
+        (
+            f"{name}, {what}",
+            number(layer.timing.median),
+            number(layer.timing.p95),
+            "-" if name == ENGINE else number(layer.adds_ms),
+            share(layer.asked),
+        )
+        for what, by_name in (("uncached", layers.uncached), ("cached", layers.cached))
+        for name, layer in by_name.items()
+    ]
+    loads = [
+        (
+            f"{name}, {clients} client{'s' * (clients != '1')}",
+            number(one.per_second),
+            number(one.timing.median),
+            number(one.timing.p95),
+            share(one.asked),
+        )
+        for name, by_clients in layers.throughput.items()
+        for clients, one in by_clients.items()
+    ]
+    uncached, cached = layers.uncached[REST], layers.cached[REST]
+    one, many = (layers.throughput[GRPC][clients] for clients in ("1", str(_CLIENTS)))
+    judged = [
+        Target("uncached through REST, p95", uncached.judged(uncached.timing.p95), 100, " ms"),
+        Target(
+            "moonshot: uncached through REST, p95", uncached.judged(uncached.timing.p95), 50, " ms"
+        ),
+        Target("cached through REST, p95", cached.judged(cached.timing.p95), 8, " ms"),
+        Target("moonshot: cached through REST, p95", cached.judged(cached.timing.p95), 3, " ms"),
+        Target("REST adds to gRPC, median, uncached", uncached.judged(uncached.adds_ms), 3, " ms"),
+        Target("REST adds to gRPC, median, cached", cached.judged(cached.adds_ms), 3, " ms"),
+        Target(
+            f"uncached throughput, {_CLIENTS} clients, times one client's",
+            many.per_second / one.per_second,
+            1.4,
+            at_least=True,
+        ),
+        Target("model process, resident", layers.resident_mb["model process"], 700, " MB"),
+    ]
+    return "\n\n".join(
+        (
+            table(
+                (
+                    "one client, one request at a time",
+                    "median, ms",
+                    "p95, ms",
+                    "adds, ms",
+                    "model asked",
+                ),
+                sequential,
+            ),
+            table(
+                (
+                    "closed loop, uncached",
+                    "answers a second",
+                    "median, ms",
+                    "p95, ms",
+                    "model asked",
+                ),
+                loads,
+            ),
+            table(
+                ("after that load", "resident, MB"),
+                [(name, number(size)) for name, size in layers.resident_mb.items()],
+            ),
+            targets(judged),
+        )
+    )

@@ -1,0 +1,36 @@
+"""Helpers to start servers on this machine: free ports, waiting, the published model."""
+
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from client_api.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:
+    """Wait until it holds; fail when it never does."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+
+
+def published_models() -> Path:
+    """The model repository of this checkout."""
+    repository = ROOT / Settings().model_repository
+    assert list(repository.glob("llama_mapper/[0-9]*/manifest.json")), (
+        "no published model: run `make export-model` first"
+    )
+    return repository

@@ -1,0 +1,121 @@
+"""Tables and blocks of docs/performance.md.
+
+In: what a section measured, as cells. Out: Markdown, and the page with a section's block replaced.
+Knows nothing of what is measured.
+"""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from engine.runtime.cores import usable_cores
+
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+_ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
+_VERSIONS = ("onnxruntime", "numpy", "tokenizers", "tritonclient", "nvidia-pytriton")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An objective of the project and how far from it the measurement is.
+
+    limit: what `value` may be at most, or with `at_least` at least; unit: of both.
+    """
+
+    text: str
+    value: float
+    limit: float
+    unit: str = ""
+    at_least: bool = False
+
+    @property
+    def met(self) -> bool:
+        """False for NaN: what was not measured is not met."""
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    @property
+    def verdict(self) -> str:
+        """Met, or by how much of the limit it was missed."""
+        if self.met:
+            return "met"
+        distance = abs(self.value / self.limit - 1)
+        return "**missed**" if distance != distance else f"**missed** by {100 * distance:.0f} %"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; every column but the first is aligned to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    for row in lines:
+        if len(row) != len(head):
+            raise ValueError(f"a row has {len(row)} cells, the head {len(head)}: {row}")
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
+def targets(all_of: Iterable[Target]) -> str:
+    """A Markdown table of objectives."""
+    return table(
+        ("target", "limit", "measured", ""),
+        [
+            (
+                one.text,
+                f"{'≥' if one.at_least else '≤'} {number(one.limit)}{one.unit}",
+                "not measured" if one.value != one.value else f"{number(one.value)}{one.unit}",
+                one.verdict,
+            )
+            for one in all_of
+        ],
+    )
+
+
+def number(value: float) -> str:
+    """Three significant digits, no exponent; a dash for NaN."""
+    if value != value:
+        return "-"
+    if abs(value) >= 100:
+        return f"{value:.0f}"
+    return f"{value:.3g}"
+
+
+def share(value: float) -> str:
+    """A share as per cent."""
+    return "-" if value != value else f"{100 * value:.1f} %"
+
+
+def machine() -> str:
+    """What the figures were measured on, and with."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    about = {
+        key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)
+    }
+    flags = set(about["flags"].split())
+    cores = usable_cores()
+    isa = ", ".join(flag for flag in _ISA if flag in flags)
+    installed = {one.name: one.version for one in metadata.distributions()}
+    versions = ", ".join(f"{name} {installed[name]}" for name in _VERSIONS if name in installed)
+    return (
+        f"{about['model name']} (family {about['cpu family']}, model {about['model']}), "
+        f"{cores} core{'s' * (cores > 1)}, {isa}; Linux {platform.release()}, "
+        f"Python {platform.python_version()}, {versions}; "
+        f"load average before {os.getloadavg()[0]:.1f}"
+    )
+
+
+def put(page: str, section: str, block: str) -> str:
+    """The page's text with the section's block replaced.
+
+    Raises ValueError when the page has no place for it.
+    """
+    begin, end = f"<!-- bench:{section}:begin -->", f"<!-- bench:{section}:end -->"
+    before, found, rest = page.partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise ValueError(f"{PAGE.name} lacks {begin} … {end}; put them back where the table goes")
+    return f"{before}{begin}\n{block}\n{end}{after}"
+
+
+def write(section: str, block: str) -> None:
+    """Put the block into the page."""
+    PAGE.write_text(put(PAGE.read_text("utf-8"), section, block), "utf-8")

@@ -1,0 +1,126 @@
+"""The service under the generated traffic: open loop, Poisson arrivals, one rate after the other.
+
+In: whether it is to be quick. Out: what the clients saw at each rate, and the block for the page.
+Every run starts the service anew, so that its answer cache holds no more than what the version
+brings along, and every rate is driven with two seeds, because the seed decides what is popular.
+"""
+
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.harness.stack import serving
+from bench.load.open_loop import Result, cpu_seconds, drive_apart, own_process
+from bench.report import Target, number, share, table, targets
+from engine.runtime.cores import usable_cores
+
+_RATES = (5, 10, 25, 50, 100)
+_JUDGED, _MOONSHOT = "50", "100"
+_P95_MS, _FALLBACK, _CPU = 250, 10, 70
+_WARM_UP = {"seed": 0, "rps": 5, "seconds": 2}  # of the generator as well as of the service
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Latencies in ms from when a request was due. fallback: share without garbage; failed: share
+    without an answer of 200; cpu: of Triton and the facade, share of the machine's cores; hits:
+    the cache's share; lag_p99: how late the generator sent."""
+
+    requests: int
+    p50: float
+    p95: float
+    p99: float
+    fallback: float
+    failed: float
+    cpu: float
+    hits: float
+    lag_p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    rates: Mapping[str, Rate]
+    seconds: float  # of each run
+    seeds: int
+
+
+def measure(quick: bool) -> Load:
+    """Every rate, every seed."""
+    rates, seconds, seeds = ((5, 50), 4.0, 1) if quick else (_RATES, 30.0, 2)
+    measured = {str(rps): _rate(rps, seconds, seeds) for rps in rates}
+    return Load(measured, seconds, seeds)
+
+
+def _rate(rps: float, seconds: float, seeds: int) -> Rate:
+    results, cpu, hits = [], 0.0, 0.0
+    for seed in range(1, seeds + 1):
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            serving(Path(folder)) as stack,
+            own_process() as pool,
+        ):
+            drive_apart(pool, stack.url, **_WARM_UP).result()
+            before, begun = cpu_seconds([stack.pid]), time.monotonic()
+            results.append(drive_apart(pool, stack.url, seed, rps, seconds).result())
+            elapsed = time.monotonic() - begun  # the last answers included
+            cpu += (cpu_seconds([stack.pid]) - before) / (elapsed * usable_cores())
+            hits += stack.cache_hits()
+    together = Result([one for result in results for one in result.seen], seconds * seeds)
+    return Rate(
+        requests=len(together.seen),
+        p50=together.latency_ms(0.5),
+        p95=together.latency_ms(0.95),
+        p99=together.latency_ms(0.99),
+        fallback=together.without_garbage().fallback_share(),
+        failed=1 - together.statuses()[200] / len(together.seen),
+        cpu=cpu / seeds,
+        hits=hits / seeds,
+        lag_p99=together.lag_ms(0.99),
+    )
+
+
+def render(load: Load) -> str:
+    """The table, and the objectives."""
+    shown = table(
+        (
+            "requests a second",
+            "p50, ms",
+            "p95, ms",
+            "p99, ms",
+            "fallback",
+            "failed",
+            "CPU",
+            "cache hits",
+            "sent late, p99, ms",
+        ),
+        [
+            (
+                rps,
+                number(rate.p50),
+                number(rate.p95),
+                number(rate.p99),
+                share(rate.fallback),
+                share(rate.failed),
+                share(rate.cpu),
+                share(rate.hits),
+                number(rate.lag_p99),
+            )
+            for rps, rate in load.rates.items()
+        ],
+    )
+    judged = [
+        target
+        for rps, named in ((_JUDGED, ""), (_MOONSHOT, "moonshot: "))
+        if (at := load.rates.get(rps)) is not None
+        for target in (
+            Target(f"{named}{rps} a second, p95", at.p95, _P95_MS, " ms"),
+            Target(f"{named}{rps} a second, fallback", 100 * at.fallback, _FALLBACK, " %"),
+            Target(f"{named}{rps} a second, CPU", 100 * at.cpu, _CPU, " %"),
+        )
+    ]
+    return (
+        f"{shown}\n\n{load.seconds:.0f} s a run, {load.seeds} seed{'s' * (load.seeds > 1)} a rate."
+        f"\n\n{targets(judged)}"
+    )

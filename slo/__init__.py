@@ -1,0 +1,1 @@
+"""What is made from `schemas/slo.yaml`: Prometheus rules, the dashboard, tables of docs/."""

@@ -1,0 +1,194 @@
+"""The panels on what callers get: service levels, golden signals, quality."""
+
+from schemas.slo import Indicator, Profile, Slo
+from slo.panels.panel import FACADE, RATE, SECONDS, PanelSpec, Query, quantile, rate_by
+from slo.sli import BUDGET_LEFT, DETECTOR_P95, ERROR_RATIO, LATENCY_WINDOWS, P95
+
+
+def service_levels(slo: Slo) -> list[PanelSpec]:
+    first, period = slo.windows[0], slo.period
+    latency = slo.objectives[Indicator.LATENCY]
+    yellow, red = (alert.level for alert in latency.alerts)
+    goals = " or ".join(f"{g.seconds * 1000:g} ms ({p})" for p, g in slo.profiles.items())
+    panels = [
+        PanelSpec(
+            latency.title,
+            f"Of all items in {first}; the objective is at most {goals}.",
+            "s",
+            [Query(f"{P95}{first}{{{FACADE}}}", "{{job}}")],
+            6,
+            ((None, "green"), (yellow, "yellow"), (red, "red")),
+        )
+    ]
+    for indicator in (Indicator.SCHEMA_VALID, Indicator.AVAILABILITY, Indicator.FALLBACK):
+        objective = slo.objectives[indicator]
+        ratio = f'{ERROR_RATIO}{period}{{slo="{indicator}", {FACADE}}}'
+        good = objective.good_percent / 100
+        steps: tuple[tuple[float | None, str], ...] = ((None, "red"), (good, "green"))
+        expr, goal = f"1 - {ratio}", f"at least {objective.good_percent:g} %"
+        if indicator is Indicator.FALLBACK:
+            steps = ((None, "green"), (objective.budget, "red"))
+            expr, goal = ratio, f"less than {100 * objective.budget:g} %"
+        text = f"Over {period}, weighted by events; the objective is {goal}."
+        query = Query(expr, "{{job}}")
+        panels.append(PanelSpec(objective.title, text, "percentunit", [query], 6, steps))
+    return [
+        *panels,
+        PanelSpec(
+            "Error budget left",
+            f"Of the bad events that {period} may have: 100 % is untouched, below 0 overspent.",
+            "percentunit",
+            [Query(f"{BUDGET_LEFT}{period}{{{FACADE}}}", "{{slo}}")],
+            12,
+            ((None, "red"), (0.0, "yellow"), (0.25, "green")),
+        ),
+        PanelSpec(
+            "Alerts firing",
+            "Of this service, by priority; the runbook has a section for each.",
+            "short",
+            [
+                Query(f"sum(ALERTS{{{_chosen(slo, priority)}}}) or vector(0)", priority)
+                for priority in ("P1", "P2")
+            ],
+            12,
+            ((None, "green"), (1.0, "red")),
+        ),
+        PanelSpec(
+            "Error budget left over time",
+            "A line that falls faster than one that would end at 0 burns too fast.",
+            "percentunit",
+            [Query(f"{BUDGET_LEFT}{period}{{{FACADE}}}", "{{slo}}")],
+        ),
+        PanelSpec(
+            "Burn rate, 1 hour",
+            "Bad events over what the budget allows: 1 lasts the period, 14.4 two days.",
+            "none",
+            [
+                Query(f'{ERROR_RATIO}1h{{slo="{name}", {FACADE}}} / {budget:g}', name)
+                for name, budget in _budgets(slo).items()
+            ],
+        ),
+    ]
+
+
+def golden_signals(slo: Slo) -> list[PanelSpec]:
+    first = slo.windows[0]
+    buckets = f"sum by (le) (rate({SECONDS}_bucket{{{FACADE}}}{RATE}))"
+    goal = slo.profiles[Profile.CPU]
+    return [
+        PanelSpec(
+            "Traffic",
+            "Items accepted for mapping; refused ones are not in any service level.",
+            "reqps",
+            [rate_by("mapper_requests_total", "status")],
+        ),
+        PanelSpec(
+            "Latency",
+            f"Of all items. The p95 is to stay at or below {goal.seconds * 1000:g} ms.",
+            "s",
+            [
+                Query(f"histogram_quantile({q}, {buckets})", f"p{round(100 * q)}")
+                for q in (0.5, 0.95, 0.99)
+            ],
+        ),
+        PanelSpec(
+            "Latency p95 by detector",
+            "One slow detector drowns in the p95 of all.",
+            "s",
+            [Query(f"{DETECTOR_P95}{first}{{{FACADE}}}", "{{detector}}")],
+        ),
+        PanelSpec(
+            f"Windows of {first} over the latency objective",
+            "Their share of the last hour and day: latency seen as time, not as requests.",
+            "percentunit",
+            [
+                Query(f'{ERROR_RATIO}{w}{{slo="{LATENCY_WINDOWS}", {FACADE}}}', w)
+                for w in ("1h", "1d")
+            ],
+        ),
+        PanelSpec(
+            "Errors",
+            "Requests and items that failed here, by error code; the callers saw a 5xx or 408.",
+            "reqps",
+            [rate_by("mapper_errors_total", "error_code")],
+        ),
+        PanelSpec(
+            "Refused",
+            "Requests and items that were not accepted, by error code.",
+            "reqps",
+            [rate_by("mapper_rejected_total", "error_code")],
+        ),
+        PanelSpec(
+            "Batch duration",
+            "Of whole batches.",
+            "s",
+            [
+                quantile(0.5, "mapper_batch_duration_seconds"),
+                quantile(0.95, "mapper_batch_duration_seconds"),
+            ],
+        ),
+        PanelSpec(
+            "Batch size",
+            "Items in a batch.",
+            "short",
+            [quantile(0.5, "mapper_batch_size"), quantile(0.95, "mapper_batch_size")],
+        ),
+    ]
+
+
+def quality() -> list[PanelSpec]:
+    validated = "mapper_schema_validation_total"
+    items = f"sum by (detector) (rate(mapper_requests_total{{{FACADE}}}{RATE}))"
+    fallbacks = f"sum by (detector) (rate(mapper_fallback_total{{{FACADE}}}{RATE}))"
+    return [
+        PanelSpec(
+            "Fallback by reason",
+            "Items that the model's answer did not settle.",
+            "reqps",
+            [rate_by("mapper_fallback_total", "reason")],
+        ),
+        PanelSpec(
+            "Fallback by detector",
+            "Share of the detector's items.",
+            "percentunit",
+            [Query(f"{fallbacks} / {items}", "{{detector}}")],
+        ),
+        PanelSpec(
+            "Schema-valid by detector",
+            "Share of the model's candidates that passed validation, before any fallback.",
+            "percentunit",
+            [
+                Query(
+                    f'sum by (detector) (rate({validated}{{valid="true", {FACADE}}}{RATE})) / '
+                    f"sum by (detector) (rate({validated}{{{FACADE}}}{RATE}))",
+                    "{{detector}}",
+                )
+            ],
+        ),
+        PanelSpec(
+            "Confidence",
+            "Calibrated, of the answers: the median and the doubtful tenth.",
+            "percentunit",
+            [quantile(0.1, "mapper_confidence"), quantile(0.5, "mapper_confidence")],
+        ),
+        PanelSpec(
+            "Traffic by detector",
+            "Items accepted; detectors without curated rules are `other`.",
+            "reqps",
+            [rate_by("mapper_requests_total", "detector")],
+        ),
+        PanelSpec(
+            "Raw content refused",
+            "Items that held customer content, by kind.",
+            "reqps",
+            [rate_by("mapper_raw_content_rejected_total", "reason")],
+        ),
+    ]
+
+
+def _budgets(slo: Slo) -> dict[str, float]:
+    return {o.indicator.value: o.budget for o in slo.objectives.values()}
+
+
+def _chosen(slo: Slo, priority: str) -> str:
+    return f'alertstate="firing", service="{slo.service}", priority="{priority}"'

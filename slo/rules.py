@@ -1,0 +1,22 @@
+"""The Prometheus rule file of a profile.
+
+In: `schemas/slo.yaml`. Out: the text of the file that the chart ships. The rules need 30 days of
+history for their longest window: Prometheus keeps 15 unless told otherwise.
+"""
+
+from schemas.slo import Profile, Slo
+from slo import alerts, records
+from slo.rule import render
+from slo.sli import INTERVAL_S
+
+
+def rule_file(slo: Slo, profile: Profile) -> str:
+    """All rules of one profile."""
+    goal = slo.profiles[profile]
+    head = (
+        "Made from schemas/slo.yaml by `python -m slo.generate`; edit that.\n"
+        f"{slo.owner}; effective {slo.effective}; reviewed {slo.review}.\n"
+        f"Profile {profile}: latency p95 at most {goal.seconds * 1000:g} ms"
+        f"{', informative' if goal.informative else ''}."
+    )
+    return render([*records.groups(slo, goal), *alerts.groups(slo, goal)], INTERVAL_S, head)

@@ -1,0 +1,1 @@
+"""The tests, in a package per package of the project; helpers are in `tests.support`."""

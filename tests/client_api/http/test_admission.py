@@ -1,0 +1,285 @@
+"""What a request may cost: limits on items, on requests in flight, and on bodies."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from client_api.app import create_app
+from client_api.mapping.gateway import Item
+from client_api.settings import Settings
+from fallback.decision.decision import Decision
+from tests.support.fake_model import HATE, FakeGateway, KeyFile, facade, samples
+from tests.support.redis_server import RedisServer, running_redis
+
+JSON = {"Content-Type": "application/json"}
+
+
+class Gate(FakeGateway):
+    """Answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = asyncio.Event()
+        self.waiting = 0
+
+    async def map(self, items: Sequence[Item], budget_s: float) -> list[Decision]:
+        if items[0].detector != "canary":
+            self.waiting += 1
+            await self.open.wait()
+        return await super().map(items, budget_s)
+
+
+@asynccontextmanager
+async def serving(gateway: FakeGateway, **settings: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client that may have several requests under way."""
+    app = create_app(Settings(**settings), lambda _: gateway)
+    transport = httpx.ASGITransport(app)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=transport, base_url="http://localhost") as client,
+    ):
+        yield client
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def left(response: httpx.Response) -> int:
+    return int(response.headers["ratelimit-remaining"])
+
+
+def test_a_batch_costs_its_items_and_every_answer_says_what_is_left() -> None:
+    with facade(rate_limit_address="10/minute") as client:
+        assert left(client.post("/map", json=HATE)) == 9
+        assert left(client.post("/map/batch", json={"requests": [HATE] * 4})) == 5
+        for bad in (client.post("/map", json={}), client.post("/map", content=b"{", headers=JSON)):
+            assert bad.status_code in (400, 422)
+        assert left(bad) == 3
+        assert left(client.post("/map", content=b"x" * 10_000_000)) == 2
+        over = client.post("/map/batch", json={"requests": [HATE] * 4})
+        assert (over.status_code, over.json()["error_code"]) == (429, "RATE_LIMITED")
+        assert over.json()["retryable"] is True
+        assert 1 <= int(over.headers["retry-after"]) <= 60
+        assert over.headers["ratelimit-limit"] == "10"
+        never = client.post("/map/batch", json={"requests": [HATE] * 50})
+        assert (never.status_code, never.json()["retryable"]) == (429, False)
+        last = client.post("/map", json=HATE)
+        assert last.status_code in (200, 429)
+        assert client.get("/health").status_code == 200
+        seen = samples(client)
+
+    assert seen["mapper_rejected_total", "RATE_LIMITED"] >= 2
+    assert seen["mapper_requests_total", "openai-moderation", "success"] == 5 + (
+        last.status_code == 200
+    )
+
+
+def test_an_address_does_not_escape_by_what_it_writes() -> None:
+    def forwarded(i: int) -> list[dict[str, str]]:
+        return [
+            {"X-Forwarded-For": f"9.9.9.{i}"},
+            {"Forwarded": f"for=9.9.8.{i}", "X-Real-IP": f"9.9.7.{i}"},
+            {"X-Forwarded-For": f"9.9.6.{i}, 127.0.0.1"},
+            {"X-Tenant-ID": f"tenant-{i}"},
+            {"User-Agent": f"agent {i}"},
+        ]
+
+    with facade(rate_limit_address="5/minute", address="203.0.113.9") as client:
+        sent = [client.post("/map", json=HATE, headers=h) for i in (1, 2) for h in forwarded(i)]
+    assert [r.status_code for r in sent] == [200] * 5 + [429] * 5
+
+
+def test_a_trusted_proxy_is_believed_to_its_own_entry_and_no_further() -> None:
+    limits = {"rate_limit_address": "1/minute", "trusted_proxies": "10.0.0.0/8"}
+    with facade(address="10.1.1.1", **limits) as client:
+
+        def status(*forwarded: str) -> int:
+            headers = [("X-Forwarded-For", value) for value in forwarded]
+            return client.post("/map", json=HATE, headers=headers).status_code
+
+        assert status("203.0.113.1") == 200
+        assert status("203.0.113.2") == 200
+        assert status("198.51.100.7, 203.0.113.1") == 429
+        assert status("198.51.100.7", "203.0.113.2, 10.9.9.9") == 429
+        assert status("::ffff:203.0.113.1") == 429
+
+
+def test_keys_and_wrong_keys_are_limited(tmp_path: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    keys = KeyFile(tmp_path / "keys.json", capsys.readouterr)
+    one, two = keys.create("acme", "map:write"), keys.create("acme", "map:write")
+    limits = {"rate_limit_key": "2/minute", "rate_limit_address": "3/minute"}
+    with facade(keys_file=keys.path, rate_limit_tenant="3/minute", **limits) as client:
+
+        def status(header: dict[str, str]) -> int:
+            return client.post("/map", json=HATE, headers=header).status_code
+
+        assert [status(one) for _ in range(3)] == [200, 200, 429]
+        # The tenant's sum, not the key's own: what the first key was refused is not in it.
+        assert [status(two) for _ in range(2)] == [200, 429]
+        # Guessing is limited by address, and locks out no key holder.
+        assert [status({"X-API-Key": f"guess-{i}"}) for i in range(5)] == [401] * 3 + [429] * 2
+        assert client.get("/metrics", headers={"X-API-Key": "guess"}).status_code == 429
+        for spelled in (one["X-API-Key"].upper(), f" {one['X-API-Key']} ", one["X-API-Key"] + "="):
+            assert status({"x-Api-Key": spelled}) == 429
+
+
+def test_limits_are_on_beyond_loopback_and_off_on_it() -> None:
+    with facade(host="0.0.0.0", allow_open=True) as client:
+        assert client.post("/map", json=HATE).headers["ratelimit-limit"] == "1200"
+    with facade() as client:
+        assert "ratelimit-limit" not in client.post("/map", json=HATE).headers
+
+
+def test_redis_counts_for_all_and_its_outage_lets_pass() -> None:
+    def shared(server: RedisServer) -> dict[str, Any]:
+        return {
+            "redis_url": server.url,
+            "rate_limit_address": "3/minute",
+            "redis_timeout_ms": 1000.0,
+        }
+
+    key = {"Idempotency-Key": "k"}
+    with (
+        running_redis() as server,
+        facade(**shared(server)) as one,
+        facade(**shared(server)) as two,
+    ):
+        first = one.post("/map", json=HATE, headers=key)
+        again = two.post("/map", json=HATE, headers=key)
+        assert again.headers["idempotent-replayed"] == "true"
+        assert again.content == first.content
+        sent = [client.post("/map", json=HATE).status_code for client in (one, two, one)]
+        assert sent == [200, 429, 429]
+        server.kill()
+        assert one.post("/map", json=HATE, headers=key).status_code == 200
+        seen = samples(one)
+    assert seen["mapper_shared_store_outages_total", "rate_limits"] == 1
+    assert seen["mapper_shared_store_outages_total", "idempotency"] == 1
+
+
+def test_beyond_the_requests_in_flight_more_are_refused_and_probes_are_not() -> None:
+    async def run() -> None:
+        gate = Gate()
+        async with serving(gate, inflight_max=3, budget_ms=60_000, model_permits=9) as client:
+            held = [asyncio.create_task(client.post("/map", json=HATE)) for _ in range(3)]
+            await until(lambda: gate.waiting == 3)
+            refused = await client.post("/map", json=HATE)
+            assert (refused.status_code, refused.json()["error_code"]) == (503, "OVERLOADED")
+            assert refused.headers["retry-after"] == "1"
+            assert refused.json()["retryable"] is True
+            assert (await client.get("/health")).status_code == 200
+            assert (await client.put("/admin/mode", json={"mode": "hybrid"})).status_code == 200
+            gate.open.set()
+            assert [(await task).status_code for task in held] == [200] * 3
+            assert (await client.post("/map", json=HATE)).status_code == 200
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_bodies_have_limits_each_together_and_in_time() -> None:
+    async def slowly() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(60)
+
+    async def half(size: int, go_on: asyncio.Event) -> AsyncIterator[bytes]:
+        yield b" " * size
+        await go_on.wait()
+        yield orjson.dumps(HATE)
+
+    async def run() -> None:
+        settings = {"inflight_max_bytes": 150_000, "body_timeout_s": 30.0}
+        async with serving(FakeGateway(), **settings) as client:
+
+            async def post(content: Any, path: str = "/map") -> httpx.Response:
+                return await client.post(path, content=content, headers=JSON)
+
+            go_on = asyncio.Event()
+            held = asyncio.create_task(post(half(60_000, go_on)))
+            await asyncio.sleep(0.1)
+            over = await post(b" " * 60_000 + orjson.dumps(HATE))
+            assert (over.status_code, over.json()["error_code"]) == (503, "OVERLOADED")
+            assert over.headers["retry-after"] == "1"
+            go_on.set()
+            assert (await held).status_code == 200
+            assert (await post(b" " * 60_000 + orjson.dumps(HATE))).status_code == 200
+        async with serving(FakeGateway(), body_timeout_s=0.05) as client:
+            late = await post(slowly())
+            assert (late.status_code, late.json()["error_code"]) == (408, "REQUEST_TIMEOUT")
+            assert (await client.post("/map", json=HATE)).status_code == 200
+            for path, size in (
+                ("/map", 500_000),
+                ("/map/batch", 9_000_000),
+                ("/admin/mode", 20_000),
+            ):
+                method = "PUT" if path == "/admin/mode" else "POST"
+                big = await client.request(method, path, content=b" " * size, headers=JSON)
+                assert (big.status_code, big.json()["error_code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_what_bodies_become_counts_as_well() -> None:
+    """A value of three bytes takes many times that, and a text as many as its widest character."""
+    wide = b'{"detector": "d", "output": [%s]}' % b",".join([b"[]"] * 3_000)
+    wider = b'{"detector": "d", "output": [%s]}' % b",".join([b"[]"] * 6_000)
+
+    async def post(client: httpx.AsyncClient, content: bytes) -> int:
+        return (await client.post("/map", content=content, headers=JSON)).status_code
+
+    async def values() -> None:
+        gate = Gate()
+        async with serving(gate, inflight_max_bytes=600_000, budget_ms=60_000) as client:
+            held = asyncio.create_task(post(client, wide))
+            await until(lambda: gate.waiting == 1)
+            assert await post(client, wide) == 503
+            gate.open.set()
+            assert await held == 200
+            assert await post(client, wide) == 200
+            assert await post(client, wider) == 413
+
+    async def texts() -> None:
+        async with serving(FakeGateway(), inflight_max_bytes=20_000) as client:
+            for widest, status in ((b"a", 200), ("\u00e9".encode(), 413), (rb"\u00e9", 413)):
+                spaces = b" " * 6_000
+                text = b'{"detector": "d", "output": "hate%s"}' % widest
+                assert await post(client, spaces + text) == status
+
+    asyncio.run(asyncio.wait_for(values(), 60))
+    asyncio.run(asyncio.wait_for(texts(), 60))
+
+
+def nested(levels: int) -> Any:
+    value: Any = []
+    for level in range(levels - 1):
+        value = [value] if level % 2 else {"k": value}
+    return value
+
+
+def test_nested_json_has_limits_for_each_item() -> None:
+    with facade() as client:
+
+        def status(item: dict[str, Any]) -> int:
+            return client.post("/map", json={"detector": "d", "output": "x"} | item).status_code
+
+        assert status({"output": nested(32)}) == 200
+        assert status({"output": nested(34)}) == 422
+        assert status({"metadata": {"m": nested(600)}}) == 422
+        assert status({"output": list(range(9_000))}) == 200
+        assert status({"output": list(range(11_000))}) == 422
+        assert status({"output": {"a": [[]] * 11_000}}) == 422
+        items = [HATE, {"detector": "d", "output": nested(40)}, HATE]
+        batch = client.post("/map/batch", json={"requests": items}).json()
+        many = b'{"requests": [%s]}' % b",".join([b"[]"] * 1_100_000)
+        assert client.post("/map/batch", content=many, headers=JSON).status_code == 413
+
+    assert [r is not None for r in batch["results"]] == [True, False, True]
+    assert batch["errors"][0]["index"] == 1
+    assert batch["errors"][0]["error_code"] == "INVALID_REQUEST"

@@ -1,0 +1,253 @@
+"""Another model version is served without a request that fails, and stays chosen whatever dies."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from bench.faults.deployment import Deployment, stand_in_repository
+from bench.processes import ROOT, eventually, free_ports
+from client_api.settings import Settings
+from client_api.triton.server import LocalTriton
+from client_api.triton.versions import MODEL
+from client_api.triton.watchdog import Watchdog
+from engine.versions import Choice, read_choice, write_choice
+from tests.support.serving import local_triton, publish_tiny, running_facade
+
+pytestmark = pytest.mark.triton
+
+LOST = ("model_error", "timeout", "overloaded")
+BODY = {"detector": "openai-moderation", "output": "hate"}
+
+
+def command(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What `make versions`, `make promote` and `make rollback` run."""
+    return subprocess.run(
+        [sys.executable, "-m", "client_api", *arguments],
+        env=os.environ | {"MAPPER_MODEL_REPOSITORY": str(repository)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def succeeds(repository: Path, *arguments: str) -> str:
+    done = command(repository, *arguments)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def refused(repository: Path, *arguments: str) -> str:
+    done = command(repository, *arguments)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def publish_stand_in(repository: Path, number: int) -> None:
+    """A version that knows the golden set; its answers say `stand-in-<number>`."""
+    version = repository / MODEL / str(number)
+    version.mkdir(exist_ok=True)
+    shutil.copy(ROOT / "bench/faults/stand_in_model.py", version / "model.py")
+    manifest = {
+        "model_id": f"stand-in-{number}",
+        "created": "2026-01-01T00:00:00+00:00",
+        "base": {"name": "some-llama", "sha256": "0123456789abcdef"},
+        "adapter": None,
+        "quantization": "int8",
+        "checks": {"gate": {"exact": 0.87654, "families": {"count": 12}}},
+    }
+    (version / "manifest.json").write_text(json.dumps(manifest))
+
+
+def publish_ignorant(repository: Path, number: int) -> None:
+    """A version that loads and answers, and knows nothing: a random Llama."""
+    shutil.copy(ROOT / "model_repository" / MODEL / "model.py", repository / MODEL)
+    publish_tiny(repository / MODEL / str(number), seed=number)
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Versions 1 and 2."""
+    fault = tmp_path / "fault.json"
+    fault.write_text("{}")
+    monkeypatch.setenv("MAPPER_FAULT_FILE", str(fault))
+    models = stand_in_repository(tmp_path / "models")
+    for number in (1, 2):
+        publish_stand_in(models, number)
+    return models
+
+
+@contextmanager
+def serving(repository: Path) -> Iterator[LocalTriton]:
+    """Triton under its watchdog, once it serves."""
+    triton = local_triton(repository)
+    with Watchdog(triton, MODEL, lambda: None, patience_s=60.0, start_timeout_s=60.0):
+        eventually(lambda: (repository / ".control.json").exists())
+        yield triton
+
+
+@dataclass
+class Load:
+    """Requests one after another from several clients, and what became of them."""
+
+    models: list[str] = field(default_factory=list)
+    failed: list[Any] = field(default_factory=list)
+
+    def model_in_use(self) -> str:
+        """What the next answer says."""
+        before = len(self.models)
+        eventually(lambda: len(self.models) > before or bool(self.failed))
+        return self.models[-1]
+
+
+@contextmanager
+def loaded(url: str) -> Iterator[Load]:
+    seen, stop = Load(), threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=url, timeout=60.0, headers={"X-Budget-Ms": "20000"}) as http:
+            while not stop.is_set():
+                response = http.post("/map", json=BODY)
+                answer = response.json()
+                if response.status_code != 200 or answer["fallback_reason"] in LOST:
+                    seen.failed.append(answer)
+                else:
+                    seen.models.append(answer["version_info"]["model"])
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+
+
+@contextmanager
+def facade(triton: LocalTriton, tmp_path: Path) -> Iterator[str]:
+    policies = tmp_path / "policies.yaml"
+    policies.write_text("defaults: {budget_cap_ms: 60000}\n")
+    settings = Settings(port=free_ports(1)[0], triton_url=triton.grpc_url, policies_file=policies)
+    with running_facade(settings) as url, httpx.Client(base_url=url, timeout=60.0) as http:
+        eventually(lambda: http.get("/health/model").status_code == 200)
+        yield url
+
+
+def test_no_request_fails_while_versions_change(repository: Path, tmp_path: Path) -> None:
+    write_choice(repository, Choice(1))
+    with serving(repository) as triton, facade(triton, tmp_path) as url, loaded(url) as seen:
+        assert seen.model_in_use() == "stand-in-1"
+        assert "version 2 is served (before: 1)" in succeeds(repository, "promote", "2")
+        eventually(lambda: seen.model_in_use() == "stand-in-2")
+        assert triton.control.loaded(MODEL) == (1, 2), "the way back would cost a load"
+        succeeds(repository, "rollback")
+        eventually(lambda: seen.model_in_use() == "stand-in-1")
+        assert read_choice(repository) == Choice(1, previous=2)
+        succeeds(repository, "promote")
+        eventually(lambda: seen.model_in_use() == "stand-in-2")
+        assert "is served already" in succeeds(repository, "promote", "2")
+
+        # One that knows nothing, from below and from above, and one that does not load.
+        publish_ignorant(repository, 3)
+        assert "golden rows" in refused(repository, "promote", "3")
+        eventually(lambda: seen.model_in_use() == "stand-in-2")
+        publish_stand_in(repository, 4)
+        succeeds(repository, "promote", "4")
+        eventually(lambda: seen.model_in_use() == "stand-in-4")
+        so_far = len(seen.models)
+        assert "version 4 stays, 3 is refused" in refused(repository, "rollback", "3")
+        assert set(seen.models[so_far:]) == {"stand-in-4"}
+        publish_ignorant(repository, 5)
+        (repository / MODEL / "5" / "model.onnx").write_bytes(b"cut short")
+        assert "version 4 stays, 5 is refused" in refused(repository, "promote", "5")
+        assert seen.model_in_use() == "stand-in-4"
+        assert read_choice(repository) == Choice(4, previous=2)
+        assert "VERSION=9 is not published; published: 1, 2, 3, 4, 5" in refused(
+            repository, "promote", "9"
+        )
+        assert "VERSION=two is not published" in refused(repository, "rollback", "two")
+        listed = succeeds(repository, "versions")
+    assert seen.failed == []
+    assert "4  served, chosen\n   stand-in-4, created 2026-01-01T00:00:00+00:00" in listed
+    assert "base some-llama (01234567), adapter none, quantization int8" in listed
+    assert "gate: exact 0.8765, families.count 12" in listed
+    assert "2  loaded, previous" in listed
+    assert "1  published" in listed
+
+
+def test_the_first_version_is_chosen_and_newer_ones_are_not(repository: Path) -> None:
+    with serving(repository) as triton:
+        assert read_choice(repository) == Choice(2)
+        publish_stand_in(repository, 3)
+        pid = triton.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: triton.pid not in (None, pid) and loaded_now(triton) == (2,))
+        # Where nobody has switched yet, the way back is to the next lower one.
+        succeeds(repository, "rollback")
+        assert triton.control.loaded(MODEL) == (1,)
+    assert "no Triton serves" in refused(repository, "promote", "2")
+    assert "1  chosen" in succeeds(repository, "versions")
+
+
+def loaded_now(triton: LocalTriton) -> tuple[int, ...]:
+    try:
+        return triton.control.loaded(MODEL)
+    except RuntimeError:
+        return ()
+
+
+@pytest.mark.parametrize("choice", ['{"version": 7, "previous": 1}', '{"version": "cut'])
+def test_without_the_chosen_version_the_newest_is_served_and_the_choice_is_kept(
+    repository: Path, choice: str
+) -> None:
+    file = repository / ".choice.json"
+    file.write_text(choice)
+    with serving(repository) as triton:
+        assert triton.control.loaded(MODEL) == (2,)
+        assert file.read_text() == choice
+        succeeds(repository, "promote", "1")
+        assert read_choice(repository) == Choice(1, previous=2)
+
+
+def test_a_rollback_outlives_every_process(tmp_path: Path) -> None:
+    deployment = Deployment(tmp_path, budget_ms=20_000.0)
+    repository = tmp_path / "models"
+    publish_stand_in(repository, 2)
+
+    def model() -> str:
+        answer = httpx.post(f"{deployment.url}/map", json=BODY, timeout=60.0).json()
+        return str(answer["version_info"]["model"])
+
+    deployment.start()
+    try:
+        deployment.wait_for_model()
+        assert model() == "stand-in-2"
+        succeeds(repository, "rollback")
+        assert model() == "stand-in-1"
+        deployment.send(signal.SIGKILL, to="triton")
+        eventually(lambda: not deployment.model_answers())
+        deployment.wait_for_model()
+        assert model() == "stand-in-1"
+        deployment.send(signal.SIGKILL, to="facade")
+        deployment.wait()
+        deployment.start()
+        deployment.wait_for_model()
+        assert model() == "stand-in-1"
+    finally:
+        deployment.stop()

@@ -1,0 +1,99 @@
+"""The local Triton comes back by itself, into the version that was chosen."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import tritonclient.grpc as grpc_client
+from tritonclient.utils import InferenceServerException
+
+from bench.processes import eventually
+from client_api.triton.server import LocalTriton
+from client_api.triton.watchdog import Watchdog, children
+from client_api.upstream.canary import ModelHealth
+from engine.versions import Choice, write_choice
+from tests.real_server.test_ensemble import infer
+from tests.support.serving import local_triton, publish_tiny
+
+pytestmark = pytest.mark.triton
+
+GOOD = ModelHealth(ok=True, age_s=0.0, problem="", model="tiny")
+LOST = ModelHealth(ok=False, age_s=9.0, problem="no answer", model="tiny", lost_s=1e9)
+MODEL = "llama_mapper"
+
+
+@contextmanager
+def watched(
+    repository: Path, health: list[ModelHealth], patience_s: float = 60.0
+) -> Iterator[tuple[LocalTriton, Watchdog]]:
+    """health: its last entry is what the canary says."""
+    triton = local_triton(repository)
+    watchdog = Watchdog(
+        triton, MODEL, lambda: health[-1], patience_s=patience_s, start_timeout_s=60.0
+    )
+    with watchdog:
+        yield triton, watchdog
+
+
+def answers(triton: LocalTriton) -> str:
+    """The model that an answer names; empty while there is none."""
+    try:
+        with grpc_client.InferenceServerClient(triton.grpc_url) as client:
+            answer = infer(client, grpc_client, DETECTOR=["d"], OUTPUT=["qwyx"])
+    except InferenceServerException:
+        return ""
+    return str(json.loads(answer["VERSIONS"][0])["model"])
+
+
+def loaded(triton: LocalTriton) -> tuple[int, ...]:
+    """Versions that serve; none while Triton is down."""
+    try:
+        return triton.control.loaded(MODEL)
+    except RuntimeError:
+        return ()
+
+
+def test_a_triton_that_died_comes_back_with_the_versions_that_were_chosen(
+    tiny_repository: Path,
+) -> None:
+    publish_tiny(tiny_repository / MODEL / "2", seed=2)
+    with watched(tiny_repository, [GOOD]) as (triton, _):
+        eventually(lambda: answers(triton) == "tiny-2")
+        # What a rollback does last.
+        write_choice(tiny_repository, Choice(1, previous=2))
+        pid = triton.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: triton.pid not in (None, pid))
+        eventually(lambda: answers(triton) == "tiny-1")
+        assert loaded(triton) == (1,)
+
+
+def test_a_broken_newest_version_does_not_keep_the_older_from_serving(
+    tiny_repository: Path,
+) -> None:
+    broken = tiny_repository / MODEL / "2"
+    publish_tiny(broken, seed=2)
+    (broken / "model.onnx").write_bytes(b"cut short")
+    with watched(tiny_repository, [GOOD]) as (triton, _):
+        eventually(lambda: loaded(triton) == (1,))
+
+
+def test_a_dead_stub_and_a_canary_without_answer_end_in_a_restart(tiny_repository: Path) -> None:
+    health = [GOOD]
+    with watched(tiny_repository, health, patience_s=0.5) as (triton, _):
+        eventually(lambda: loaded(triton) == (1,))
+        first = triton.pid
+        assert first is not None
+        stub = next(c.pid for c in children(first) if MODEL in " ".join(c.command))
+        os.kill(stub, signal.SIGKILL)
+        eventually(lambda: triton.pid not in (None, first) and loaded(triton) == (1,))
+        second = triton.pid
+        health.append(LOST)
+        eventually(lambda: triton.pid not in (None, second))
+        health.append(GOOD)
+        eventually(lambda: loaded(triton) == (1,))
