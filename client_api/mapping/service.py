@@ -109,14 +109,7 @@ class MapperService:
             if isinstance(outcome, Exception):
                 self._metrics.unanswered(item.detector, taken)
             else:
-                self._metrics.answered(
-                    item.detector,
-                    taken,
-                    source=outcome.source,
-                    reason=outcome.fallback_reason,
-                    schema_valid=outcome.schema_valid,
-                    confidence=outcome.confidence,
-                )
+                self._metrics.answered(item.detector, taken, outcome)
         return outcomes
 
     async def _decide(self, items: Sequence[Item], deadline: float) -> list[Decision | Exception]:

@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 from client_api.telemetry.window import Window
+from fallback.decision.decision import Decision
 from schemas.contract import (
     CircuitState,
     ErrorCode,
@@ -25,7 +26,6 @@ from schemas.contract import (
     Mode,
     RawContent,
     SharedUse,
-    Source,
 )
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody reads
@@ -76,6 +76,14 @@ class Metrics:
             "Items in which the model's answer did not stand",
             "detector",
             "reason",
+        )
+        self._override = self._counter(
+            "mapper_override_total",
+            "Items in which a curated entry decided against the model",
+            "detector",
+        )
+        self._reading = self._counter(
+            "mapper_reading_total", "Items by how their output was read", "detector", "reading"
         )
         self._errors = self._counter(
             "mapper_errors_total", "Requests and batch items that failed here", "error_code"
@@ -131,30 +139,27 @@ class Metrics:
             self._outages.labels(use.value)
         self._seen = {OTHER}
 
-    def answered(
-        self,
-        detector: str,
-        seconds: float,
-        *,
-        source: Source,
-        reason: FallbackReason | None,
-        schema_valid: bool,
-        confidence: float,
-    ) -> None:
+    def answered(self, detector: str, seconds: float, decision: Decision) -> None:
         """An item got its answer, `seconds` after it came in (or its chunk was sent)."""
         label = self.label(detector)
+        reason, schema_valid = decision.fallback_reason, decision.schema_valid
         validated = reason is None or reason.has_candidate
         self._requests.labels(label, "success").inc()
         self._duration.labels(label).observe(seconds)
-        self._confidence.observe(confidence)
+        self._confidence.observe(decision.confidence)
         if validated:
             self._validation.labels(label, str(schema_valid).lower()).inc()
         if reason is not None:
             self._fallback.labels(label, reason.value).inc()
+        if decision.overridden:
+            self._override.labels(label).inc()
+        if how := decision.reading.get("how"):
+            unread = reason is FallbackReason.UNREAD
+            self._reading.labels(label, "unread" if unread else str(how)).inc()
         self.window.add(
             seconds,
             detector=label,
-            source=source,
+            source=decision.source,
             valid=schema_valid if validated else None,
             reason=reason,
         )
@@ -225,6 +230,7 @@ class Metrics:
             self._validation.labels(detector, valid)
         for reason in FallbackReason:
             self._fallback.labels(detector, reason.value)
+        self._override.labels(detector)
         self._duration.labels(detector)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

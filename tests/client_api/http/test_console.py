@@ -93,7 +93,7 @@ def test_the_summary_says_who_answered_and_why() -> None:
             client.post("/map", json=HATE | {"detector": detector})
         summary = client.get("/metrics/summary").json()
 
-    assert lost["sources"] == {"model": 0, "rules": 1, "mixed": 0, "none": 0}
+    assert lost["sources"] == {"model": 0, "curated": 0, "rules": 1, "mixed": 0, "none": 0}
     assert lost["fallback_reasons"] == {"model_error": 1}
     assert summary["sources"]["model"] == summary["items"] == 3
     assert [(d["detector"], d["items"], d["model"]) for d in summary["detectors"]] == [
