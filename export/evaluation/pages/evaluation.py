@@ -4,16 +4,13 @@ In: held-out rows and every method's result on them. Out: Markdown and PNG files
 figures are shown, not how answers came about.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.confidence import DOUBT
-from engine.decoder import UNKNOWN
 from export.data.labelled import DataError
 from export.evaluation.adversarial import Told
 from export.evaluation.comparison import (
@@ -23,18 +20,22 @@ from export.evaluation.comparison import (
     Held,
     Novelty,
     Result,
-    all_doubted,
-    calibrate_apart,
 )
-from export.evaluation.pages.served import cell, gate_figures, hostile_texts, whole_ensemble
+from export.evaluation.pages.served import gate_figures, hostile_texts, whole_ensemble
+from export.evaluation.pages.tables import (
+    by_category,
+    calibrations,
+    categories,
+    confused,
+    groups,
+    misses,
+    rule_kinds,
+    shares,
+)
 from export.evaluation.pictures import draw_confusion, draw_reliability
 from export.evaluation.served import Report, category_of
 from export.measures import metrics
-from export.measures.calibration import scaled_odds
-from fallback.rules.lookup import CONFIDENCE, MatchKind
-from schemas.taxonomy import load_taxonomy
 
-_T = TypeVar("_T")
 Chosen = npt.NDArray[np.bool_]
 
 RULES = "rules alone"
@@ -42,8 +43,6 @@ PAGE, CARD = "evaluation.md", "model-card.md"
 RELIABILITY, CONFUSION = "img/reliability.png", "img/confusion.png"
 BEGIN, END = "<!-- figures: written by `make evaluate` -->", "<!-- end of figures -->"
 
-_MISSES = 12
-_CONFUSED = 15
 _INTRO = """\
 # Evaluation
 
@@ -135,7 +134,7 @@ def page(
     """The whole page."""
     gate = np.array([part == GATE for part in held.part])
     ours = results[OURS]
-    novelty = _groups(held.novelty)
+    novelty = groups(held.novelty)
     sections = [
         _INTRO,
         f"## Out of fold\n\n{_overall(held, results, ~gate)}",
@@ -147,16 +146,16 @@ def page(
         "## Was the text there to be learned?\n\n"
         "Exact match, all held-out rows. Texts are compared in normal form. `only in our phrase"
         " lists`: no family that may be seen says it, but we wrote it down for a label.\n\n"
-        + _shares("text", {str(n): novelty[n] for n in Novelty if n in novelty}, results),
+        + shares("text", {str(n): novelty[n] for n in Novelty if n in novelty}, results),
         "## By category\n\nExact match, all held-out rows, by the category of the most specific"
-        " gold label.\n\n" + _shares("category", _by_category(held), results),
+        " gold label.\n\n" + shares("category", by_category(held), results),
         "## By family\n\nExact match, all held-out rows.\n\n"
-        + _shares("family", dict(sorted(_groups(held.family).items())), results),
+        + shares("family", dict(sorted(groups(held.family).items())), results),
         f"## Confidence\n\n![Reliability]({RELIABILITY})\n\nOur Llama; 15 bins of equal mass."
-        f"\n\n{_calibrations(held, ours)}",
-        f"## Rules by kind of match\n\n{_rule_kinds(held, results[RULES])}",
-        f"## Confusions of our Llama\n\n![Confusion]({CONFUSION})\n\n{_confused(held, ours)}",
-        f"## Its surest misses\n\n{_misses(held, ours)}",
+        f"\n\n{calibrations(held, ours)}",
+        f"## Rules by kind of match\n\n{rule_kinds(held, results[RULES])}",
+        f"## Confusions of our Llama\n\n![Confusion]({CONFUSION})\n\n{confused(held, ours)}",
+        f"## Its surest misses\n\n{misses(held, ours)}",
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n"
 
@@ -254,87 +253,9 @@ def _targets(
     )
 
 
-def _calibrations(held: Held, ours: Result) -> str:
-    """The ways to get a confidence from the probability, each fitted on the other folds."""
-    part = np.array(held.part)
-    folds = np.flatnonzero(part != GATE)
-    ways = {
-        "as it is": ours.score,
-        "scaled odds (temperature and bias)": calibrate_apart(
-            ours.score, ours.exact, held.part, scaled_odds
-        ),
-        "isotonic": calibrate_apart(ours.score, ours.exact, held.part),
-    }
-    ways = {name: all_doubted(ours.labels, values) for name, values in ways.items()}
-    lines = [
-        "Out-of-fold rows, each way fitted on the other folds; all figures are better when smaller."
-        " Versions carry the last if its log loss is lower by more than chance, else the first"
-        " (`make calibrate`).",
-        "",
-        "| probability to confidence | ECE | Brier score | log loss |",
-        "|---|---|---|---|",
-    ]
-    exact = ours.exact[folds]
-    for name, confidence in ways.items():
-        error = metrics.calibration_error(exact, confidence[folds])
-        brier = float(np.mean((confidence[folds] - exact) ** 2))
-        loss = metrics.log_loss(exact, confidence[folds])
-        lines.append(f"| {name} | {error:.3f} | {brier:.4f} | {loss:.4f} |")
-    unknown = [i for i in folds if ours.labels[i] == UNKNOWN and ours.score[i] >= metrics.SURE]
-    right = int(ours.exact[unknown].sum())
-    return "\n".join(lines) + (
-        f"\n\n`OTHER.Unknown` with a probability of at least {metrics.SURE} is right {right} times"
-        f" of {len(unknown)}. So no confidence in it is higher than {DOUBT}."
-    )
-
-
-def _rule_kinds(held: Held, rules: Result) -> str:
-    """How often the rules are right whose family is hidden, by the confidence of their kind."""
-    known = {round(value, 6): kind for kind, value in CONFIDENCE.items()}
-    groups = _groups([known.get(round(float(score), 6), "several") for score in rules.score])
-    lines = [
-        "Rules alone, all held-out rows: which kind of match gave the answer, the confidence that"
-        " `fallback/rules/lookup.py` gives to it, and how often it is right. Entries of a"
-        " detector's own vocabulary do not occur: the detector is hidden. `several`: outputs with"
-        " more than one signal.",
-        "",
-        "| kind | confidence | exact | rows |",
-        "|---|---|---|---|",
-    ]
-    for kind, index in sorted(groups.items()):
-        given = f"{CONFIDENCE[MatchKind(kind)]:.2f}" if kind != "several" else "product"
-        lines.append(f"| {kind} | {given} | {rules.exact[index].mean():.1%} | {len(index)} |")
-    return "\n".join(lines)
-
-
 def _target(name: str, cells: Sequence[str], met: Sequence[bool]) -> str:
     shown = [f"{c}, {'met' if ok else '**missed**'}" for c, ok in zip(cells, met, strict=True)]
     return f"| {name} | {' | '.join(shown)} |"
-
-
-def _shares(title: str, groups: Mapping[str, metrics.Ints], results: Mapping[str, Result]) -> str:
-    head = f"| {title} | rows | {' | '.join(results)} |"
-    lines = [head, "|---" * (len(results) + 2) + "|"]
-    for name, index in groups.items():
-        cells = [f"{result.exact[index].mean():.1%}" for result in results.values()]
-        lines.append(f"| {name} | {len(index)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def _groups(names: Sequence[_T]) -> dict[_T, metrics.Ints]:
-    return {
-        name: np.array([i for i, other in enumerate(names) if other == name])
-        for name in dict.fromkeys(names)
-    }
-
-
-def _by_category(held: Held) -> dict[str, metrics.Ints]:
-    found = _groups([category_of(row.gold) for row in held.rows])
-    return {name: found[name] for name in _categories() if name in found}
-
-
-def _categories() -> list[str]:
-    return list(dict.fromkeys(label.parent for label in load_taxonomy().labels))
 
 
 def _draw(held: Held, ours: Result, docs: Path) -> None:
@@ -348,30 +269,7 @@ def _draw(held: Held, ours: Result, docs: Path) -> None:
         (category_of(row.gold), category_of(labels))
         for row, labels in zip(held.rows, ours.labels, strict=True)
     ]
-    draw_confusion(pairs, _categories(), docs / CONFUSION)
-
-
-def _confused(held: Held, ours: Result) -> str:
-    pairs = Counter(
-        ("+".join(row.gold), "+".join(labels))
-        for row, labels, right in zip(held.rows, ours.labels, ours.exact, strict=True)
-        if not right
-    )
-    lines = ["The most frequent ones:", "", "| gold | answered | rows |", "|---|---|---|"]
-    lines += [f"| `{gold}` | `{said}` | {n} |" for (gold, said), n in pairs.most_common(_CONFUSED)]
-    return "\n".join(lines)
-
-
-def _misses(held: Held, ours: Result) -> str:
-    wrong = [i for i in np.argsort(-ours.confidence, kind="stable") if not ours.exact[i]]
-    lines = ["| family | text | gold | answered | confidence |", "|---|---|---|---|---|"]
-    for i in wrong[:_MISSES]:
-        row = held.rows[i]
-        text, gold, said = cell(row.output), "+".join(row.gold), "+".join(ours.labels[i])
-        lines.append(
-            f"| {held.family[i]} | `{text}` | `{gold}` | `{said}` | {ours.confidence[i]:.2f} |"
-        )
-    return "\n".join(lines)
+    draw_confusion(pairs, categories(), docs / CONFUSION)
 
 
 def _card(held: Held, ours: Result) -> str:
@@ -380,5 +278,5 @@ def _card(held: Held, ours: Result) -> str:
     return (
         f"Out of fold: {_overall(held, mine, ~gate)}\n\n"
         f"Gate families: {_overall(held, mine, gate)}\n\n"
-        f"Its surest misses among all of these:\n\n{_misses(held, ours)}"
+        f"Its surest misses among all of these:\n\n{misses(held, ours)}"
     )

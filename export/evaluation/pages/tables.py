@@ -1,0 +1,128 @@
+"""The tables of `docs/evaluation.md`: groups of rows, calibration, confusions, misses."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from engine.confidence import DOUBT
+from engine.decoder import UNKNOWN
+from export.evaluation.comparison import GATE, Held, Result, all_doubted, calibrate_apart
+from export.evaluation.pages.served import cell
+from export.evaluation.served import category_of
+from export.measures import metrics
+from export.measures.calibration import scaled_odds
+from fallback.rules.lookup import CONFIDENCE, MatchKind
+from schemas.taxonomy import load_taxonomy
+
+_T = TypeVar("_T")
+_MISSES = 12
+_CONFUSED = 15
+
+
+def calibrations(held: Held, ours: Result) -> str:
+    """The ways to get a confidence from the probability, each fitted on the other folds."""
+    part = np.array(held.part)
+    folds = np.flatnonzero(part != GATE)
+    ways = {
+        "as it is": ours.score,
+        "scaled odds (temperature and bias)": calibrate_apart(
+            ours.score, ours.exact, held.part, scaled_odds
+        ),
+        "isotonic": calibrate_apart(ours.score, ours.exact, held.part),
+    }
+    ways = {name: all_doubted(ours.labels, values) for name, values in ways.items()}
+    lines = [
+        "Out-of-fold rows, each way fitted on the other folds; all figures are better when smaller."
+        " Versions carry the last if its log loss is lower by more than chance, else the first"
+        " (`make calibrate`).",
+        "",
+        "| probability to confidence | ECE | Brier score | log loss |",
+        "|---|---|---|---|",
+    ]
+    exact = ours.exact[folds]
+    for name, confidence in ways.items():
+        error = metrics.calibration_error(exact, confidence[folds])
+        brier = float(np.mean((confidence[folds] - exact) ** 2))
+        loss = metrics.log_loss(exact, confidence[folds])
+        lines.append(f"| {name} | {error:.3f} | {brier:.4f} | {loss:.4f} |")
+    unknown = [i for i in folds if ours.labels[i] == UNKNOWN and ours.score[i] >= metrics.SURE]
+    right = int(ours.exact[unknown].sum())
+    return "\n".join(lines) + (
+        f"\n\n`OTHER.Unknown` with a probability of at least {metrics.SURE} is right {right} times"
+        f" of {len(unknown)}. So no confidence in it is higher than {DOUBT}."
+    )
+
+
+def rule_kinds(held: Held, rules: Result) -> str:
+    """How often the rules are right whose family is hidden, by the confidence of their kind."""
+    known = {round(value, 6): kind for kind, value in CONFIDENCE.items()}
+    by_kind = groups([known.get(round(float(score), 6), "several") for score in rules.score])
+    lines = [
+        "Rules alone, all held-out rows: which kind of match gave the answer, the confidence that"
+        " `fallback/rules/lookup.py` gives to it, and how often it is right. Entries of a"
+        " detector's own vocabulary do not occur: the detector is hidden. `several`: outputs with"
+        " more than one signal.",
+        "",
+        "| kind | confidence | exact | rows |",
+        "|---|---|---|---|",
+    ]
+    for kind, index in sorted(by_kind.items()):
+        given = f"{CONFIDENCE[MatchKind(kind)]:.2f}" if kind != "several" else "product"
+        lines.append(f"| {kind} | {given} | {rules.exact[index].mean():.1%} | {len(index)} |")
+    return "\n".join(lines)
+
+
+def shares(title: str, groups: Mapping[str, metrics.Ints], results: Mapping[str, Result]) -> str:
+    """Exact match of every method, a row per group; `groups` holds indices of rows."""
+    head = f"| {title} | rows | {' | '.join(results)} |"
+    lines = [head, "|---" * (len(results) + 2) + "|"]
+    for name, index in groups.items():
+        cells = [f"{result.exact[index].mean():.1%}" for result in results.values()]
+        lines.append(f"| {name} | {len(index)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def groups(names: Sequence[_T]) -> dict[_T, metrics.Ints]:
+    """The indices of equal names, in the order of their first occurrence."""
+    return {
+        name: np.array([i for i, other in enumerate(names) if other == name])
+        for name in dict.fromkeys(names)
+    }
+
+
+def by_category(held: Held) -> dict[str, metrics.Ints]:
+    """The indices of rows by the category of their most specific gold label."""
+    found = groups([category_of(row.gold) for row in held.rows])
+    return {name: found[name] for name in categories() if name in found}
+
+
+def categories() -> list[str]:
+    """The categories of the taxonomy, in its order."""
+    return list(dict.fromkeys(label.parent for label in load_taxonomy().labels))
+
+
+def confused(held: Held, ours: Result) -> str:
+    """The most frequent wrong answers."""
+    pairs = Counter(
+        ("+".join(row.gold), "+".join(labels))
+        for row, labels, right in zip(held.rows, ours.labels, ours.exact, strict=True)
+        if not right
+    )
+    lines = ["The most frequent ones:", "", "| gold | answered | rows |", "|---|---|---|"]
+    lines += [f"| `{gold}` | `{said}` | {n} |" for (gold, said), n in pairs.most_common(_CONFUSED)]
+    return "\n".join(lines)
+
+
+def misses(held: Held, ours: Result) -> str:
+    """The wrong answers with the highest confidence."""
+    wrong = [i for i in np.argsort(-ours.confidence, kind="stable") if not ours.exact[i]]
+    lines = ["| family | text | gold | answered | confidence |", "|---|---|---|---|---|"]
+    for i in wrong[:_MISSES]:
+        row = held.rows[i]
+        text, gold, said = cell(row.output), "+".join(row.gold), "+".join(ours.labels[i])
+        lines.append(
+            f"| {held.family[i]} | `{text}` | `{gold}` | `{said}` | {ours.confidence[i]:.2f} |"
+        )
+    return "\n".join(lines)
