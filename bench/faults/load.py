@@ -25,7 +25,7 @@ TRUTH = {
     "hate": {"HARM.SPEECH.Hate.Other"},
     "hate/threatening": {"HARM.SPEECH.Hate.Other", "HARM.SPEECH.Threat"},
 }
-_BESIDE_THE_EVENT = ("version_info", "source", "fallback_reason")
+_BESIDE_THE_EVENT = ("version_info", "source", "fallback_reason", "label_confidence")
 _TICK_S = 0.005
 _last_attempt: ContextVar[float] = ContextVar("last_attempt")
 

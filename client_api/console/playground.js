@@ -9,10 +9,16 @@ const REASONS = {
   schema_invalid: "the model's answer had the wrong shape",
   unknown_label: "the model named a label that the taxonomy lacks",
   unsafe_downgrade: "the model cleared what the detector flagged",
-  rule_conflict: "the detector's own vocabulary says otherwise",
+  injection: "the text speaks to its reader and names a label",
+  unread: "a part of the output could not be read",
   low_confidence: "the model was not sure enough",
 };
-const UNASKED = new Set(["rules_only", "overloaded", "model_error", "timeout"]);
+const UNASKED = new Set(["rules_only", "overloaded", "model_error", "timeout", "unread"]);
+const HOW = {
+  declared: "by a declared format of the detector",
+  generic: "by its structure",
+  text: "as text",
+};
 const RULES = {
   own_exact: "the detector's own entry, exactly",
   own_normalised: "the detector's own entry, by normalised spelling",
@@ -104,10 +110,17 @@ async function mapIt() {
 }
 
 function showAnswer(event, ms) {
-  const by = { model: "the model", rules: "the rules", mixed: "model and rules" }[event.source];
+  const by = { model: "the model", curated: "a curated entry", rules: "the rules", mixed: "several sources" }[event.source];
   $id("verdict").className = "verdict";
   say($id("verdict"), `${event.taxonomy.join(", ")} — by ${by}, ${percent(event.confidence)} sure, in ${number(ms)} ms${event.fallback_reason ? ` (${REASONS[event.fallback_reason]})` : ""}`);
-  $id("path").replaceChildren(lineage(event.signals), eventCard(event, ms));
+  $id("path").replaceChildren(readingLine(event.reading), lineage(event.signals), eventCard(event, ms));
+}
+
+function readingLine(reading) {
+  const parts = [`Read ${HOW[reading.how] ?? reading.how}`, reading.format];
+  if (reading.envelopes.length) parts.push(`inside ${reading.envelopes.join(", ")}`);
+  parts.push(reading.unread.length ? `not read: ${reading.unread.join(", ")}` : "everything was read");
+  return el("p", { class: "controls", id: "reading" }, parts.filter(Boolean).join(" · "));
 }
 
 function lineage(signals) {

@@ -1,6 +1,6 @@
 // The last five minutes by source, detector and reason.
 
-const SOURCES = { model: "model", rules: "rules", mixed: "mixed", none: "failed" };
+const SOURCES = { model: "model", curated: "curated", rules: "rules", mixed: "mixed", none: "failed" };
 const MOST_DETECTORS = 10;
 
 function showTraffic(summary) {

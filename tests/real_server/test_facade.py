@@ -22,7 +22,7 @@ pytestmark = pytest.mark.triton
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "error_code", "request_id", "retryable"}
 JSON = {"Content-Type": "application/json"}
-BESIDE_THE_EVENT = {"version_info", "source", "fallback_reason"}
+BESIDE_THE_EVENT = {"version_info", "source", "fallback_reason", "label_confidence"}
 
 
 def assert_problem(response: httpx.Response, status: int, code: ErrorCode) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def assert_problem(response: httpx.Response, status: int, code: ErrorCode) -> di
 
 
 def event_of(answer: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in answer.items() if k not in BESIDE_THE_EVENT | {"signals"}}
+    return {k: v for k, v in answer.items() if k not in BESIDE_THE_EVENT | {"signals", "reading"}}
 
 
 @pytest.mark.parametrize(

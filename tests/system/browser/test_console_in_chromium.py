@@ -93,6 +93,7 @@ def test_the_copied_command_does_the_same(visit: Visit) -> None:
 
     assert event["provenance"]["detector"] == "somebody's tool"
     assert event["signals"]
+    expect(page.locator("#reading")).to_contain_text("everything was read")
 
 
 def test_what_is_typed_never_becomes_markup(visit: Visit) -> None:
