@@ -15,6 +15,7 @@ from functools import cache
 from fallback.catalog import Detector, Detectors, Labels, load_detectors
 from fallback.normalise import detector_key, match_key
 from fallback.phrases import Phrases, fold, forms, words_of
+from fallback.reading.formats import load_envelopes
 from fallback.signal import Signal, Verdict
 from schemas.taxonomy import Taxonomy, load_taxonomy
 
@@ -188,7 +189,11 @@ def _taxonomy_phrases(taxonomy: Taxonomy) -> Iterator[tuple[str, Labels]]:
 
 def _version(detectors: Detectors, taxonomy: Taxonomy) -> str:
     """`<taxonomy version>-<hash of all that readings and answers depend on>`."""
-    content = [[_content(d) for d in detectors.values()], list(_taxonomy_phrases(taxonomy))]
+    content = [
+        [_content(d) for d in detectors.values()],
+        [envelope.content for envelope in load_envelopes()],
+        list(_taxonomy_phrases(taxonomy)),
+    ]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{taxonomy.version}-{digest[:8]}"
 
@@ -200,6 +205,7 @@ def _content(detector: Detector) -> list[object]:
         [detector.threshold, dict(detector.thresholds), sorted(detector.lower_is_worse)],
         [detector.severity.max, detector.severity.flagged_from] if detector.severity else None,
         [dict(detector.legend), sorted(detector.own_only)],
+        [output.content for output in detector.outputs],
     ]
 
 

@@ -1,0 +1,141 @@
+"""Runs the examples of declared formats: `python -m fallback.reading.check FILE.yaml ...`.
+
+In: detector files or envelope files. Out: a line for each example, what was expected and what was
+read, and the exit status 1 when one of them differs.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from fallback.catalog import Detector, load_detector
+from fallback.normalise import match_key
+from fallback.reading.declared import apply
+from fallback.reading.finding import Finding, across, settle
+from fallback.reading.formats import Example, Format, load_envelopes, read_formats
+from fallback.reading.tree import Leaf, Node, Planter, Use, leaves
+from schemas.errors import ConfigError
+from schemas.yaml_file import read_yaml
+
+#: Contents inside contents; deeper ones stay unread.
+MAX_DEPTH = 6
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 0 when every example of the files is read as it says, else 1."""
+    wrong = total = 0
+    for argument in arguments:
+        path = Path(argument)
+        try:
+            detector, formats = _load(path)
+        except ConfigError as error:
+            print(f"WRONG  {error}")
+            wrong += 1
+            continue
+        for form in formats:
+            for example in form.examples:
+                total += 1
+                outcome = examine(form, example, detector)
+                print(
+                    "ok    " if outcome.right else "WRONG ",
+                    f"{path.stem} / {form.name} / {example.about}",
+                )
+                for line in outcome.lines:
+                    print(f"       {line}")
+                wrong += not outcome.right
+    print(f"{total} examples, {wrong} wrong")
+    return 1 if wrong else 0
+
+
+class Outcome:
+    """What was read from one example, and what the reading leaves open."""
+
+    def __init__(self, right: bool, lines: list[str]) -> None:
+        self.right, self.lines = right, lines
+
+
+def examine(form: Format, example: Example, detector: Detector | None) -> Outcome:
+    """Read an example by the declared formats alone and compare it with what it says."""
+    formats = detector.outputs if detector else ()
+    reader = _Stages(formats, detector)
+    root = Planter().plant(_decoded(example.text))
+    findings = reader.read(root, 0)
+    said = _said(findings, example.text)
+    expected = example.says if isinstance(example.says, str) else sorted(example.says)
+    lines = []
+    if said != expected:
+        lines += [f"expected {expected}", f"read     {said}"]
+    if reader.used[:1] != [form.name]:
+        lines.append(f"note: read by {reader.used[:1] or 'no format'}, not by {form.name}")
+    unread = [leaf.path or "(text)" for leaf in leaves(root) if leaf.use is Use.UNREAD]
+    if unread:
+        lines.append(f"note: left to the generic reader: {', '.join(unread[:8])}")
+    if detector is not None and isinstance(example.says, tuple):
+        known = {match_key(word) for word in detector.maps}
+        missing = [name for name in example.says if match_key(name) not in known]
+        if missing:
+            lines.append(f"note: not in maps: {', '.join(missing)}")
+    return Outcome(said == expected, lines)
+
+
+class _Stages:
+    """Formats and envelopes, one inside the other."""
+
+    def __init__(self, formats: tuple[Format, ...], detector: Detector | None) -> None:
+        self._formats = (*formats, *load_envelopes())
+        self._detector = detector
+        self.used: list[str] = []
+
+    def read(self, node: Node, depth: int) -> list[Finding]:
+        for form in self._formats:
+            applied = apply(form, node, self._detector)
+            if applied is None:
+                continue
+            self.used.append(form.name)
+            scopes = [settle(s.decisions, s.inside) for s in applied.scopes]
+            if depth < MAX_DEPTH:
+                scopes += [self._content(content, depth + 1) for content in applied.contents]
+            return across(scopes)
+        return []
+
+    def _content(self, node: Node, depth: int) -> list[Finding]:
+        if not isinstance(node, Leaf) or not isinstance(node.value, str):
+            return self.read(node, depth)
+        value = _decoded(node.value)
+        inner = node if isinstance(value, str) else Planter().plant(value, node.path)
+        found = self.read(inner, depth)
+        if found and all(leaf.use is not Use.UNREAD for leaf in leaves(inner)):
+            node.use = Use.SIGNAL
+        return found
+
+
+def _decoded(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _said(findings: list[Finding], text: str) -> str | list[str]:
+    names = sorted({f.name for f in findings if f.category})
+    if names:
+        return names
+    if any(f.accuses for f in findings):
+        return "review"
+    if any(f.failed for f in findings):
+        return "failed"
+    if text.strip() in ("", "null", '""'):
+        return "empty"
+    return "clean" if findings or _decoded(text) in ({}, []) else "nothing read"
+
+
+def _load(path: Path) -> tuple[Detector | None, tuple[Format, ...]]:
+    data = read_yaml(path)
+    if "envelopes" in data:
+        return None, read_formats(path, "envelopes", data["envelopes"])
+    detector = load_detector(path)
+    return detector, detector.outputs
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
