@@ -10,9 +10,9 @@ from pathlib import Path
 
 from fallback.catalog import Detector, load_detector
 from fallback.normalise import match_key
-from fallback.reading.declared import apply
+from fallback.reading.declared import Declared
 from fallback.reading.finding import Finding, across, settle
-from fallback.reading.formats import Example, Format, load_envelopes, read_formats
+from fallback.reading.formats import Example, Format, read_formats
 from fallback.reading.tree import Leaf, Node, Planter, Use, leaves
 from schemas.errors import ConfigError
 from schemas.yaml_file import read_yaml
@@ -56,11 +56,10 @@ class Outcome:
 
 def examine(form: Format, example: Example, detector: Detector | None) -> Outcome:
     """Read an example by the declared formats alone and compare it with what it says."""
-    formats = detector.outputs if detector else ()
-    reader = _Stages(formats, detector)
+    reader = _Stages(Declared(detector))
     root = Planter().plant(_decoded(example.text))
     findings = reader.read(root, 0)
-    said = _said(findings, example.text)
+    said = _said(findings, example.text, recognised=bool(reader.used))
     expected = example.says if isinstance(example.says, str) else sorted(example.says)
     lines = []
     if said != expected:
@@ -81,22 +80,20 @@ def examine(form: Format, example: Example, detector: Detector | None) -> Outcom
 class _Stages:
     """Formats and envelopes, one inside the other."""
 
-    def __init__(self, formats: tuple[Format, ...], detector: Detector | None) -> None:
-        self._formats = (*formats, *load_envelopes())
-        self._detector = detector
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
         self.used: list[str] = []
 
     def read(self, node: Node, depth: int) -> list[Finding]:
-        for form in self._formats:
-            applied = apply(form, node, self._detector)
-            if applied is None:
-                continue
-            self.used.append(form.name)
-            scopes = [settle(s.decisions, s.inside) for s in applied.scopes]
-            if depth < MAX_DEPTH:
-                scopes += [self._content(content, depth + 1) for content in applied.contents]
-            return across(scopes)
-        return []
+        applied = self._declared.read(node)
+        if applied is None:
+            return []
+        self.used.append(applied.format.name)
+        scopes = [settle(s.decisions, s.inside) for s in applied.scopes]
+        if depth < MAX_DEPTH:
+            contents = (*applied.contents, *applied.verdicts)
+            scopes += [self._content(content, depth + 1) for content in contents]
+        return across(scopes)
 
     def _content(self, node: Node, depth: int) -> list[Finding]:
         if not isinstance(node, Leaf) or not isinstance(node.value, str):
@@ -116,7 +113,7 @@ def _decoded(text: str) -> object:
         return text
 
 
-def _said(findings: list[Finding], text: str) -> str | list[str]:
+def _said(findings: list[Finding], text: str, *, recognised: bool) -> str | list[str]:
     names = sorted({f.name for f in findings if f.category})
     if names:
         return names
@@ -126,7 +123,7 @@ def _said(findings: list[Finding], text: str) -> str | list[str]:
         return "failed"
     if text.strip() in ("", "null", '""'):
         return "empty"
-    return "clean" if findings or _decoded(text) in ({}, []) else "nothing read"
+    return "clean" if recognised or _decoded(text) in ({}, []) else "nothing read"
 
 
 def _load(path: Path) -> tuple[Detector | None, tuple[Format, ...]]:

@@ -134,6 +134,9 @@ class Format(BaseModel):
     pattern: matches a whole text; its named groups are the object that the paths run on.
     of: each selected value is judged by itself; the paths below are tried on it and on the whole.
     decision, passed: the tool's own decision; true is a finding, or is none. action: what it did.
+    failed: a value there says that the tool failed.
+    contents: values that are read on by themselves. verdicts: the same, where running text is no
+        verdict but somebody's words: it counts as quoted unless a format or a structure has it.
     """
 
     model_config = _CONFIG
@@ -146,9 +149,11 @@ class Format(BaseModel):
     decision: Paths = ()
     passed: Paths = ()
     action: Paths = ()
+    failed: Paths = ()
     findings: tuple[Extraction, ...] = ()
     words: Words = Words()
     contents: Paths = ()
+    verdicts: Paths = ()
     quoted: Paths = ()
     ignored: Paths = ()
     examples: tuple[Example, ...] = ()

@@ -71,11 +71,15 @@ class Path:
             self._parsed = jmespath.compile(text).parsed
         except JMESPathError as error:
             raise ValueError(f"is no JMESPath: {' '.join(str(error).split())}") from error
+        #: The key that the node must have, unless the expression begins otherwise.
+        self.root = _root(self._parsed)
         #: Whether the result is a list that the expression builds, empty where nothing fits.
         self.projects = any(sign in text for sign in ("[]", "*", "[?", "[:", ":]"))
 
     def find(self, node: Node) -> Node | None:
         """What the expression selects; None when it leads nowhere or cannot be computed."""
+        if self.root is not None and (not isinstance(node, dict) or self.root not in node):
+            return None
         try:
             result = _Interpreter(Options(custom_functions=_Functions())).visit(self._parsed, node)
         except (JMESPathError, TypeError, ValueError, AttributeError, ArithmeticError):
@@ -101,6 +105,14 @@ class Path:
         """Whether the expression leads to a value, be it false, null or empty."""
         found = self.find(node)
         return found is not None and not (self.projects and found == [])
+
+
+def _root(parsed: Any) -> str | None:
+    """The key that an expression takes first, where it takes one and nothing else."""
+    while parsed["type"] in ("subexpression", "index_expression", "projection", "flatten",
+                             "filter_projection", "value_projection"):  # fmt: skip
+        parsed = parsed["children"][0]
+    return str(parsed["value"]) if parsed["type"] == "field" else None
 
 
 def _node(result: Any) -> Node | None:

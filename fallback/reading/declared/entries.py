@@ -67,7 +67,7 @@ def found(paths: Sequence[Path], node: Node) -> Iterator[Leaf]:
             yield from leaves(found)
 
 
-def parallel(beside: list[Node], place: str | int | None) -> Iterator[Leaf]:
+def parallel(beside: Sequence[Node], place: str | int | None) -> Iterator[Leaf]:
     """What stands under the same key, or at the same index, in a map or list beside the entries."""
     for node in beside:
         keyed = isinstance(node, dict) and isinstance(place, str) and place in node
