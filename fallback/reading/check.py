@@ -4,16 +4,17 @@ In: detector files or envelope files. Out: a line for each example, what was exp
 read, and the exit status 1 when one of them differs.
 """
 
-import json
 import sys
+from functools import cache
 from pathlib import Path
 
-from fallback.catalog import Detector, load_detector
+from fallback.catalog import DETECTORS_DIR, Detector, load_detector
 from fallback.normalise import match_key
 from fallback.reading.declared import Declared
+from fallback.reading.decode import decode
 from fallback.reading.finding import Finding, across, settle
 from fallback.reading.formats import Example, Format, read_formats
-from fallback.reading.tree import Leaf, Node, Planter, Use, leaves
+from fallback.reading.tree import Leaf, Node, Planter, Use, leaves, mark
 from schemas.errors import ConfigError
 from schemas.yaml_file import read_yaml
 
@@ -35,7 +36,8 @@ def main(arguments: list[str]) -> int:
         for form in formats:
             for example in form.examples:
                 total += 1
-                outcome = examine(form, example, detector)
+                guard = _guard(example.detector) if example.detector else detector
+                outcome = examine(form, example, guard)
                 print(
                     "ok    " if outcome.right else "WRONG ",
                     f"{path.stem} / {form.name} / {example.about}",
@@ -45,6 +47,12 @@ def main(arguments: list[str]) -> int:
                 wrong += not outcome.right
     print(f"{total} examples, {wrong} wrong")
     return 1 if wrong else 0
+
+
+@cache
+def _guard(name: str) -> Detector:
+    """A detector of the project, by its name."""
+    return load_detector(DETECTORS_DIR / f"{name}.yaml")
 
 
 class Outcome:
@@ -66,7 +74,11 @@ def examine(form: Format, example: Example, detector: Detector | None) -> Outcom
         lines += [f"expected {expected}", f"read     {said}"]
     if reader.used[:1] != [form.name]:
         lines.append(f"note: read by {reader.used[:1] or 'no format'}, not by {form.name}")
-    unread = [leaf.path or "(text)" for leaf in leaves(root) if leaf.use is Use.UNREAD]
+    unread = [
+        leaf.path or "(text)"
+        for leaf in leaves(root)
+        if leaf.use is Use.UNREAD and leaf.value not in (None, "")
+    ]
     if unread:
         lines.append(f"note: left to the generic reader: {', '.join(unread[:8])}")
     if detector is not None and isinstance(example.says, tuple):
@@ -87,12 +99,16 @@ class _Stages:
     def read(self, node: Node, depth: int) -> list[Finding]:
         applied = self._declared.read(node)
         if applied is None:
+            if isinstance(node, list) and depth < MAX_DEPTH:
+                return across([self._content(inner, depth + 1) for inner in node])
             return []
         self.used.append(applied.format.name)
         scopes = [settle(s.decisions, s.inside) for s in applied.scopes]
         if depth < MAX_DEPTH:
-            contents = (*applied.contents, *applied.verdicts)
-            scopes += [self._content(content, depth + 1) for content in contents]
+            scopes += [self._content(content, depth + 1) for content in applied.contents]
+            for verdict in applied.verdicts:
+                scopes.append(self._content(verdict, depth + 1))
+                mark(verdict, Use.QUOTED)
         return across(scopes)
 
     def _content(self, node: Node, depth: int) -> list[Finding]:
@@ -107,10 +123,9 @@ class _Stages:
 
 
 def _decoded(text: str) -> object:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+    """The value of a text; the list of its parts where it has several."""
+    parts = decode(text).parts
+    return parts[0] if len(parts) == 1 else list(parts)
 
 
 def _said(findings: list[Finding], text: str, *, recognised: bool) -> str | list[str]:

@@ -105,13 +105,17 @@ class Words(BaseModel):
 
 
 class Example(BaseModel):
-    """An output as the vendor documents it, and what must be read: names, or a word of SAYS."""
+    """An output as the vendor documents it, and what must be read: names, or a word of SAYS.
+
+    detector: of an envelope's example, whose verdict stands inside.
+    """
 
     model_config = _CONFIG
 
     about: str = Field(min_length=1)
     output: Any
     says: Texts | str
+    detector: str | None = None
 
     @model_validator(mode="after")
     def _known_word(self) -> "Example":
