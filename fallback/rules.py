@@ -112,6 +112,8 @@ class RuleMapper:
         The verdict it carries; the detector's own entry, exact, then normalised; the vocabularies
         of the contributing detectors, where they agree; the phrases that all detectors read alike.
         """
+        if signal.verdict is Verdict.UNREAD:
+            return self._answer(("OTHER.NeedsReview",), MatchKind.NONE)
         if signal.verdict is not None:
             return self._answer(_VERDICTS[signal.verdict], MatchKind.VERDICT)
         detector = self.resolve(detector_name)
