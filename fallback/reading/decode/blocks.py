@@ -53,11 +53,13 @@ def read(text: str, steps: Steps) -> Block | None:
     ]
     if lines and lines[0].text == "---":
         del lines[0]
-    first = 0
-    while first < len(lines) and not _is_entry(lines[first].text):
-        first += 1
-    if first > _MOST_HEADING_LINES or len(lines) - first < 2:
+    if len(lines) < 2:
         return None
+    first = 0
+    while not _is_entry(lines[first].text):
+        first += 1
+        if first > _MOST_HEADING_LINES or len(lines) - first < 2:
+            return None
     parser = _Parser(lines, steps)
     begin = lines[first].number
     value, after = parser.block(first, lines[first].indent, 0)
@@ -257,7 +259,7 @@ class _Parser:
         lines = self._lines[begin:at]
         margin = min((line.indent for line in lines), default=0)
         parts: list[str] = []
-        for above, line in zip([None, *lines[:-1]], lines, strict=True):
+        for above, line in zip([None, *lines], lines, strict=False):
             gap = line.number - above.number if above else 0
             folded = style[0] == ">" and gap == 1
             parts += (" " if folded else "\n" * gap, " " * (line.indent - margin) + line.text)

@@ -9,12 +9,15 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from fallback.reading.decode.literal import scanner, strict
+from fallback.reading.decode.literal import scanner, strict, tokens
 from fallback.reading.decode.literal.frames import NO_STRENGTH, STRONG, WEAK
 from fallback.reading.decode.literal.scanner import Literal, Steps
 
 #: Tries of the C scanner inside running text; it looks at a broken text from its start.
 _MAX_STRICT_TRIES: Final = 16
+#: What a structure that the C scanner reads costs, in tokens.
+_STEPS_OF_A_PIECE: Final = 6
+_CHARACTERS_A_STEP: Final = 64
 _FENCE: Final = "```"
 _SIGN = re.compile(r"[{\[(\"'`\u201c\u00ab]")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u00ab": "\u00bb"}
@@ -22,6 +25,7 @@ _ONE_LINE_QUOTES = "'`"
 _LINE_REST = re.compile(r"[ \t.,;]*+(?:\n|$|[\[{])")
 _HEAD_ENDS = tuple(":=>,;]})\u2192")
 _LONGEST_HEAD = 400
+_LONGEST_FENCE_NAME = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +40,12 @@ class Piece:
 
 def alone(text: str, steps: Steps) -> tuple[str, list[Piece]] | None:
     """The structures of a text that holds nothing else, with the format's name; else None."""
-    if (values := strict.whole(text)) is not None:
+    if steps.left <= 0 or not text:
+        return None
+    begins = tokens.begins(text)
+    if (not begins or text[-1] in "}]") and (values := strict.whole(text)) is not None:
         return "json", [Piece(0, len(text), values[0])]
-    if not scanner.begins(text):
+    if not begins:
         return None
     if (values := strict.lines(text)) is not None:
         return "json-lines", [Piece(0, len(text), value) for value in values]
@@ -48,6 +55,8 @@ def alone(text: str, steps: Steps) -> tuple[str, list[Piece]] | None:
         found = scanner.read(text, at, steps, tolerant=True)
         if not isinstance(found, Literal):
             return None
+        if steps.left <= 0:
+            return None
         pieces.append(Piece(at, found.end, found.value, found.closed))
         strength = max(strength, found.strength, _many(found.value))
         at = found.end
@@ -55,7 +64,7 @@ def alone(text: str, steps: Steps) -> tuple[str, list[Piece]] | None:
             at += 1
         if text[at : at + 1] in ("}", "]", ")", ".") and not text[at:].strip("}]). \n\t,;"):
             break
-        if at < len(text) and text[at] not in "{[" and not scanner.begins(text[at : at + 120]):
+        if at < len(text) and text[at] not in "{[" and not tokens.begins(text[at : at + 120]):
             return None
     if strength == NO_STRENGTH or not any(map(str.isalnum, text)):
         return None
@@ -97,33 +106,38 @@ class _Search:
             return self._quote(at, sign) if self._opens(at) else at + 1
         if at in self._broken:
             return at + 1
-        start = scanner.constructor_at(text, at) if sign == "(" else at
+        start = tokens.constructor_at(text, at) if sign == "(" else at
         if start < 0 or (self._pieces and start < self._pieces[-1].end):
             return at + 1
-        piece = self._structure(start)
-        if piece is None:
-            return at + 1
-        self._pieces.append(piece)
-        return piece.end
+        found = self._structure(start)
+        if isinstance(found, Piece):
+            self._pieces.append(found)
+            return found.end
+        return max(found, at + 1)
 
-    def _structure(self, at: int) -> Piece | None:
+    def _structure(self, at: int) -> Piece | int:
+        """The structure at an index, or where the search goes on when there is none."""
         text = self._text
         if text[at] in "{[" and self._strict_left:
             found = strict.prefix(text, at)
             if isinstance(found, tuple):
                 value, end = found
+                self._steps.left -= _STEPS_OF_A_PIECE + (end - at) // _CHARACTERS_A_STEP
                 strong = STRONG if _has_record(value) else WEAK
-                return Piece(at, end, value) if self._fits(at, end, strong, value) else None
+                return Piece(at, end, value) if self._fits(at, end, strong, value) else end
             self._strict_left -= 1
         literal = scanner.read(text, at, self._steps)
+        if self._steps.left <= 0:
+            return len(text)
         if not isinstance(literal, Literal):
             self._broken.update(literal.opened)
-            return None
+            return at
         strength = min(literal.strength, WEAK) if text[at] not in "{[" else literal.strength
         if not literal.closed and literal.strength < STRONG:
-            return None
+            self._broken.update(literal.opened)
+            return at
         if not self._fits(at, literal.end, strength, literal.value):
-            return None
+            return literal.end if literal.strength < STRONG else at
         return Piece(at, literal.end, literal.value, literal.closed)
 
     def _fits(self, start: int, end: int, strength: int, value: object) -> bool:
@@ -174,21 +188,19 @@ class _Search:
     def _fence(self, at: int) -> int:
         """The index after a code block; a block that holds only structure is a piece."""
         text = self._text
-        line = text.find("\n", at)
-        first = line + 1 if line >= 0 else at + len(_FENCE)
-        end = text.find(_FENCE, first)
+        inside = at + len(_FENCE)
+        end = text.find(_FENCE, inside)
         stop = len(text) if end < 0 else end
-        quoted = text[at - 1 : at] in tuple("\"'") or _FENCE in text[at + 3 : first]
-        opens_line = not text[text.rfind("\n", 0, at) + 1 : at].strip()
-        if opens_line and not quoted and scanner.begins(text[first : first + 120].lstrip()):
-            content = text[first:stop].strip()
-            held = alone(content, self._steps)
+        after = stop if end < 0 else end + len(_FENCE)
+        line = text.find("\n", at, inside + _LONGEST_FENCE_NAME)
+        opens_line = text[max(0, at - 1) : at] in ("", "\n")
+        if opens_line and inside <= line < stop:
+            content = text[line + 1 : stop].strip()
+            held = alone(content, self._steps) if tokens.begins(content) else None
             if held:
-                after = stop if end < 0 else end + len(_FENCE)
-                spans = [Piece(at, after, piece.value, piece.closed) for piece in held[1]]
-                self._pieces += spans
+                self._pieces += [Piece(at, after, one.value, one.closed) for one in held[1]]
                 return after
-        return (at if end < 0 else end) + len(_FENCE)
+        return inside if end < 0 else after
 
 
 def _has_record(value: object) -> bool:

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 
 from fallback.reading.decode import blocks, documents, events, markup, rows, sanitize, thoughts
 from fallback.reading.decode.documents import Piece
-from fallback.reading.decode.literal import scanner
+from fallback.reading.decode.literal import scanner, tokens
 from fallback.reading.decode.literal.scanner import Literal, Steps
 from fallback.reading.decode.sanitize import MARK
 
 TEXT = "text"
+#: A text of more lines is not read line by line.
+_MAX_LINES = 6_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +19,8 @@ class Decoded:
 
     parts: structures (dict, list, number, bool, None) and running texts (str), in order; at least
     one. format: the notation, `text` when nothing was opened. truncated: whether the text ends
-    within a structure, or a printer left something out of it. text: the whole text, sanitised and
+    within a structure, a printer left something out of it, or it costs too many steps to read it to
+    its end. text: the whole text, sanitised and
     without reasoning, for patterns that match all of it.
     """
 
@@ -51,13 +54,16 @@ def decode(text: str) -> Decoded:
         answer = thoughts.split(bare)
     steps = Steps()
     if answer is None:
-        return _decoded(_open(bare, steps), bare)
+        found = _open(bare, steps)
+        found.closed = found.closed and steps.left > 0
+        return _decoded(found, bare)
     found = _Found(TEXT, [{thoughts.REASONING: answer.reasoning}] if answer.reasoning else [])
     found.closed = answer.closed
     texts = [sanitize.bare(rest) for rest in answer.texts]
     for rest in texts:
         inner = _open(rest, steps) if answer.sure else _Found(TEXT, [_one_line(rest)])
         found = _Found(inner.format, found.parts + inner.parts, found.closed and inner.closed)
+    found.closed = found.closed and steps.left > 0
     return _decoded(found, "\n".join(texts))
 
 
@@ -80,10 +86,10 @@ def _open(text: str, steps: Steps) -> _Found:
         return _Found(TEXT, [text])
     if held := documents.alone(text, steps):
         return _found(held[0], held[1])
-    if text[0] in "'\"" and text[-1] == text[0] and len(text) > 2:
-        inner = blocks.value_of(text, steps)
-        if inner != text:
-            return _Found("literal", [inner])
+    if text[-1] in "'\"" and (inner := tokens.string(text)):
+        return _Found("literal", [inner])
+    if (printed := rows.spans(text)) is not None:
+        return _Found("spans", printed)
     if (stream := events.read(text)) is not None:
         return _stream(stream, steps)
     pieces = documents.within(text, steps)
@@ -120,14 +126,12 @@ def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
 
 def _lines(text: str, steps: Steps) -> _Found | None:
     """A text in which every line is a record, an entry or a row."""
-    if (printed := rows.spans(text)) is not None:
-        return _Found("spans", printed)
     if "=" in text:
         if (pairs := rows.logfmt(text, steps)) is not None:
             return _Found("logfmt", pairs[0], pairs[1])
-        if "\n" in text and (sections := rows.ini(text, steps)) is not None:
+        if 0 < text.count("\n") <= _MAX_LINES and (sections := rows.ini(text, steps)) is not None:
             return _Found("ini", sections)
-    if "\n" not in text:
+    if "\n" not in text or text.count("\n") > _MAX_LINES:
         return None
     if (table := rows.table(text)) is not None:
         return _Found(*table)
@@ -141,7 +145,7 @@ def _lines(text: str, steps: Steps) -> _Found | None:
 
 
 def _is_message(text: str) -> bool:
-    return any(line.endswith(" {") for line in text.split("\n"))
+    return " {\n" in text or text.endswith(" {")
 
 
 def _message(text: str, steps: Steps) -> _Found | None:

@@ -132,15 +132,15 @@ class _Pairs:
         sign = text[at : at + 1]
         if sign and sign in "'\"":
             return self._quoted(at, sign)
-        if sign and (sign in "{[" or scanner.begins(text[at : at + 120])):
+        bare = _BARE.match(text, at)
+        end = bare.end() if bare else at
+        if sign and (sign in "{[" or (sign.isalpha() and "(" in text[at:end])):
             found = scanner.read(text, at, self._steps)
             if isinstance(found, Literal) and text[found.end : found.end + 1] in _VALUE_ENDS:
                 self._closed = self._closed and found.closed
                 return found.value, found.end
             if sign in "{[":
                 return None
-        bare = _BARE.match(text, at)
-        end = bare.end() if bare else at
         return scalar(text[at:end]), end
 
     def _quoted(self, at: int, sign: str) -> tuple[str, int]:
@@ -153,9 +153,9 @@ class _Pairs:
                 return text[end : inner.end], inner.end + 1
         while sign not in self._no_end and (end := text.find(sign, end)) >= 0:
             self._steps.left -= 1
-            if text[end - 1] != "\\" or text[end - 2] == "\\":
-                if text[end + 1 : end + 2] in _VALUE_ENDS:
-                    return unescaped(text[at + 1 : end]), end + 1
+            escaped = text[end - 1] == "\\" != text[end - 2]
+            if not escaped and text[end + 1 : end + 2] in _VALUE_ENDS:
+                return unescaped(text[at + 1 : end]), end + 1
             end += 1
         self._no_end.add(sign)
         self._closed = False

@@ -47,9 +47,9 @@ def _class(*runs: tuple[int, int]) -> str:
     return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in runs)
 
 
-_ODD = re.compile(f"[\\x00{_class(*_RUNS_REMOVED, *_RUNS_SPACED, *_RUNS_FOLDED, _RUN_LONE)}]++")
 _REMOVED = re.compile(f"[{_class(*_RUNS_REMOVED)}]++")
 _SPACED = re.compile(f"[{_class(*_RUNS_SPACED)}]")
+_FOLDED = re.compile(f"[{_class(*_RUNS_FOLDED)}]++")
 _LONE = re.compile(f"[{_class(_RUN_LONE)}]")
 _FOLDS = {
     code: plain
@@ -64,6 +64,8 @@ _TOKEN = re.compile(
     rf"|<(?:bos|eos|pad)>|{MARK}"
 )
 _LONGEST_TOKEN = 48
+#: Tokens that are dropped before and after a text; the next ones are tokens inside it.
+_MOST_OUTER_TOKENS = 64
 _ROLE = re.compile(r"(?:assistant|model|system|tool|user)(?=\n|<\||$)")
 
 
@@ -75,22 +77,14 @@ def characters(text: str) -> str:
         text = text.replace("\r\n", "\n")
     if _OVERRIDE in text:
         text = _turned(text)
-    return _ODD.sub(_plain, text)
-
-
-def _plain(odd: re.Match[str]) -> str:
-    run = odd[0].translate(_FOLDS)
-    if not run.isalnum():
-        run = _paired(run.replace("\x00", MARK))
-        run = _SPACED.sub(" ", _REMOVED.sub("", run))
-    return run
-
-
-def _paired(run: str) -> str:
-    """Surrogates of a pair joined (JSON escapes them singly), lone ones as U+FFFD."""
-    if not _LONE.search(run):
-        return run
-    return run.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    text = _SPACED.sub(" ", _REMOVED.sub("", text.replace("\x00", MARK)))
+    if text.isascii():
+        return text
+    if _LONE.search(text):
+        # Surrogates of a pair, which JSON escapes singly, become one character, lone ones U+FFFD.
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return characters(text)
+    return _FOLDED.sub(lambda run: run[0].translate(_FOLDS), text)
 
 
 def _turned(text: str) -> str:
@@ -106,7 +100,7 @@ def _turned(text: str) -> str:
 def bare(text: str) -> str:
     """The text without white space and template tokens before and after it."""
     start, stop = 0, len(text)
-    while True:
+    for _ in range(_MOST_OUTER_TOKENS):
         start = _skip_spaces(text, start)
         token = _TOKEN.match(text, start)
         if token is None:
@@ -115,17 +109,23 @@ def bare(text: str) -> str:
         role = _ROLE.match(text, start)
         if role and token[0] != MARK:
             start = role.end()
-    while stop > start:
-        while stop > start and text[stop - 1].isspace():
+    for _ in range(_MOST_OUTER_TOKENS):
+        while stop > start and (text[stop - 1].isspace() or text[stop - 1] == MARK):
             stop -= 1
-        tail = max(start, stop - _LONGEST_TOKEN)
-        last = next(
-            (found for found in _TOKEN.finditer(text, tail, stop) if found.end() == stop), None
-        )
-        if last is None:
+        last = _last_token(text, start, stop)
+        if last < 0:
             break
-        stop = last.start()
+        stop = last
     return text[start:stop]
+
+
+def _last_token(text: str, start: int, stop: int) -> int:
+    """Where the template token that ends at an index begins, or -1."""
+    if stop <= start or text[stop - 1] not in ">]":
+        return -1
+    low = max(start, stop - _LONGEST_TOKEN)
+    found = [token.start() for token in _TOKEN.finditer(text, low, stop) if token.end() == stop]
+    return found[0] if found else -1
 
 
 def token_in(text: str, start: int = 0, stop: int | None = None) -> int:

@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from fallback.reading.decode.literal.scalars import called, is_typed, scalar, to_record, to_records
+from fallback.reading.decode.literal.scalars import (
+    called,
+    is_number,
+    is_typed,
+    scalar,
+    to_record,
+    to_records,
+)
 
 #: States of the entry that is being read: nothing, bare words, a string, any other finished value.
 EMPTY: Final = 0
@@ -25,12 +32,14 @@ class Frame:
     """An open bracket and the entry that is being read in it.
 
     at: where it begins in the text. name: the constructor before it. aside: it stands behind words
-    or a string, as in `PER (0.99)`. shortened: the printer left something out in it.
+    or a string, as in `PER (0.99)`. shortened: the printer left something out in it. brackets: the
+    words of the entry have brackets among them.
     """
 
     __slots__ = (
-        "aside", "at", "begin", "closer", "commas", "fields", "items", "key", "key_quoted", "kind",
-        "name", "shortened", "state", "stop", "strength", "text", "value", "word_at", "words",
+        "aside", "at", "begin", "brackets", "closer", "commas", "fields", "items", "key",
+        "key_quoted", "kind", "name", "shortened", "state", "stop", "strength", "text", "value",
+        "word_at", "words",
     )  # fmt: skip
 
     def __init__(self, kind: str, closer: str, text: str, at: int, name: str = "") -> None:
@@ -50,11 +59,13 @@ class Frame:
         self.value: object = None
         self.state = EMPTY
         self.begin = self.stop = self.word_at = self.words = 0
+        self.brackets = False
 
     def clear(self) -> None:
         self.value = None
         self.state = EMPTY
         self.begin = self.stop = self.word_at = self.words = 0
+        self.brackets = False
 
     def word(self, begin: int, stop: int) -> None:
         """A bare word: the first of an entry, the next one, or the rest of the same one."""
@@ -121,8 +132,10 @@ class Frame:
 
     def _numbers(self, phrase: str) -> bool:
         """Numbers with only spaces between them (a printed array) are items of their own."""
+        if self.kind != "[" or self.brackets or not is_number(phrase[: phrase.find(" ")].rstrip()):
+            return False
         values = [scalar(word) for word in phrase.split()]
-        if self.kind != "[" or not all(isinstance(value, int | float) for value in values):
+        if not all(isinstance(value, int | float) for value in values):
             return False
         self.strength = max(self.strength, WEAK)
         self.items += values

@@ -46,6 +46,8 @@ def scalar(word: str) -> str | int | float | bool | None:
     A whole number of more than 18 digits, or with a leading zero, stays text (an id, not an
     amount); a real number that overflows is infinite.
     """
+    if len(word) > _LONGEST_NUMBER:
+        return word
     if word in _WORDS:
         return _WORDS[word]
     if word[:1] in "0123456789-+.":

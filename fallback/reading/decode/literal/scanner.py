@@ -15,7 +15,14 @@ from fallback.reading.decode.literal.scalars import angled, unescaped
 
 MAX_DEPTH: Final = 64
 #: Tokens that the literals of one text may cost; what comes after is text.
-MAX_STEPS: Final = 30_000
+MAX_STEPS: Final = 20_000
+#: What it costs to begin one, in tokens.
+_STEPS_TO_BEGIN: Final = 8
+#: How far a long token is for one step.
+_CHARACTERS_A_STEP: Final = 64
+_ESCAPES_A_STEP: Final = 2
+#: Strings side by side that are one, as long texts are printed.
+_MOST_STRINGS_IN_ONE: Final = 1_000
 
 
 @dataclass(slots=True)
@@ -27,12 +34,17 @@ class Steps:
 
 @dataclass(slots=True)
 class Literal:
-    """A structure in a text: its value, the index after it, whether it is closed, and how sure."""
+    """A structure in a text.
+
+    end: the index after it. strength: how sure it is one. opened: brackets that the end of the text
+    left open; what is WEAK has nothing STRONG in it.
+    """
 
     value: object
     end: int
     closed: bool
     strength: int
+    opened: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -40,23 +52,6 @@ class Broken:
     """No literal. opened: where brackets were still open, none of which begins a literal either."""
 
     opened: list[int] = field(default_factory=list)
-
-
-def begins(text: str) -> bool:
-    """Whether a text begins with a bracket, or with a name and one."""
-    return text[:1] in tokens.CLOSERS or any(
-        form.match(text) for form in (tokens.PREFIX, tokens.CALL, tokens.GO_MAP)
-    )
-
-
-def constructor_at(text: str, bracket: int) -> int:
-    """Where the class name directly before a round bracket begins, or -1."""
-    low = max(0, bracket - tokens.LONGEST_NAME)
-    start = bracket
-    while start > low and (text[start - 1].isalnum() or text[start - 1] in "_."):
-        start -= 1
-    last = text[start:bracket].rpartition(".")[2]
-    return start if start > low and last[:1].isupper() and text[start].isalpha() else -1
 
 
 def read(text: str, at: int, steps: Steps, tolerant: bool = False) -> Literal | Broken:
@@ -75,6 +70,7 @@ def read(text: str, at: int, steps: Steps, tolerant: bool = False) -> Literal | 
     kind = text[start : start + 1]
     if kind not in tokens.CLOSERS:
         return Broken()
+    steps.left -= _STEPS_TO_BEGIN
     frame = Frame("{" if closer else kind, closer or tokens.CLOSERS[kind], text, at, name)
     return _Scanner(text, start + 1, steps, tolerant, frame).run()
 
@@ -101,7 +97,7 @@ class _Scanner:
             found = tokens.TOKENS.match(self.text, self.at)
             if found is None or self.steps.left <= 0:
                 return self._cut()
-            self.steps.left -= 1
+            self.steps.left -= 1 + (found.end() - self.at) // _CHARACTERS_A_STEP
             self.at = found.end()
             if not self._take(found, self.stack[-1]):
                 return Broken([frame.at for frame in self.stack])
@@ -128,7 +124,7 @@ class _Scanner:
 
     def _word(self, top: Frame, begin: int, stop: int) -> bool:
         if top.state == EMPTY:
-            if self.text.startswith(("//", "/*"), begin):
+            if self.tolerant and self.text.startswith(("//", "/*"), begin):
                 self._comment(begin)
                 return True
         elif top.state == BARE:
@@ -180,6 +176,7 @@ class _Scanner:
             self.at = begin + 1
             return True
         body = found[kind - 1]
+        self.steps.left -= body.count("\\") // _ESCAPES_A_STEP
         if self.tolerant and kind == tokens.DOUBLE and self.text[stop : stop + 1].isalnum():
             end = self._string_end(top, stop)
             if end > 0:
@@ -204,9 +201,10 @@ class _Scanner:
             elif top.state == BARE:
                 top.word(begin, stop)
                 return True
-            elif top.state == QUOTED:
+            elif top.state == QUOTED and top.words < _MOST_STRINGS_IN_ONE:
                 value = f"{top.value}{value}"
                 begin = top.begin
+                top.words += 1
             else:
                 return False
         top.put(value, QUOTED, begin, stop)
@@ -273,8 +271,10 @@ class _Scanner:
         """The text, or what it may cost, ends here: close what is open."""
         if len(self.stack) > 1 or self.stack[0].closer:
             self.whole = False
+        opened = [frame.at for frame in self.stack]
         while self.result is None:
             self._pop(cut=True)
+        self.result.opened = opened
         return self.result
 
     def _pop(self, cut: bool) -> None:
@@ -295,5 +295,6 @@ class _Scanner:
             top.put({"label": label, "score": value}, DONE, top.begin, self.at)
         else:
             top.state = BARE
+            top.brackets = True
             top.words += 1
             top.stop = self.at

@@ -5,6 +5,8 @@ No expression here backtracks over a run: every repetition is possessive.
 
 import re
 
+from fallback.reading.decode.literal.scalars import unescaped
+
 CLOSERS = {"{": "}", "[": "]", "(": ")"}
 
 #: Groups of `TOKENS`, by their number; a string's group is that of its closing quote.
@@ -29,3 +31,28 @@ KEY_FOLLOWS = re.compile(r"\s*+(?:=>|[:={])")
 KEY_ENDS = frozenset(" \t\n\"'[{(<")
 STRING_ENDS = re.compile(r"\s*+(?:[,}\])]|$)")
 KEY_STRING_ENDS = re.compile(r"\s*+:")
+
+
+def begins(text: str) -> bool:
+    """Whether a text begins with a bracket, or with a name and one."""
+    forms = (PREFIX, CALL, GO_MAP)
+    return text[:1] in CLOSERS or any(form.match(text) for form in forms)
+
+
+def string(text: str) -> str | None:
+    """What a text says that is one quoted string and nothing else."""
+    found = TOKENS.fullmatch(text)
+    kind = found.lastindex if found else None
+    if found is None or kind not in (DOUBLE, SINGLE) or not found[kind]:
+        return None
+    return unescaped(found[kind - 1])
+
+
+def constructor_at(text: str, bracket: int) -> int:
+    """Where the class name directly before a round bracket begins, or -1."""
+    low = max(0, bracket - LONGEST_NAME)
+    start = bracket
+    while start > low and (text[start - 1].isalnum() or text[start - 1] in "_."):
+        start -= 1
+    last = text[start:bracket].rpartition(".")[2]
+    return start if start > low and last[:1].isupper() and text[start].isalpha() else -1
