@@ -66,8 +66,7 @@ def examine(form: Format, example: Example, detector: Detector | None) -> Outcom
     """Read an example by the declared formats alone and compare it with what it says."""
     reader = _Stages(Declared(detector))
     root = Planter().plant(_decoded(example.text))
-    findings = reader.read(root, 0)
-    said = _said(findings, example.text, recognised=bool(reader.used))
+    said = _said(reader.read(root, 0), example.text, recognised=bool(reader.used))
     expected = example.says if isinstance(example.says, str) else sorted(example.says)
     lines = []
     if said != expected:
@@ -87,6 +86,13 @@ def examine(form: Format, example: Example, detector: Detector | None) -> Outcom
         if missing:
             lines.append(f"note: not in maps: {', '.join(missing)}")
     return Outcome(said == expected, lines)
+
+
+def names_read(text: str, detector: Detector | None) -> str | list[str]:
+    """The names that the declared formats alone read in an output, or a word as in examples."""
+    reader = _Stages(Declared(detector))
+    findings = reader.read(Planter().plant(_decoded(text)), 0)
+    return _said(findings, text, recognised=bool(reader.used))
 
 
 class _Stages:

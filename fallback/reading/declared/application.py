@@ -125,7 +125,7 @@ class _Reader:
             return None
         name = value.strip() if isinstance(value, str) else _key(leaf.path)
         if opposite:
-            judged = inverted(judged)
+            judged = inverted(judged, value)
             name = name if isinstance(value, str) else _negated(name)
         standing = judged.basis if judged.basis.general else basis
         failed, low = judged.outcome is Outcome.FAILED, judged.outcome is Outcome.LOW

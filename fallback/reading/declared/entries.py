@@ -61,10 +61,12 @@ def _names(named: Sequence[Leaf], split: str | None) -> tuple[str, ...]:
 
 
 def found(paths: Sequence[Path], node: Node) -> Iterator[Leaf]:
-    """All leaves that the paths select."""
+    """All leaves that the paths select; `@` is a value by itself and no object."""
     for path in paths:
-        for found in path.all(node):
-            yield from leaves(found)
+        if path.text == "@" and isinstance(node, dict):
+            continue
+        for selected in path.all(node):
+            yield from leaves(selected)
 
 
 def parallel(beside: Sequence[Node], place: str | int | None) -> Iterator[Leaf]:

@@ -12,6 +12,8 @@ from fallback.normalise import match_key
 from fallback.reading.declared.entries import Entry, found, parallel
 from fallback.reading.finding import Basis
 from fallback.reading.formats import Extraction, Words
+from fallback.reading.generic.record import kind_of
+from fallback.reading.generic.roles import Role, key_role
 from fallback.reading.judge import (
     Judged,
     Outcome,
@@ -25,10 +27,12 @@ from fallback.reading.judge import (
 )
 from fallback.reading.paths import Path
 from fallback.reading.tree import Leaf, Node, Scalar, Use, mark
+from schemas.text import normalise
 
 #: Values that are looked at beside one name; further ones stay unread.
 MAX_BESIDE = 256
 MAX_WORD = 400
+_ASIDE = frozenset({Role.BOOKKEEPING, Role.QUOTED, Role.THRESHOLD, Role.WHY, Role.SAID})
 _CLEAN_LABELS = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
 
 
@@ -79,6 +83,8 @@ class Statements:
         beside: what the paths of the scores select outside the entry.
         """
         places = list(_places(extraction, entry, beside))
+        if isinstance(entry.place, str) and not extraction.fixed and self._aside(entry, places):
+            return
         threshold = _threshold(extraction, entry)
         for name in entry.names:
             scale = self._scales.of(name, threshold)
@@ -93,6 +99,17 @@ class Statements:
                     continue  # the benign one of several classes, not chosen
                 judged = replace(judged, outcome=Outcome.CLEAN)
             yield name, judged
+
+    def _aside(self, entry: Entry, places: Sequence[_Place]) -> bool:
+        """Whether the key of a map is no category: an id, a time, a count of tokens, a text.
+
+        Where a flag, grade or score of the format stands in the entry, it is one.
+        """
+        (name,) = entry.names
+        declared = any(leaf is not entry.node for place in places for leaf in place.leaves)
+        if declared or self._vocabulary.benign(name) is not None or len(name) > MAX_WORD:
+            return False
+        return key_role(normalise(name), kind_of(entry.node)).role in _ASIDE
 
     def _clean(self, name: str) -> bool:
         benign = self._vocabulary.benign(name)
@@ -116,7 +133,7 @@ def _judged(
                 mark(leaf, Use.BOOKKEEPING)
             elif judged.known:
                 leaf.use = Use.SIGNAL
-                spoken.append(inverted(judged) if place.inverted else judged)
+                spoken.append(inverted(judged, leaf.value) if place.inverted else judged)
             elif leaf is entry.node and extraction.fixed:
                 leaf.use = Use.QUOTED  # a sentence under a key that is only there when found
                 spoken.append(Judged(Outcome.FOUND, None, Basis.PRESENCE))
@@ -195,8 +212,17 @@ def _presence(extraction: Extraction, entry: Entry) -> Judged | None:
     return there if extraction.fixed and entry.node and not judged else None
 
 
-def inverted(judged: Judged) -> Judged:
-    """The opposite: of a check that passed, or of a word that says that all is well."""
+#: Words that say that something is so, but not whether that is good.
+_ANSWERS = frozenset({"true", "false", "yes", "no", "y", "n", "on", "off", "1", "0"})
+
+
+def inverted(judged: Judged, value: Scalar) -> Judged:
+    """What a value says in a place where true means that all is well.
+
+    A word such as `pass` or `unsafe` says by itself what it means, wherever it stands.
+    """
+    if isinstance(value, str) and word_key(value) not in _ANSWERS and as_number(value) is None:
+        return judged
     opposite = {
         Outcome.FOUND: Outcome.CLEAN,
         Outcome.CLEAN: Outcome.FOUND,
