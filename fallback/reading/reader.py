@@ -115,7 +115,7 @@ class _Item:
             scores,
             prefer=self._prefer,
             why=account.reason(self._nodes, self._thoughts),
-            complete=not cut and not unread and (bool(findings) or self._vacant(decoded)),
+            complete=not cut and not unread and self._stated(findings),
         )
         part = self._part
         how = How.DECLARED if part.formats else How.TEXT if decoded.format == "text" else How.GENERIC
@@ -125,6 +125,7 @@ class _Item:
         )  # fmt: skip
 
     def _whole(self, decoded: Decoded, text: str) -> list[Finding]:
+        self._thoughts = [str(p[REASONING]) for p in decoded.parts if _is_thought(p)]  # type: ignore[index,call-overload]
         own = len(text) <= MAX_NAME and self._names.own(text)
         if own and len(decoded.parts) == 1 and isinstance(decoded.parts[0], str):
             return self._texts.whole(text)
@@ -144,8 +145,8 @@ class _Item:
         seen = False
         for index, part in enumerate(decoded.parts):
             if _is_thought(part):
-                self._thoughts.append(str(part[REASONING]))  # type: ignore[index]
-            elif isinstance(part, str):
+                continue
+            if isinstance(part, str):
                 scopes.append(self._beside(part, after=seen) if structured else self._text(part))
             else:
                 seen = True
@@ -225,7 +226,7 @@ class _Item:
             settled = settle(scope.decisions, [*scope.inside, *rest])
             if any(d.clears for d in scope.decisions) and not any(f.hit for f in settled):
                 mark(scope.node, Use.BOOKKEEPING)
-            scopes.append(settled)
+            scopes.append([self._named(f) for f in settled])
         return across(reversed(scopes))
 
     def _is_own(self, applied: Applied) -> bool:
@@ -298,9 +299,24 @@ class _Item:
                 scopes.append(self._content(leaf, depth + 1, quoted=False))
         return across(scopes)
 
-    def _vacant(self, decoded: Decoded) -> bool:
-        """Whether an output without a statement holds nothing: an empty list, an empty result."""
-        return all(isinstance(part, dict | list) for part in decoded.parts)
+    def _named(self, finding: Finding) -> Finding:
+        """A finding of a declared format by the part of its name that is known."""
+        if not finding.category or self._names.own(finding.name):
+            return finding
+        return replace(finding, name=self._names.resolve(finding.name))
+
+    def _stated(self, findings: Sequence[Finding]) -> bool:
+        """Whether an output says that nothing was found, or has nothing in it but bookkeeping.
+
+        So does an output of a declared format without a finding. One that only quotes does not.
+        """
+        if self._part.formats or any(f.hit is False for f in findings):
+            return True
+        return not any(
+            leaf.use is Use.QUOTED and isinstance(leaf.value, str) and leaf.value.strip()
+            for node in self._nodes
+            for leaf in leaves(node)
+        )
 
     def _prefer(self, name: str) -> int:
         """How little a decision's word says: an own word of a category first."""

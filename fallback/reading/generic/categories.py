@@ -8,8 +8,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.goals import forbidden, forbids
 from fallback.reading.generic.names import Names
-from fallback.reading.generic.record import GRADES, Entry, Record, kind_of, number_of
+from fallback.reading.generic.record import (
+    CHECKERS,
+    GRADES,
+    HIT_WORDS,
+    Entry,
+    Record,
+    kind_of,
+    number_of,
+)
 from fallback.reading.generic.roles import Kind, Role
 from fallback.reading.judge import (
     Judged,
@@ -27,6 +36,7 @@ from schemas.text import normalise
 _ROUNDING = 0.02
 _TOP = 0.5
 _MAX_ENTRY = 80
+_RULES = frozenset({"violated policy", "violated rule", "principle", "guideline", "rule code"})
 
 
 class Categories:
@@ -112,7 +122,11 @@ class Categories:
         """The category that a key names, under a heading: `pii` and `email` may be `pii/email`."""
         if outer and self._names.own(joined := f"{outer}/{entry.key}"):
             return joined
-        return self._names.best(entry.key, entry.role.core or entry.form, entry.key)
+        core = entry.role.core or entry.form
+        words = core.split(" ")
+        while len(words) > 1 and self._names.general(words[0]):
+            words = words[1:]
+        return self._names.best(entry.key, core, " ".join(words), entry.key)
 
     def scalar(
         self, entry: Entry, threshold: float | None, heading: str, mapping: bool, named: bool
@@ -148,7 +162,7 @@ class Categories:
         """A key that only says that something is wrong: a decision, or a number for the whole."""
         leaf.use = Use.SIGNAL
         number = kind_of(leaf) is Kind.NUMBER
-        word = entry.key if judged.score is not None or judged.hit else str(leaf.value)
+        word = entry.key
         return [
             Finding(
                 word, judged.hit, judged.score, judged.basis if number else Basis.DECISION, leaf.path,
@@ -192,7 +206,11 @@ class Categories:
             record.entries = [e for e in record.entries if e.node is not inner]
             record.weak = [w for w in record.weak if w[1] is not inner]
             record.names = [w for w in record.names if w[1] is not inner]
-            if labels == ("OTHER.Safe",):
+            if labels == ("OTHER.LowRisk",):
+                record.own.append(
+                    Finding(found, False, None, Basis.GRADE, _path(inner), low=True, whole=True)
+                )
+            elif labels == ("OTHER.Safe",):
                 basis = Basis.DECISION if "stop" not in normalise(found) else Basis.ACTION
                 record.said.append(Finding(found, False, None, basis, _path(inner)))
             elif self._names.vague(found):
@@ -203,6 +221,8 @@ class Categories:
     def record_names(self, record: Record) -> list[str]:
         """Names of the object itself: the known ones, else the first that is no mere heading."""
         every = [*record.names, *record.broad, *record.weak]
+        if record.taken:
+            return []
         for _, leaf in every:
             leaf.use = Use.SIGNAL
         if not every:
@@ -218,9 +238,11 @@ class Categories:
             known = [name for name in found if self._names.known(name)]
             if known:
                 return list(dict.fromkeys(known))
-        first = next(g for g in (record.names, record.broad, record.weak) if g)
-        if first is record.weak:
-            first = [w for w in first if len(str(w[1].value).split()) <= 6]
+        first = record.names or record.broad
+        if not first and record.said:
+            first = [w for w in record.weak if len(str(w[1].value).split()) <= 6]
+        for _, leaf in record.weak if not first else ():
+            leaf.use = Use.UNREAD
         return [str(leaf.value).strip() for _, leaf in first][:1]
 
     def verdict(self, record: Record, name: str, path: str) -> Finding:
@@ -233,6 +255,8 @@ class Categories:
         score = max(scores, default=None)
         if any(f.failed for f in said) and not any(f.hit for f in said):
             return Finding(name, None, None, Basis.FLAG, path, failed=True)
+        if not said and any(_told_found(form) for form, _ in record.names):
+            return Finding(name, True, None, Basis.FLAG, path)
         for basis, bases in (
             (Basis.FLAG, (Basis.FLAG, Basis.DECISION)),
             (Basis.ACTION, (Basis.ACTION,)),
@@ -247,7 +271,20 @@ class Categories:
                     continue
             if told:
                 return self._told(told, record, name, score, path, basis)
-        return self.finding(name, True, score, path, Basis.PRESENCE)
+        return Finding(name, True, score, Basis.PRESENCE, path)
+
+    def named(self, name: str, verdict: Finding, record: Record) -> Finding:
+        """What the judgements of an object say of one of its names.
+
+        A rule that forbids is a finding of what it forbids; a class such as `not_hate` is a clean
+        one. Yes and no, and the key of a rule, tell the two apart.
+        """
+        own = self._names.own(name)
+        ruled = any(form in CHECKERS or form in _RULES for form, _ in record.names)
+        if not own and forbids(name) and (ruled or verdict.basis >= Basis.FLAG):
+            return replace(verdict, name=self._names.resolve(forbidden(name)))
+        found = self.finding(name, verdict.hit, verdict.score, verdict.path, verdict.basis)
+        return replace(found, failed=verdict.failed, low=verdict.low)
 
     def _told(
         self, told: list[Finding], record: Record, name: str, score: float | None, path: str,
@@ -258,7 +295,7 @@ class Categories:
         if low and record.graded:
             hit, low = True, False
         basis = Basis.FLAG if basis is Basis.ACTION else basis
-        return replace(self.finding(name, hit, score, path, basis), low=low)
+        return Finding(name, hit, score, basis, path, low=low)
 
     def _turned(self, finding: Finding, threshold: float) -> Finding:
         if finding.basis is not Basis.SCORE or finding.score is None:
@@ -290,6 +327,11 @@ class Categories:
         if clean:
             return [replace(f, hit=None) if f in clean else f for f in findings]
         return findings
+
+
+def _told_found(form: str) -> bool:
+    """Whether the key of a name says that it was found: `violated rule`."""
+    return not HIT_WORDS.isdisjoint(form.split(" "))
 
 
 def _hit(findings: Iterable[Finding]) -> bool:

@@ -57,7 +57,7 @@ def is_prose(text: str) -> bool:
     words = text.casefold().split()
     if len(words) > 6:
         return True
-    if any(w.endswith((".", "!", "?")) and len(w) > 3 for w in words[:-1]):
+    if any(w[-1] in ".!?" and len(w) > 3 and w[:-1].isalpha() for w in words[:-1]):
         return True
     return len(words) > 2 and not _STOPWORDS.isdisjoint(w.strip(".,;:!?") for w in words)
 
@@ -212,27 +212,50 @@ def _at_quotes(text: str) -> Iterator[str]:
     yield text[start:]
 
 
-def table(lines: list[str], is_name: frozenset[str], is_quoted: frozenset[str]) -> list[dict[str, str]] | None:
-    """CSV with a header of known keys, or a Markdown table, as one mapping a row.
+_CONTRASTS = (" except ", ", but ", " apart from ", " other than ", " aside from ", " however ", "; but ",
+              " with the exception of ", " besides ", " but it does ", " but contains ", " but does ")  # fmt: skip
+_CONTAINING = (" contain ", " contains ", " includes ", " shows ", " detected ", " has ")
+_TURNS = frozenset(
+    {"but", "however", "although", "though", "except", "nevertheless", "nonetheless", "yet", "still",
+     "instead", "whereas", "unless", "besides"}
+)  # fmt: skip
+_NEGATIONS = frozenset(
+    {"no", "not", "none", "nothing", "without", "never", "clean", "safe", "ok", "fine", "neither",
+     "benign", "harmless", "isn't", "doesn't", "zero", "free"}
+)  # fmt: skip
+_SUBJECTS = ("this", "it", "that", "there", "the", "i", "we", "a", "your", "user's")
+_VERBS = frozenset(
+    {"is", "was", "are", "were", "found", "contains", "has", "shows", "detected", "see", "saw", "be",
+     "appears", "seems", "looks", "to"}
+)  # fmt: skip
 
-    A last column of quoted text takes all that follows, further lines included.
-    """
-    sign = "|" if lines[0].lstrip().startswith("|") else "," if "," in lines[0] else "\t"
-    head = [cell.strip(" \"'*`") for cell in lines[0].strip().strip("|").split(sign)]
-    forms = [normalise(cell[:40]) for cell in head]
-    if len(lines) < 2 or len(head) < 2 or len(set(head)) < len(head):
+
+def exception(text: str) -> str | None:
+    """What a clean beginning excepts: `mild profanity` of `no issues except mild profanity`."""
+    folded = text.casefold()
+    at, sign = min(((p, s) for s in _CONTRASTS if (p := folded.find(s)) > 0), default=(-1, ""))
+    if at < 0 or _NEGATIONS.isdisjoint(w.strip(",.;:") for w in folded[:at].split()):
         return None
-    if not any(form in is_name for form in forms) or any(len(f.split()) > 3 for f in forms):
+    rest = f" {text[at + len(sign) :].strip(' .,;:')}"
+    verb = min(((p + len(v), p) for v in _CONTAINING if 0 <= (p := rest.casefold().find(v)) < 40),
+               default=(0, 0))  # fmt: skip
+    return rest[verb[0] :].strip() or None
+
+
+def turns(text: str) -> bool:
+    """Whether a text takes back what was said before it."""
+    return not _TURNS.isdisjoint(w.strip(",.;:") for w in text.casefold().split())
+
+
+def predicate(sentence: str) -> str | None:
+    """What a short sentence says of its subject: `not a threat` of `This is not a threat`."""
+    words = sentence.strip(" .!").split()
+    folded = [w.casefold() for w in words]
+    if not 2 < len(words) <= 10 or folded[0] not in _SUBJECTS:
         return None
-    open_end = forms[-1] in is_quoted
-    rows: list[dict[str, str]] = []
-    for line in lines[1:]:
-        cells = line.strip().strip("|").split(sign, len(head) - 1 if open_end else -1)
-        if all(set(cell.strip()) <= set("-:") for cell in cells) and sign == "|":
-            continue
-        if len(cells) != len(head):
-            if open_end and rows:
-                continue
-            return None
-        rows.append({k: c.strip(" \"'*`") for k, c in zip(head, cells, strict=True)})
-    return rows
+    at = next((i for i, w in enumerate(folded) if w in _VERBS), -1)
+    if not 0 < at <= 4:
+        return None
+    while at < len(words) and folded[at] in _VERBS:
+        at += 1
+    return " ".join(words[at:]) if folded[at : at + 1] and folded[at] in _NEGATIONS else None

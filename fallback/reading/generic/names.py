@@ -98,7 +98,7 @@ class Names:
 
     def labels(self, text: str) -> tuple[str, ...]:
         """What any vocabulary says of the text; empty when none knows it."""
-        if not text or len(text) > MAX_KNOWN:
+        if not text or len(text) > MAX_KNOWN or ("," in text and not self.own(text)):
             return ()
         memory = self._memory
         if (labels := memory.labels.get(text)) is None:

@@ -12,7 +12,8 @@ from fallback.reading.generic import closed, cut
 from fallback.reading.generic.goals import forbidden
 from fallback.reading.generic.names import MAX_KNOWN, Names, is_code
 from fallback.reading.generic.roles import Kind, Role, key_role
-from fallback.reading.judge import Outcome, as_number, judge_word
+from fallback.reading.generic.record import decision_word
+from fallback.reading.judge import Judged, Outcome, as_number, judge_word
 from fallback.reading.tree import Leaf, Node
 from fallback.reading.words import load_words
 from schemas.text import normalise
@@ -64,11 +65,13 @@ class Pieces:
                 return found
         if depth >= _MAX_DEPTH:
             return None
-        for form in (self._groups, self._pairs, self._quoting, self._joined, self._keyed,
-                     self._marked, self._scored, self._led, self._commas, self._slashed,
+        for form in (self._groups, self._pairs, self._quoting, self._joined, self._fields, self._keyed,
+                     self._commas, self._marked, self._scored, self._led, self._slashed,
                      self._verdict_first):  # fmt: skip
             if (read := form(bare, depth)) is not None:
                 return read
+        if (after := cut.exception(bare)) is not None:
+            return self.piece(after, depth + 1) or [Finding(after[:500], True, None)]
         if cut.is_prose(bare) or len(bare) > MAX_KNOWN:
             return None
         return [self.name(without_number(bare))]
@@ -92,7 +95,8 @@ class Pieces:
                 return [Finding(text, False, None, Basis.GRADE, low=True, whole=True)]
             if judged.outcome is Outcome.FAILED:
                 return [Finding(text, None, None, Basis.DECISION, failed=True)]
-            return [Finding(text, judged.hit, judged.score, Basis.DECISION)]
+            word = decision_word(text, text)
+            return [Finding(word, judged.hit, judged.score, Basis.DECISION)]
         if closed.is_clean(text):
             return [Finding(text, False, None, Basis.DECISION)]
         if self._names.known(text) and not _opens_with_role(text):
@@ -252,12 +256,29 @@ class Pieces:
                 )
         return None
 
+    def _fields(self, text: str, depth: int) -> list[Finding] | None:
+        """`hate: 0.9, spam: 0.1`: a list of keys with values that judge."""
+        if ", " not in text or ": " not in text:
+            return None
+        fields = [cut.keyed(part) for part in cut.split(text, ", ")]
+        found = [f for f in fields if f is not None]
+        if len(found) < 2 or len(found) != len(fields):
+            return None
+        if not all(self._judges(value) or self._is_role(key) for key, value in found):
+            return None
+        return self.record(found)
+
+    def _judges(self, value: str) -> bool:
+        return judge_word(value) is not None or as_number(value) is not None
+
     def _keyed(self, text: str, depth: int) -> list[Finding] | None:
         """`hate: medium (4)`, `Verdict: unsafe`, `Violations: A, B`, `toxicity -> 0.9`."""
         for sign in (": ", " -> ", " => ", " = ", " - ", " – ", " — ", ":", "="):
             head, found, rest = text.partition(sign)
             head, rest = head.strip(" *#\"'`_"), rest.strip(" *\"'`")
             if not found or not head or not rest or len(head.split()) > 8 or len(head) > 100:
+                continue
+            if head.count("(") > head.count(")") or head.count("[") > head.count("]"):
                 continue
             read = self._pair(head, rest, sign, depth)
             if read is not None:
@@ -300,8 +321,12 @@ class Pieces:
         return None
 
     def _narrower(self, head: str, rest: str) -> bool:
-        """Whether a known name after a known head says more: `PII: email`."""
-        return self._names.own(rest) or (not self._names.own(head) and self._names.known(rest))
+        """Whether a known name after a known head is one of its kind: `PII: email`."""
+        kinds = [
+            {label.partition(".")[0] for label in self._names.labels(self._names.resolve(text))}
+            for text in (head, rest)
+        ]
+        return bool(kinds[1]) and "OTHER" not in kinds[1] and kinds[0] >= kinds[1]
 
     def _role_pair(self, head: str, rest: str) -> list[Finding] | None:
         read = self.record([(head, rest)])
@@ -330,9 +355,11 @@ class Pieces:
         """A verdict first, then prose: `unsafe. The reply explains ...`."""
         for sign in (". ", " - ", ", ", "; ", " – ", " — ", ": ", " because "):
             head, found, rest = text.partition(sign)
-            if not found or len(head.split()) > 4 or len(head) > 60 or not rest.strip():
+            if not found or len(head.split()) > 9 or len(head) > 80 or not rest.strip():
                 continue
             judged = judge_word(head)
+            if judged is None and (closed.is_clean(head) or self._negates(head)):
+                judged = Judged(Outcome.CLEAN)
             if judged is None or as_number(head) is not None or judged.hit is None:
                 continue
             if judged.hit:
@@ -340,9 +367,14 @@ class Pieces:
             labels = self.labels_in(rest)
             if labels:
                 return labels
-            if cut.is_prose(rest) and (sign == ". " or closed.is_clean(rest)):
+            if cut.is_prose(rest) and not cut.turns(rest) and (sign == ". " or closed.is_clean(rest)):
                 return [Finding(head, False, None, Basis.DECISION)]
         return None
+
+    def _negates(self, sentence: str) -> bool:
+        """Whether a sentence says that a known name is absent: `This is not a jailbreak attempt`."""
+        rest = cut.predicate(sentence)
+        return rest is not None and self._names.labels(rest) == ("OTHER.Safe",)
 
     def labels_in(self, text: str) -> list[Finding]:
         """Whole segments of a text that are known names of something bad."""
@@ -397,7 +429,7 @@ class Pieces:
                 return None
             if first.isdigit():
                 if self._names.known(self._names.resolve(rest)) or first == "0":
-                    return self.record([(rest, first)])
+                    return self._read({"label": Leaf(rest, ""), "count": Leaf(int(first), "")})
                 return [self.name(rest)]
             if number <= 1 or first.endswith("%"):
                 return self.record([(rest, first)])
@@ -591,7 +623,14 @@ def trimmed(text: str) -> str:
         start += 1
     while end > start and _is_symbol(text[end - 1]):
         end -= 1
-    return text[start:end].strip().strip("\"'`").strip() if start or end < len(text) else text.strip("\"'` ")
+    return unquoted(text[start:end].strip())
+
+
+def unquoted(text: str) -> str:
+    """A text without the quotes around all of it."""
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`" and text[0] not in text[1:-1]:
+        return text[1:-1].strip()
+    return text
 
 
 def _is_symbol(char: str) -> bool:

@@ -39,6 +39,14 @@ _NON_NAMES = _VALUES["silent"] | frozenset(
 _PLACES = frozenset({"evidence", "spans", "highlights", "words", "chunks", "matched keywords"})
 _MAX_KEY = 120
 _MAX_NAME = 400
+#: What a check that did not pass is called: the bare word `failed` is said of broken tools too.
+FAILED = "check failed"
+_FAILED = frozenset({"fail", "fails", "failed", "failure", "not passed", "invalid"})
+#: Words of a key that say that what it names was found.
+HIT_WORDS = frozenset(
+    {"violated", "violations", "triggered", "failed", "flagged", "detected", "blocked", "denied",
+     "violation", "failures", "broken"}
+)  # fmt: skip
 #: Keys that name what checked; they yield to what was found inside.
 CHECKERS = frozenset(
     {
@@ -68,7 +76,7 @@ class Record:
     names: entries that name what it is about, in order; broad and weak ones apart.
     said: judgements on the whole object. entries: what is left.
     threshold: the object's own, None when it has none. graded: whether it has a grade of gravity,
-        so that a low one is a finding too.
+        so that a low one is a finding too. taken: whether another reading took a name of it.
     """
 
     names: list[tuple[str, Leaf]] = field(default_factory=list)
@@ -80,6 +88,7 @@ class Record:
     errors: list[Entry] = field(default_factory=list)
     threshold: float | None = None
     graded: bool = False
+    taken: bool = False
 
 
 def kind_of(node: Node) -> Kind:
@@ -114,6 +123,8 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
     entries = []
     for key, inner in node.items():
         if isinstance(inner, Leaf) and inner.use is not Use.UNREAD:
+            named = inner.use is Use.SIGNAL and isinstance(inner.value, str)
+            record.taken = record.taken or named
             continue
         form = normalise(key[:_MAX_KEY])
         entries.append(Entry(key, form, key_role(form, kind_of(inner)), inner))
@@ -222,12 +233,20 @@ def _polar(record: Record, entry: Entry, scale: Scale, *, positive: bool) -> Non
             _say(record, entry, judged, value)
             return
     judged = judge(value, scale, Basis.FLAG)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value not in (0, 1):
+    if not positive and _is_count(value):
+        leaf.use = Use.BOOKKEEPING
+        return
+    if _is_count(value):
         judged = judge_number(value, scale, Basis.SCORE)
     hit = judged.hit if positive or judged.hit is None else not judged.hit
     outcome = Outcome.NONE if hit is None else Outcome.FOUND if hit else Outcome.CLEAN
-    word = entry.key if positive else "unsafe" if "safe" in entry.form else "failed"
+    word = entry.key if positive else "unsafe" if "safe" in entry.form else FAILED
     _say(record, entry, Judged(outcome, judged.score if positive else None, Basis.DECISION), word)
+
+
+def _is_count(value: object) -> bool:
+    """Whether a number is of votes or findings, and no flag."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value not in (0, 1)
 
 
 def _acted(record: Record, entry: Entry, scale: Scale) -> None:
@@ -280,7 +299,13 @@ def _judge(record: Record, entry: Entry, scale: Scale, basis: Basis) -> None:
     if not judged.known:
         record.entries.append(entry)
         return
-    _say(record, entry, judged, str(leaf.value))
+    _say(record, entry, judged, decision_word(entry.key, str(leaf.value)))
+
+
+def decision_word(key: str, value: str) -> str:
+    """The word that stands for a decision: `unsafe`; the key for a mere yes."""
+    form = normalise(value.strip(" ,."))
+    return key if form in _POLARITY else FAILED if form in _FAILED else value
 
 
 def _severity(record: Record, entry: Entry, scale: Scale) -> None:
@@ -303,7 +328,8 @@ def _grade(record: Record, entry: Entry, scale: Scale) -> None:
     if not judged.known:
         record.entries.append(entry)
         return
-    _say(record, entry, judged, entry.key)
+    low = judged.outcome is Outcome.LOW and isinstance(leaf.value, str)
+    _say(record, entry, judged, f"{leaf.value} {entry.key}" if low else entry.key)
 
 
 def _confidence(record: Record, entry: Entry, scale: Scale) -> None:
@@ -328,6 +354,9 @@ def _number(record: Record, entry: Entry, scale: Scale) -> None:
     leaf = entry.node
     if not isinstance(leaf, Leaf):
         record.entries.append(entry)
+        return
+    if isinstance(leaf.value, str) and normalise(leaf.value) in _POLARITY:
+        _polar(record, entry, scale, positive=True)
         return
     judged = judge(leaf.value, scale, Basis.SCORE)
     if not judged.known:

@@ -158,7 +158,9 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
             return Key(Role.NAME)
         if last in ("type", "code", "class", "tag"):
             return Key(Role.WEAK)
-    if len(words) > 1 and last in _KEYS["bookkeeping_ends"] and kind is not Kind.DICT:
+    if len(words) > 1 and last in _KEYS["bookkeeping_ends"] and (
+        kind is not Kind.DICT or last in ("identifier", "id", "metadata")
+    ):
         return Key(Role.BOOKKEEPING)
     if len(words) > 1 and last in _KEYS["word_ends"] and kind in (Kind.TEXT, Kind.BOOL):
         return _judged(words[:-1], Role.DECISION)

@@ -18,10 +18,6 @@ from fallback.reading.words import load_words
 from fallback.signal import MAX_NAME
 from schemas.text import normalise
 
-_KEYS = load_words().keys
-_NAME_KEYS = _KEYS["name"] | _KEYS["broad"] | {"categories", "labels"}
-_QUOTED_KEYS = _KEYS["quoted"] | _KEYS["why"] | _KEYS["said"]
-_THOUGHTS = ("think", "thinking", "reasoning", "analysis", "scratchpad", "thought")
 _MAX_MASKS = 200
 _MAX_LINES = 4000
 
@@ -64,7 +60,7 @@ class Texts:
                 return self._pieces.piece(text) or []
         if closed.is_failure(text):
             return [Finding(text[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
-        return self._body(text)
+        return self._lines(text)
 
     def as_whole(self, text: str, findings: Sequence[Finding]) -> list[Finding]:
         """An output that is an entry of the vocabulary, judged by what was read in it."""
@@ -81,9 +77,11 @@ class Texts:
         What stands after structure is quoted; a heading and the head of a log line say nothing.
         """
         bare = text.strip()
-        head = bare.rstrip(":=-> \t\n\"'")
+        head = bare.rstrip(":=-> \t\n\"',")
         if not head or after and bare.startswith((":", "|", "-", ",", "=")):
             return []
+        if not after and (verdict := self._verdict(head)) is not None:
+            return [verdict]
         if closed.is_failure(bare) and not self._names.known(head):
             return [Finding(bare[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
         if (told := self._pieces.spoken(head)) is not None:
@@ -110,49 +108,10 @@ class Texts:
             return [Finding(text, False, None, Basis.DECISION)]
         first = text.splitlines()[0] if text else ""
         judged = judge_word(first)
-        basis = Basis.FLAG if judged is not None and judged.hit else Basis.PRESENCE
+        if judged is None or not judged.hit:
+            return [Finding(text, True, None, Basis.PRESENCE)]
+        basis = Basis.DECISION if self._names.vague(text) else Basis.FLAG
         return [Finding(text, True, None, basis)]
-
-    def _body(self, text: str) -> list[Finding]:
-        text, thought = _without_thought(text)
-        if not text:
-            return [Finding(thought[:MAX_NAME], True, None)] if thought else []
-        found = self._tagged(text)
-        if found is None:
-            found = self._lines(text)
-        if thought and any(f.accuses for f in found) and not any(f.category for f in found):
-            return [Finding(thought[:MAX_NAME], True, None, Basis.DECISION)]
-        return found
-
-    # --- markup ---------------------------------------------------------------------------------
-
-    def _tagged(self, text: str) -> list[Finding] | None:
-        """`<score> yes </score>`, with lines of text around it."""
-        if "</" not in text:
-            return None
-        elements, rest = _elements(text)
-        if not elements or (rest and "<" in rest):
-            return None
-        record: dict[str, Node] = {}
-        found: list[Finding] = []
-        for tag, content in elements:
-            own = next((w for w in (f"<{tag}>{content}</{tag}>", f"<{tag}> {content} </{tag}>")
-                        if self._names.own(w)), None)  # fmt: skip
-            if own is not None:
-                found += self._own(own)
-            elif judge_word(content) is not None and normalise(tag) in ("answer", "output", "response"):
-                record["verdict"] = Leaf(content, tag)
-            else:
-                record[tag] = Leaf(content, tag)
-        found += self._read(record) if record else []
-        if rest:
-            found += self._lines(rest)
-        if any(f.accuses for f in found) and not any(f.category for f in found):
-            why = next((c for t, c in elements if normalise(t) in _QUOTED_KEYS
-                        or t in _THOUGHTS), "")  # fmt: skip
-            if len(why.split()) > 2:
-                return [Finding(why[:MAX_NAME], True, None, Basis.DECISION)]
-        return found
 
     def masks(self, text: str) -> list[Finding]:
         """Known names in masks: `<PERSON>`, `[PHONE NUMBER]`, `[REDACTED_PERSON_1]`, `{EMAIL}`."""
@@ -176,9 +135,6 @@ class Texts:
         lines = [line.strip() for line in text.splitlines() if line.strip()][:_MAX_LINES]
         if len(lines) == 1:
             return self._line(lines[0])
-        rows = cut.table(lines, _NAME_KEYS, _QUOTED_KEYS)
-        if rows:
-            return across(self._pieces.record(list(row.items())) for row in rows)
         if (keyed := self._key_lines(lines)) is not None:
             return keyed
         if (told := self._verdict_line(lines)) is not None:
@@ -294,39 +250,6 @@ def _is_log(text: str) -> bool:
     return first[:2].isdigit() or normalise(first) in (
         "info", "warn", "warning", "error", "debug", "notice", "critical", "trace",
     )  # fmt: skip
-
-
-def _without_thought(text: str) -> tuple[str, str]:
-    """The text after a reasoning block that opens it, and the reasoning."""
-    for tag in _THOUGHTS:
-        if not text.startswith(f"<{tag}>"):
-            continue
-        end = text.find(f"</{tag}>")
-        if end < 0:
-            return text, ""
-        return text[end + len(tag) + 3 :].strip(), text[len(tag) + 2 : end].strip()
-    return text, ""
-
-
-def _elements(text: str) -> tuple[list[tuple[str, str]], str]:
-    """Elements with text alone, and the text outside of them."""
-    found: list[tuple[str, str]] = []
-    outside: list[str] = []
-    at = 0
-    while (start := text.find("<", at)) >= 0 and len(found) < 200:
-        close = text.find(">", start)
-        tag = text[start + 1 : close] if close > 0 else ""
-        name = tag.split(" ", 1)[0]
-        if not name or len(name) > 30 or not name.replace("_", "a").replace("-", "a").isalnum():
-            break
-        end = text.find(f"</{name}>", close)
-        if end < 0:
-            break
-        outside.append(text[at:start])
-        found.append((name, text[close + 1 : end].strip()))
-        at = end + len(name) + 3
-    outside.append(text[at:])
-    return found, "\n".join(part.strip() for part in outside if part.strip())
 
 
 def _masks(text: str) -> list[str]:

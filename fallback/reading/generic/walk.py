@@ -12,17 +12,15 @@ from fallback.reading.generic import shapes
 from fallback.reading.generic.categories import Categories
 from fallback.reading.generic.goals import forbidden, forbids
 from fallback.reading.generic.names import Names
-from fallback.reading.generic.record import CHECKERS, Entry, Record, kind_of, sort_record
+from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Entry, Record, kind_of, sort_record
 from fallback.reading.generic.roles import Kind, Role
 from fallback.reading.judge import Scales
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
+from fallback.reading.words import load_words
 from schemas.text import normalise
 
+_CHECKERS = load_words().keys["checkers"]
 ReadText = Callable[[Leaf], list[Finding]]
-_HIT_WORDS = frozenset(
-    {"violated", "violations", "triggered", "failed", "flagged", "detected", "blocked", "denied",
-     "violation", "failures", "broken"}
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +120,8 @@ class Walker:
             return finding
         if finding.category or forbids(finding.name):
             name = finding.name if self._names.own(finding.name) else forbidden(finding.name)
-            return replace(finding, name=self._names.resolve(name), hit=True, basis=Basis.FLAG)
+            resolved = self._names.resolve(name)
+            return replace(finding, name=resolved, hit=True, basis=Basis.FLAG, whole=False)
         return finding
 
     # --- objects --------------------------------------------------------------------------
@@ -194,6 +193,9 @@ class Walker:
                 if not node:
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE))
                     continue
+                if entry.form in _CHECKERS and _prose(node):
+                    mark(node, Use.BOOKKEEPING)
+                    continue
                 inner = replace(
                     self._listing(entry, place), heading=heading, depth=depth,
                     mapping=self._is_map(entry),
@@ -255,7 +257,7 @@ class Walker:
 
     def _listing(self, entry: Entry, place: Place) -> Place:
         words = set(entry.form.split(" "))
-        return replace(place, flagged=place.flagged or not words.isdisjoint(_HIT_WORDS))
+        return replace(place, flagged=place.flagged or not words.isdisjoint(HIT_WORDS))
 
     def _is_map(self, entry: Entry) -> bool:
         """Whether an object under a key maps categories to what was said of them."""
@@ -281,10 +283,12 @@ class Walker:
         decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
         settled = [f for f in settle(decisions, same) if f not in decisions]
         telling = [f for f in settled if f.category]
-        own = [replace(verdict, name=self._goal(name, verdict)) for name in named]
+        own = [self._categories.named(name, verdict, record) for name in named]
         checker = not record.names or all(form in CHECKERS for form, _ in record.names)
         if telling and checker and any(self._names.known(f.name) for f in telling):
             return settled
+        if verdict.failed and not checker:
+            own = [*own, *(replace(f, hit=True, basis=Basis.PRESENCE, failed=False) for f in own)]
         if verdict.basis is Basis.PRESENCE and verdict.hit:
             if telling and not record.names:
                 return settled
@@ -294,12 +298,6 @@ class Walker:
             if inside and not telling and (checker or not self._names.known(named[0])):
                 return [*settled, *(replace(f, hit=None) for f in own)]
         return merge([*own, *settled])
-
-    def _goal(self, name: str, verdict: Finding) -> str:
-        if not verdict.hit or self._names.own(name):
-            return name
-        goal = forbidden(name)
-        return name if goal == name else self._names.resolve(goal)
 
     def _headed(self, heading: str, record: Record, same: list[Finding]) -> list[Finding]:
         """Judgements of an object without a name: they are of its heading."""
