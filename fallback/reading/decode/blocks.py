@@ -10,7 +10,8 @@ from typing import Final
 
 from fallback.reading.decode import documents
 from fallback.reading.decode.literal.scalars import scalar, to_record, to_records, unescaped
-from fallback.reading.decode.literal.scanner import MAX_DEPTH, Steps
+from fallback.reading.decode.literal.scanner import MAX_DEPTH
+from fallback.reading.decode.literal.steps import Steps
 
 _LONGEST_KEY: Final = 60
 _MOST_KEY_WORDS: Final = 6
@@ -253,6 +254,7 @@ class _Parser:
 
     def _literal_text(self, at: int, indent: int, style: str) -> tuple[object, int]:
         """A block scalar: `|` keeps its line ends, `>` folds them."""
+        self.nested = True
         begin = at
         while at < len(self._lines) and self._lines[at].indent > indent:
             at += 1

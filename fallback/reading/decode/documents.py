@@ -11,7 +11,8 @@ from typing import Final
 
 from fallback.reading.decode.literal import scanner, strict, tokens
 from fallback.reading.decode.literal.frames import NO_STRENGTH, STRONG, WEAK
-from fallback.reading.decode.literal.scanner import Literal, Steps
+from fallback.reading.decode.literal.scanner import Literal
+from fallback.reading.decode.literal.steps import Steps
 
 #: Tries of the C scanner inside running text; it looks at a broken text from its start.
 _MAX_STRICT_TRIES: Final = 16
@@ -23,7 +24,7 @@ _SIGN = re.compile(r"[{\[(\"'`\u201c\u00ab]")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u00ab": "\u00bb"}
 _ONE_LINE_QUOTES = "'`"
 _LINE_REST = re.compile(r"[ \t.,;]*+(?:\n|$|[\[{])")
-_HEAD_ENDS = tuple(":=>,;]})\u2192")
+_HEAD_ENDS = tuple(":=>,;\u2192")
 _LONGEST_HEAD = 400
 _LONGEST_FENCE_NAME = 24
 
@@ -148,7 +149,7 @@ class _Search:
         empty = value in ({}, []) and end - start == 2
         if not empty and (strength == NO_STRENGTH or not any(map(str.isalnum, text[start:end]))):
             return False
-        low = max(0, start - _LONGEST_HEAD)
+        low = max(0, start - _LONGEST_HEAD, self._pieces[-1].end if self._pieces else 0)
         head = text[max(low, text.rfind("\n", low, start) + 1) : start].strip()
         return (not head or head.endswith(_HEAD_ENDS)) and bool(_LINE_REST.match(text, end))
 

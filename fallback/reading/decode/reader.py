@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from fallback.reading.decode import blocks, documents, events, markup, rows, sanitize, thoughts
 from fallback.reading.decode.documents import Piece
 from fallback.reading.decode.literal import scanner, tokens
-from fallback.reading.decode.literal.scanner import Literal, Steps
+from fallback.reading.decode.literal.scanner import Literal
+from fallback.reading.decode.literal.steps import Steps
 from fallback.reading.decode.sanitize import MARK
 
 TEXT = "text"
@@ -52,7 +53,7 @@ def decode(text: str) -> Decoded:
     if answer is None:
         bare = sanitize.bare(clean)
         answer = thoughts.split(bare)
-    steps = Steps()
+    steps = Steps.of(clean)
     if answer is None:
         found = _open(bare, steps)
         found.closed = found.closed and steps.left > 0

@@ -11,7 +11,8 @@ from typing import Final
 
 from fallback.reading.decode.literal import scanner
 from fallback.reading.decode.literal.scalars import is_number, scalar, to_record, unescaped
-from fallback.reading.decode.literal.scanner import Literal, Steps
+from fallback.reading.decode.literal.scanner import Literal
+from fallback.reading.decode.literal.steps import Steps
 
 Parts = list[object]
 

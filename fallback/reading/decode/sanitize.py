@@ -60,8 +60,8 @@ _FOLDS = {
 _OVERRIDE, _PLAIN_AGAIN = "\u202e", re.compile("[\u202c\n]")
 
 _TOKEN = re.compile(
-    r"<[|\uff5c][\w\- /.:]{1,40}+[|\uff5c]>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>"
-    rf"|<(?:bos|eos|pad)>|{MARK}"
+    r"<[|\uff5c][\w\- /.:\u2581]{1,40}+[|\uff5c]>|</?s>|\[/?INST\]|<</?SYS>>"
+    rf"|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>|{MARK}"
 )
 _LONGEST_TOKEN = 48
 #: Tokens that are dropped before and after a text; the next ones are tokens inside it.

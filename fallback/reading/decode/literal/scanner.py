@@ -12,10 +12,9 @@ from typing import Final
 from fallback.reading.decode.literal import tokens
 from fallback.reading.decode.literal.frames import BARE, DONE, EMPTY, QUOTED, STRONG, WEAK, Frame
 from fallback.reading.decode.literal.scalars import angled, unescaped
+from fallback.reading.decode.literal.steps import Steps
 
 MAX_DEPTH: Final = 64
-#: Tokens that the literals of one text may cost; what comes after is text.
-MAX_STEPS: Final = 20_000
 #: What it costs to begin one, in tokens.
 _STEPS_TO_BEGIN: Final = 8
 #: How far a long token is for one step.
@@ -23,13 +22,6 @@ _CHARACTERS_A_STEP: Final = 64
 _ESCAPES_A_STEP: Final = 2
 #: Strings side by side that are one, as long texts are printed.
 _MOST_STRINGS_IN_ONE: Final = 1_000
-
-
-@dataclass(slots=True)
-class Steps:
-    """How many tokens may still be read, shared by all that is read of one text."""
-
-    left: int = MAX_STEPS
 
 
 @dataclass(slots=True)
@@ -90,6 +82,7 @@ class _Scanner:
         self.tolerant = tolerant
         self.stack = [root]
         self.whole = True
+        self.deep: list[int] = []
         self.result: Literal | None = None
 
     def run(self) -> Literal | Broken:
@@ -248,12 +241,15 @@ class _Scanner:
 
     def _skip(self, top: Frame, begin: int) -> bool:
         """Brackets that are nested too deep, as one text."""
-        depth = 1
-        while depth and self.steps.left > 0 and (found := tokens.TOKENS.match(self.text, self.at)):
+        opened = [begin]
+        while opened and self.steps.left > 0 and (found := tokens.TOKENS.match(self.text, self.at)):
             self.steps.left -= 1
             self.at = found.end()
-            depth += (found.lastindex == tokens.OPEN) - (found.lastindex == tokens.CLOSE)
-        self.whole = self.whole and not depth
+            if found.lastindex == tokens.OPEN:
+                opened.append(found.start(tokens.OPEN))
+            elif found.lastindex == tokens.CLOSE:
+                opened.pop()
+        self.deep = opened
         top.put(self.text[begin : self.at], DONE, begin, self.at)
         return True
 
@@ -271,7 +267,7 @@ class _Scanner:
         """The text, or what it may cost, ends here: close what is open."""
         if len(self.stack) > 1 or self.stack[0].closer:
             self.whole = False
-        opened = [frame.at for frame in self.stack]
+        opened = [frame.at for frame in self.stack] + self.deep
         while self.result is None:
             self._pop(cut=True)
         self.result.opened = opened
