@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from fallback.decision.decision import Decision, MappingGuard, load_guard
+from fallback.reading.reader import Reader
 from fallback.rules.lookup import RuleAnswer, RuleMapper
 from fallback.signal import Reading, Signal, Verdict
-from fallback.signals import SignalReader
 from schemas.candidate import MAX_ASKED_SIGNALS, CandidateSet, Query
 from schemas.contract import FallbackReason, Mode
 from schemas.requests import Metadata
@@ -61,7 +61,7 @@ class Pipeline:
 
     def __init__(self, guard: MappingGuard) -> None:
         self.guard = guard
-        self._reader = SignalReader(guard.rules)
+        self._reader = Reader(guard.rules)
 
     @property
     def rules(self) -> RuleMapper:
@@ -71,7 +71,7 @@ class Pipeline:
     def read(self, detector: str, output: str, hints: Metadata = _NO_HINTS) -> ReadItem:
         """Step 1: the signals of an output and the curated answer to each of them."""
         try:
-            reading = Reading(self._reader.read(detector, output, hints))
+            reading = self._reader.read(detector, output, hints)
             return self._with_rules(detector, reading, hints)
         except Exception:  # a defect of the reader is the item's status, not its request's error
             _log.exception("an output could not be read")

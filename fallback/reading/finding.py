@@ -54,6 +54,7 @@ class Finding:
     path: where it stands.
     failed: the tool says that it could not judge; the name is what it says.
     low: clean, but of a low risk.
+    whole: a grade or a score that is of no category but of all that was judged.
     """
 
     name: str
@@ -63,21 +64,27 @@ class Finding:
     path: str = ""
     failed: bool = False
     low: bool = False
+    whole: bool = False
+
+    @property
+    def general(self) -> bool:
+        """Whether it speaks of the whole and not of one category."""
+        return self.whole or self.basis.general
 
     @property
     def category(self) -> bool:
         """Whether a category was found."""
-        return self.hit is True and not self.basis.general and not self.failed
+        return self.hit is True and not self.general and not self.failed
 
     @property
     def accuses(self) -> bool:
         """Whether the whole was found to be bad."""
-        return self.hit is True and self.basis.general and not self.failed
+        return self.hit is True and self.general and not self.failed
 
     @property
     def clears(self) -> bool:
         """Whether the whole was found to be clean."""
-        return self.hit is False and self.basis.general and not self.failed
+        return self.hit is False and self.general and not self.failed
 
 
 def settle(decisions: Sequence[Finding], inside: Iterable[Finding]) -> list[Finding]:
@@ -96,7 +103,7 @@ def settle(decisions: Sequence[Finding], inside: Iterable[Finding]) -> list[Find
             for f in found
         ]
         return [*decisions, *confirmed]
-    clean = [d for d in decisions if d.clears]
+    clean = [d for d in decisions if d.clears and d.basis.general]
     if clean:
         silenced = frozenset[Basis]().union(*(SILENCED[d.basis] for d in clean))
         found = [
@@ -137,7 +144,7 @@ def across(scopes: Iterable[Iterable[Finding]]) -> list[Finding]:
 
 def _key(finding: Finding) -> tuple[str, bool, bool]:
     name = finding.name
-    return normalise(name) or name, finding.basis.general, finding.failed
+    return normalise(name) or name, finding.general, finding.failed
 
 
 def _rank(finding: Finding) -> tuple[bool, bool, int]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from fallback.reading.formats import Format, read_formats
 from fallback.rules.normalise import detector_key
 from schemas.errors import ConfigError
 from schemas.taxonomy import Taxonomy, load_taxonomy
@@ -20,7 +21,16 @@ Labels = tuple[str, ...]
 DETECTORS_DIR = Path(__file__).parents[1] / "detectors"
 _REQUIRED = {"detector", "vendor", "family", "version", "source", "maps"}
 _OPTIONAL = frozenset(
-    {"aliases", "threshold", "thresholds", "lower_is_worse", "severity", "legend", "own_only"}
+    {
+        "aliases",
+        "threshold",
+        "thresholds",
+        "lower_is_worse",
+        "severity",
+        "legend",
+        "own_only",
+        "outputs",
+    }
 )
 
 
@@ -43,6 +53,7 @@ class Detector:
     lower_is_worse: words of quality metrics, whose low scores are the finding.
     legend: its opaque codes in words.
     own_only: words of `maps` that mean this in no other detector (besides the legend's codes).
+    outputs: the documented formats of its outputs, tried in this order.
     """
 
     name: str
@@ -58,6 +69,7 @@ class Detector:
     severity: Severity | None
     legend: Mapping[str, str]
     own_only: frozenset[str]
+    outputs: tuple[Format, ...] = ()
 
 
 class Detectors(Mapping[str, Detector]):
@@ -107,6 +119,11 @@ def load_detectors(directory: Path = DETECTORS_DIR, taxonomy: Taxonomy | None = 
     return Detectors(by_name, names)
 
 
+def load_detector(path: Path, taxonomy: Taxonomy | None = None) -> Detector:
+    """The detector of one file; raises ConfigError as `load_detectors` does."""
+    return _detector(path, taxonomy or load_taxonomy())
+
+
 def _detector(path: Path, taxonomy: Taxonomy) -> Detector:
     data = check_keys(path, "", read_yaml(path), _REQUIRED, _OPTIONAL)
     maps = {
@@ -145,6 +162,7 @@ def _detector(path: Path, taxonomy: Taxonomy) -> Detector:
             {code: read_text(path, f"legend.{code}", text) for code, text in legend.items()}
         ),
         own_only=words("own_only"),
+        outputs=read_formats(path, "outputs", data.get("outputs", [])),
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 
+from fallback.reading.formats import load_envelopes
 from fallback.rules.catalog import Detector, Detectors, Labels, load_detectors
 from fallback.rules.normalise import detector_key, match_key
 from fallback.rules.phrases import Phrases, fold, forms, words_of
@@ -203,7 +204,11 @@ def _taxonomy_phrases(taxonomy: Taxonomy) -> Iterator[tuple[str, Labels]]:
 
 def _version(detectors: Detectors, taxonomy: Taxonomy) -> str:
     """`<taxonomy version>-<hash of all that readings and answers depend on>`."""
-    content = [[_content(d) for d in detectors.values()], list(_taxonomy_phrases(taxonomy))]
+    content = [
+        [_content(d) for d in detectors.values()],
+        [envelope.content for envelope in load_envelopes()],
+        list(_taxonomy_phrases(taxonomy)),
+    ]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{taxonomy.version}-{digest[:8]}"
 
@@ -215,6 +220,7 @@ def _content(detector: Detector) -> list[object]:
         [detector.threshold, dict(detector.thresholds), sorted(detector.lower_is_worse)],
         [detector.severity.max, detector.severity.flagged_from] if detector.severity else None,
         [dict(detector.legend), sorted(detector.own_only)],
+        [output.content for output in detector.outputs],
     ]
 
 

@@ -1,0 +1,159 @@
+"""Runs the examples of declared formats: `python -m fallback.reading.check FILE.yaml ...`.
+
+In: detector files or envelope files. Out: a line for each example, what was expected and what was
+read, and the exit status 1 when one of them differs.
+"""
+
+import sys
+from functools import cache
+from pathlib import Path
+
+from fallback.reading.declared import Declared
+from fallback.reading.decode import decode
+from fallback.reading.finding import Finding, across, settle
+from fallback.reading.formats import Example, Format, read_formats
+from fallback.reading.tree import Leaf, Node, Planter, Use, leaves, mark
+from fallback.rules.catalog import DETECTORS_DIR, Detector, load_detector
+from fallback.rules.normalise import match_key
+from schemas.errors import ConfigError
+from schemas.yaml_file import read_yaml
+
+#: Contents inside contents; deeper ones stay unread.
+MAX_DEPTH = 6
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status: 0 when every example of the files is read as it says, else 1."""
+    wrong = total = 0
+    for argument in arguments:
+        path = Path(argument)
+        try:
+            detector, formats = _load(path)
+        except ConfigError as error:
+            print(f"WRONG  {error}")
+            wrong += 1
+            continue
+        for form in formats:
+            for example in form.examples:
+                total += 1
+                guard = _guard(example.detector) if example.detector else detector
+                outcome = examine(form, example, guard)
+                print(
+                    "ok    " if outcome.right else "WRONG ",
+                    f"{path.stem} / {form.name} / {example.about}",
+                )
+                for line in outcome.lines:
+                    print(f"       {line}")
+                wrong += not outcome.right
+    print(f"{total} examples, {wrong} wrong")
+    return 1 if wrong else 0
+
+
+@cache
+def _guard(name: str) -> Detector:
+    """A detector of the project, by its name."""
+    return load_detector(DETECTORS_DIR / f"{name}.yaml")
+
+
+class Outcome:
+    """What was read from one example, and what the reading leaves open."""
+
+    def __init__(self, right: bool, lines: list[str]) -> None:
+        self.right, self.lines = right, lines
+
+
+def examine(form: Format, example: Example, detector: Detector | None) -> Outcome:
+    """Read an example by the declared formats alone and compare it with what it says."""
+    reader = _Stages(Declared(detector))
+    root = Planter().plant(_decoded(example.text))
+    said = _said(reader.read(root, 0), example.text, recognised=bool(reader.used))
+    expected = example.says if isinstance(example.says, str) else sorted(example.says)
+    lines = []
+    if said != expected:
+        lines += [f"expected {expected}", f"read     {said}"]
+    if reader.used[:1] != [form.name]:
+        lines.append(f"note: read by {reader.used[:1] or 'no format'}, not by {form.name}")
+    unread = [
+        leaf.path or "(text)"
+        for leaf in leaves(root)
+        if leaf.use is Use.UNREAD and leaf.value not in (None, "")
+    ]
+    if unread:
+        lines.append(f"note: left to the generic reader: {', '.join(unread[:8])}")
+    if detector is not None and isinstance(example.says, tuple):
+        known = {match_key(word) for word in detector.maps}
+        missing = [name for name in example.says if match_key(name) not in known]
+        if missing:
+            lines.append(f"note: not in maps: {', '.join(missing)}")
+    return Outcome(said == expected, lines)
+
+
+def names_read(text: str, detector: Detector | None) -> str | list[str]:
+    """The names that the declared formats alone read in an output, or a word as in examples."""
+    reader = _Stages(Declared(detector))
+    findings = reader.read(Planter().plant(_decoded(text)), 0)
+    return _said(findings, text, recognised=bool(reader.used))
+
+
+class _Stages:
+    """Formats and envelopes, one inside the other."""
+
+    def __init__(self, declared: Declared) -> None:
+        self._declared = declared
+        self.used: list[str] = []
+
+    def read(self, node: Node, depth: int) -> list[Finding]:
+        applied = self._declared.read(node)
+        if applied is None:
+            if isinstance(node, list) and depth < MAX_DEPTH:
+                return across([self._content(inner, depth + 1) for inner in node])
+            return []
+        self.used.append(applied.format.name)
+        scopes = [settle(s.decisions, s.inside) for s in applied.scopes]
+        if depth < MAX_DEPTH:
+            scopes += [self._content(content, depth + 1) for content in applied.contents]
+            for verdict in applied.verdicts:
+                scopes.append(self._content(verdict, depth + 1))
+                mark(verdict, Use.QUOTED)
+        return across(scopes)
+
+    def _content(self, node: Node, depth: int) -> list[Finding]:
+        if not isinstance(node, Leaf) or not isinstance(node.value, str):
+            return self.read(node, depth)
+        value = _decoded(node.value)
+        inner = node if isinstance(value, str) else Planter().plant(value, node.path)
+        found = self.read(inner, depth)
+        if found and all(leaf.use is not Use.UNREAD for leaf in leaves(inner)):
+            node.use = Use.SIGNAL
+        return found
+
+
+def _decoded(text: str) -> object:
+    """The value of a text; the list of its parts where it has several."""
+    parts = decode(text).parts
+    return parts[0] if len(parts) == 1 else list(parts)
+
+
+def _said(findings: list[Finding], text: str, *, recognised: bool) -> str | list[str]:
+    names = sorted({f.name for f in findings if f.category})
+    if names:
+        return names
+    if any(f.accuses for f in findings):
+        return "review"
+    if any(f.failed for f in findings):
+        return "failed"
+    if text.strip() in ("", "null", '""'):
+        return "empty"
+    return "clean" if recognised or _decoded(text) in ({}, []) else "nothing read"
+
+
+def _load(path: Path) -> tuple[Detector | None, tuple[Format, ...]]:
+    data = read_yaml(path)
+    if "envelopes" in data:
+        return None, read_formats(path, "envelopes", data["envelopes"])
+    detector = load_detector(path)
+    return detector, detector.outputs
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

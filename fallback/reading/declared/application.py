@@ -1,0 +1,183 @@
+"""Applies declared formats to a decoded value.
+
+In: a detector and a node. Out: the findings that a format names, by scope, and the contents to be
+read on; the leaves that it understands are marked, all others stay unread. Never raises; the work
+grows with the size of the node.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from fallback.reading.declared.entries import entries, found
+from fallback.reading.declared.statements import Statements, Vocabulary, inverted
+from fallback.reading.finding import Basis, Finding
+from fallback.reading.formats import Format, load_envelopes
+from fallback.reading.judge import Judged, Outcome
+from fallback.reading.paths import Path
+from fallback.reading.tree import Leaf, Node, Use, mark
+from fallback.rules.catalog import Detector
+from fallback.rules.normalise import match_key
+
+#: Characters of a text that a pattern looks at; longer ones are no documented verdict.
+MAX_PATTERN_TEXT = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A part of an output that is judged by itself: its own decisions, and what was read in it."""
+
+    node: Node
+    decisions: tuple[Finding, ...]
+    inside: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a format says of a value.
+
+    contents: nodes that are read on by themselves. verdicts: the same, but their running text is
+    quoted, and only a format, a structure or a closed verdict in them counts.
+    """
+
+    format: Format
+    scopes: tuple[Scope, ...]
+    contents: tuple[Node, ...]
+    verdicts: tuple[Node, ...] = ()
+
+
+class Declared:
+    """The declared formats that the outputs of one detector may have, its own before envelopes.
+
+    Made once a detector; holds what is compiled out of its vocabulary. None is an unknown detector.
+    """
+
+    def __init__(
+        self, detector: Detector | None, envelopes: Iterable[Format] | None = None
+    ) -> None:
+        own = detector.outputs if detector else ()
+        vocabulary = Vocabulary(detector)
+        self.own = [_Reader(form, vocabulary) for form in own]
+        shared = load_envelopes() if envelopes is None else envelopes
+        self.envelopes = [_Reader(form, vocabulary) for form in shared]
+
+    def read(self, node: Node, *, envelopes: bool = True) -> Applied | None:
+        """What the first format that recognises the node reads in it, marking its leaves."""
+        readers = [*self.own, *self.envelopes] if envelopes else self.own
+        return next(filter(None, (reader.apply(node) for reader in readers)), None)
+
+
+def apply(form: Format, node: Node, detector: Detector | None = None) -> Applied | None:
+    """What one format reads in the node; None when the node has another format."""
+    return _Reader(form, Vocabulary(detector)).apply(node)
+
+
+class _Reader:
+    """Reads with one format for one detector."""
+
+    def __init__(self, form: Format, vocabulary: Vocabulary) -> None:
+        self._form = form
+        self._statements = Statements(form.words, vocabulary)
+
+    def apply(self, node: Node) -> Applied | None:
+        root = _recognised(self._form, node)
+        if root is None:
+            return None
+        form = self._form
+        items = [root] if form.of is None else form.of.all(root)
+        places = items if form.of is None else [root, *items]
+        contents, verdicts = (
+            tuple(node for path in paths for place in places for node in path.all(place))
+            for paths in (form.contents, form.verdicts)
+        )
+        scopes = [] if form.of is None else [Scope(root, tuple(self._decisions(root)), ())]
+        scopes += [Scope(i, tuple(self._decisions(i)), tuple(self._findings(i))) for i in items]
+        for paths, use in ((form.quoted, Use.QUOTED), (form.ignored, Use.BOOKKEEPING)):
+            for path in paths:
+                for place in places:
+                    for selected in path.all(place):
+                        mark(selected, use)
+        return Applied(form, tuple(scopes), contents, verdicts)
+
+    def _decisions(self, item: Node) -> Iterator[Finding]:
+        """The tool's own decisions that stand in the item; unknown words stay unread."""
+        for paths, basis, opposite in (
+            (self._form.decision, Basis.DECISION, False),
+            (self._form.passed, Basis.DECISION, True),
+            (self._form.action, Basis.ACTION, False),
+        ):
+            for leaf in found(paths, item):
+                if leaf.use is Use.UNREAD and (finding := self._decision(leaf, basis, opposite)):
+                    leaf.use = Use.SIGNAL
+                    yield finding
+        for leaf in found(self._form.failed, item):
+            if leaf.use is Use.UNREAD and leaf.value not in (None, "", False):
+                leaf.use = Use.SIGNAL
+                name = leaf.value if isinstance(leaf.value, str) else _key(leaf.path)
+                yield Finding(name, None, None, Basis.DECISION, leaf.path, failed=True)
+
+    def _decision(self, leaf: Leaf, basis: Basis, opposite: bool) -> Finding | None:
+        value = leaf.value
+        judged = self._statements.decision(value, basis)
+        nothing = judged.hit is None and judged.outcome is not Outcome.FAILED
+        if value is None or value == "" or (judged.known and nothing):
+            leaf.use = Use.BOOKKEEPING
+        if nothing:
+            return None
+        name = value.strip() if isinstance(value, str) else _key(leaf.path)
+        if opposite:
+            judged = inverted(judged, value)
+            name = name if isinstance(value, str) else _negated(name)
+        standing = judged.basis if judged.basis.general else basis
+        failed, low = judged.outcome is Outcome.FAILED, judged.outcome is Outcome.LOW
+        return Finding(name, judged.hit, judged.score, standing, leaf.path, failed, low)
+
+    def _findings(self, item: Node) -> Iterator[Finding]:
+        """What the extractions of the format find in the item."""
+        for extraction in self._form.findings:
+            beside = [node for path in extraction.score if (node := path.find(item)) is not None]
+            for selected in extraction.each.all(item):
+                for entry in entries(extraction, selected):
+                    for name, judged in self._statements.about(extraction, entry, beside):
+                        yield _finding(name, judged, entry.path)
+
+
+def _finding(name: str, judged: Judged, path: str) -> Finding:
+    failed, low = judged.outcome is Outcome.FAILED, judged.outcome is Outcome.LOW
+    return Finding(name, judged.hit, judged.score, judged.basis, path, failed, low)
+
+
+def _recognised(form: Format, node: Node) -> Node | None:
+    """The node that the paths run on: itself, or the named groups of a pattern."""
+    if form.pattern is None:
+        if isinstance(node, Leaf):
+            return None
+        holds = Path.true if form.truth else Path.there
+        return node if all(holds(path, node) for path in form.when) else None
+    if not isinstance(node, Leaf) or not isinstance(node.value, str):
+        return None
+    if len(node.value) > MAX_PATTERN_TEXT:
+        return None
+    match = form.pattern.fullmatch(node.value)
+    if match is None:
+        return None
+    node.use = Use.SIGNAL
+    groups: dict[str, Node] = {
+        name: Leaf(text, node.path) for name, text in match.groupdict().items() if text is not None
+    }
+    return groups
+
+
+#: What it is called when a check of that name is not true.
+_NEGATED = {"safe": "unsafe", "valid": "invalid", "pass": "failed", "passed": "failed"}
+
+
+def _negated(key: str) -> str:
+    words = " ".join(match_key(key).split()).removeprefix("is ").removeprefix("validation ")
+    return _NEGATED.get(words, f"not {words}")
+
+
+def _key(path: str) -> str:
+    """The last key of a path: `flagged` of `results[0].flagged`."""
+    if path.endswith('"]'):
+        return path[:-2].rpartition('["')[2]
+    return path.rpartition(".")[2].partition("[")[0] or path

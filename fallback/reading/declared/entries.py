@@ -1,0 +1,82 @@
+"""What an extraction selects in a node: entries with their names, and what stands parallel to them.
+
+In: an extraction and a node. Out: entries and leaves. Knows not what a value says.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from fallback.reading.formats import Extraction
+from fallback.reading.paths import Path
+from fallback.reading.tree import Leaf, Node, Use, leaves
+
+#: Names that one text is split into; the rest of it stays unread.
+MAX_NAMES = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry that an extraction selects. place: its key or index, for what stands parallel."""
+
+    names: tuple[str, ...]
+    node: Node
+    path: str
+    place: str | int | None = None
+    #: The leaves that the names were taken from.
+    named: tuple[Leaf, ...] = ()
+
+
+def entries(extraction: Extraction, node: Node, place: str | int | None = None) -> Iterator[Entry]:
+    """The entries below a selected node: of a map, a list, one object, or a text."""
+    fixed = (extraction.fixed,) if extraction.fixed else ()
+    if isinstance(node, list):
+        for index, inner in enumerate(node):
+            yield from entries(extraction, inner, index)
+    elif isinstance(node, Leaf):
+        if node.value is None or node.value == "":
+            if node.use is Use.UNREAD:
+                node.use = Use.BOOKKEEPING
+        elif fixed:
+            yield Entry(fixed, node, node.path, place)
+        elif isinstance(node.value, str):
+            names = _names((node,), extraction.split)
+            yield Entry(names, node, node.path, place, (node,))
+    elif fixed:
+        yield Entry(fixed, node, first_path(node), place)
+    elif extraction.name:
+        named = tuple(leaf for leaf in found(extraction.name, node) if leaf.value not in (None, ""))
+        yield Entry(_names(named, extraction.split), node, first_path(node), None, named)
+    else:
+        for key, inner in node.items():
+            yield Entry((key,), inner, first_path(inner), key)
+
+
+def _names(named: Sequence[Leaf], split: str | None) -> tuple[str, ...]:
+    names: list[str] = []
+    for leaf in named:
+        text = str(leaf.value)
+        parts = text.split(split, MAX_NAMES) if split else [text]
+        names.extend(part.strip() for part in parts[:MAX_NAMES] if part.strip())
+    return tuple(dict.fromkeys(names))
+
+
+def found(paths: Sequence[Path], node: Node) -> Iterator[Leaf]:
+    """All leaves that the paths select; `@` is a value by itself and no object."""
+    for path in paths:
+        if path.text == "@" and isinstance(node, dict):
+            continue
+        for selected in path.all(node):
+            yield from leaves(selected)
+
+
+def parallel(beside: Sequence[Node], place: str | int | None) -> Iterator[Leaf]:
+    """What stands under the same key, or at the same index, in a map or list beside the entries."""
+    for node in beside:
+        keyed = isinstance(node, dict) and isinstance(place, str) and place in node
+        indexed = isinstance(node, list) and isinstance(place, int) and place < len(node)
+        if keyed or indexed:
+            yield from leaves(node[place])  # type: ignore[index]
+
+
+def first_path(node: Node) -> str:
+    return next((leaf.path for leaf in leaves(node)), "")

@@ -1,0 +1,245 @@
+"""What stands beside a name in an output, and which of it decides.
+
+In: an extraction, one of its entries, the detector's vocabulary and scales. Out: names with what
+was judged of them. Marks the leaves that it understands.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from fallback.reading.declared.entries import Entry, found, parallel
+from fallback.reading.finding import Basis
+from fallback.reading.formats import Extraction, Words
+from fallback.reading.generic.record import kind_of
+from fallback.reading.generic.roles import Role, key_role
+from fallback.reading.judge import (
+    Judged,
+    Outcome,
+    Scale,
+    Scales,
+    as_number,
+    judge,
+    judge_number,
+    judge_word,
+    word_key,
+)
+from fallback.reading.paths import Path
+from fallback.reading.tree import Leaf, Node, Scalar, Use, mark
+from fallback.rules.catalog import Detector
+from fallback.rules.normalise import match_key
+from schemas.text import normalise
+
+#: Values that are looked at beside one name; further ones stay unread.
+MAX_BESIDE = 256
+MAX_WORD = 400
+_ASIDE = frozenset({Role.BOOKKEEPING, Role.QUOTED, Role.THRESHOLD, Role.WHY, Role.SAID})
+_CLEAN_LABELS = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
+
+
+class Vocabulary:
+    """What of a detector's file matters to the reading; made once a detector."""
+
+    def __init__(self, detector: Detector | None) -> None:
+        self.detector = detector
+        maps = detector.maps if detector else {}
+        self._benign = {match_key(w): _CLEAN_LABELS.issuperset(x) for w, x in maps.items()}
+
+    def benign(self, word: str) -> bool | None:
+        """Whether the word means that all is well; None when the vocabulary has it not."""
+        return self._benign.get(match_key(word)) if len(word) <= MAX_WORD else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Leaves that say something of an entry. inverted: true says that it is none."""
+
+    basis: Basis
+    leaves: list[Leaf]
+    inverted: bool = False
+
+
+class Statements:
+    """Judges entries with one format's words on one detector's scales."""
+
+    def __init__(self, words: Words, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._scales = Scales(vocabulary.detector, outcomes(words))
+
+    def decision(self, value: Scalar, basis: Basis) -> Judged:
+        """What a value says in the place of a decision; the detector's own words too."""
+        judged = judge(value, self._scales.of(), basis)
+        if judged.known or not isinstance(value, str):
+            return judged
+        benign = self._vocabulary.benign(value)
+        if benign is None:
+            return judged
+        return Judged(Outcome.CLEAN if benign else Outcome.FOUND, None, basis)
+
+    def about(
+        self, extraction: Extraction, entry: Entry, beside: Sequence[Node]
+    ) -> Iterator[tuple[str, Judged]]:
+        """The names of an entry with what is said of them; none where nobody says anything.
+
+        beside: what the paths of the scores select outside the entry.
+        """
+        places = list(_places(extraction, entry, beside))
+        if isinstance(entry.place, str) and not extraction.fixed and self._aside(entry, places):
+            return
+        threshold = _threshold(extraction, entry)
+        for name in entry.names:
+            scale = self._scales.of(name, threshold)
+            if extraction.lower_is_worse is not None:
+                scale = replace(scale, lower_is_worse=extraction.lower_is_worse)
+            judged = _judged(extraction, entry, places, scale)
+            if judged is None:
+                continue
+            mark(list(entry.named), Use.SIGNAL)
+            if extraction.fixed is None and self._clean(name):
+                if judged.hit is False and judged.basis is not Basis.PRESENCE:
+                    continue  # the benign one of several classes, not chosen
+                judged = replace(judged, outcome=Outcome.CLEAN)
+            yield name, judged
+
+    def _aside(self, entry: Entry, places: Sequence[_Place]) -> bool:
+        """Whether the key of a map is no category: an id, a time, a count of tokens, a text.
+
+        Where a flag, grade or score of the format stands in the entry, it is one.
+        """
+        (name,) = entry.names
+        declared = any(leaf is not entry.node for place in places for leaf in place.leaves)
+        if declared or self._vocabulary.benign(name) is not None or len(name) > MAX_WORD:
+            return False
+        return key_role(normalise(name), kind_of(entry.node)).role in _ASIDE
+
+    def _clean(self, name: str) -> bool:
+        benign = self._vocabulary.benign(name)
+        if benign is not None:
+            return benign
+        word = judge_word(name, self._scales.of())
+        return word is not None and word.outcome is Outcome.CLEAN
+
+
+def _judged(
+    extraction: Extraction, entry: Entry, places: Sequence[_Place], scale: Scale
+) -> Judged | None:
+    """What is said by the strongest statement; None when nobody can say that the entry counts."""
+    spoken: list[Judged] = []
+    seen = False
+    for place in places:
+        for leaf in place.leaves:
+            seen = True
+            judged = _value(leaf.value, scale, place.basis)
+            if leaf.value is None:
+                mark(leaf, Use.BOOKKEEPING)
+            elif judged.known:
+                leaf.use = Use.SIGNAL
+                spoken.append(inverted(judged, leaf.value) if place.inverted else judged)
+            elif leaf is entry.node and extraction.fixed:
+                leaf.use = Use.QUOTED  # a sentence under a key that is only there when found
+                spoken.append(Judged(Outcome.FOUND, None, Basis.PRESENCE))
+            else:
+                spoken.append(judged)
+    told = [j for j in spoken if j.outcome is not Outcome.NONE]
+    if told:
+        best = max(told, key=lambda j: (j.basis, j.outcome is Outcome.FOUND, j.hit is not None))
+        scores = [j for j in told if j.score is not None]
+        alike = [j for j in scores if j.hit is best.hit]
+        score = next((j.score for j in (best, *alike, *scores) if j.score is not None), None)
+        return replace(best, score=score)
+    if any(j.basis is Basis.FLAG or not j.known for j in spoken):
+        return Judged(Outcome.NONE, None, Basis.PRESENCE)
+    if seen and not spoken:
+        return Judged(Outcome.CLEAN, None, Basis.PRESENCE)
+    return _presence(extraction, entry)
+
+
+def _places(extraction: Extraction, entry: Entry, beside: Sequence[Node]) -> Iterator[_Place]:
+    """Where a statement about an entry may stand, and what it then rests on."""
+    inside, parallels = entry.node, _some(parallel(beside, entry.place))
+    declared = (*extraction.flag, *extraction.passed, *extraction.grade, *extraction.score)
+    yield _Place(Basis.FLAG, _some(found(extraction.flag, inside)))
+    yield _Place(Basis.FLAG, _some(found(extraction.passed, inside)), inverted=True)
+    yield _Place(Basis.GRADE, _some(found(extraction.grade, inside)))
+    text = bool(entry.named) and isinstance(inside, Leaf)
+    own = [] if text else _some(found(extraction.score, inside))
+    yield _Place(Basis.SCORE, own or parallels)
+    if isinstance(inside, Leaf) and not text and all(path.text != "@" for path in declared):
+        number = isinstance(inside.value, float)
+        yield _Place(Basis.SCORE if number else Basis.FLAG, [inside])
+    if isinstance(inside, list) and not declared:
+        values = [x for x in inside[:MAX_BESIDE] if isinstance(x, Leaf)]
+        if not any(isinstance(x.value, str) for x in values):
+            yield _Place(Basis.SCORE, values)
+
+
+def _some(leaves: Iterator[Leaf]) -> list[Leaf]:
+    return [leaf for leaf, _ in zip(leaves, range(MAX_BESIDE), strict=False)]
+
+
+def _threshold(extraction: Extraction, entry: Entry) -> float | None:
+    """The threshold of an entry's scores: declared, or a number that the entry holds."""
+    if not isinstance(extraction.threshold, Path):
+        return extraction.threshold
+    threshold = None
+    for leaf in _some(found((extraction.threshold,), entry.node)):
+        number = as_number(leaf.value) if isinstance(leaf.value, str) else leaf.value
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            leaf.use, threshold = Use.BOOKKEEPING, float(number)
+    return threshold
+
+
+def _value(value: Scalar, scale: Scale, basis: Basis) -> Judged:
+    if basis is Basis.SCORE and not isinstance(value, bool):
+        number = as_number(value) if isinstance(value, str) else value
+        if isinstance(number, int | float):
+            return judge_number(number, scale, Basis.SCORE)
+    return judge(value, scale, basis)
+
+
+def _presence(extraction: Extraction, entry: Entry) -> Judged | None:
+    """What it says that an entry is there at all."""
+    there = Judged(Outcome.FOUND, None, Basis.PRESENCE)
+    if entry.named:
+        return there
+    if isinstance(entry.node, list):
+        for inner in entry.node:
+            if isinstance(inner, Leaf) and isinstance(inner.value, str):
+                mark(inner, Use.QUOTED)
+        return there if entry.node else replace(there, outcome=Outcome.CLEAN)
+    if isinstance(entry.node, Leaf):
+        return there if isinstance(entry.node.value, str) else None
+    judged = extraction.flag or extraction.passed or extraction.grade or extraction.score
+    return there if extraction.fixed and entry.node and not judged else None
+
+
+#: Words that say that something is so, but not whether that is good.
+_ANSWERS = frozenset({"true", "false", "yes", "no", "y", "n", "on", "off", "1", "0"})
+
+
+def inverted(judged: Judged, value: Scalar) -> Judged:
+    """What a value says in a place where true means that all is well.
+
+    A word such as `pass` or `unsafe` says by itself what it means, wherever it stands.
+    """
+    if isinstance(value, str) and word_key(value) not in _ANSWERS and as_number(value) is None:
+        return judged
+    opposite = {
+        Outcome.FOUND: Outcome.CLEAN,
+        Outcome.CLEAN: Outcome.FOUND,
+        Outcome.LOW: Outcome.FOUND,
+    }
+    return replace(judged, outcome=opposite.get(judged.outcome, judged.outcome))
+
+
+def outcomes(words: Words) -> dict[str, Outcome]:
+    """The words of a format, in the spelling that lists compare, to what they say."""
+    return {
+        word_key(word): outcome
+        for listed, outcome in (
+            (words.bare, Outcome.NONE),
+            (words.clean, Outcome.CLEAN),
+            (words.failed, Outcome.FAILED),
+            (words.found, Outcome.FOUND),
+        )
+        for word in listed
+    }

@@ -1,0 +1,12 @@
+"""Text to plain values: every notation in which detectors print their results.
+
+`decode` is the way in. Formats: `text`, `json`, `json-lines`, `literal` (Python, JavaScript, Ruby,
+Java, Go, and JSON with faults), `documents` (several literals), `embedded` (structure in running
+text), `sse`, `protobuf`, `yaml`, `key-value`, `logfmt`, `ini`, `csv`, `table`, `markup`, `spans`.
+"""
+
+from fallback.reading.decode.reader import Decoded, decode
+from fallback.reading.decode.sanitize import MARK
+from fallback.reading.decode.thoughts import REASONING
+
+__all__ = ["MARK", "REASONING", "Decoded", "decode"]

@@ -1,0 +1,1 @@
+"""Literals of programming languages as plain values."""

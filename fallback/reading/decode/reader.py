@@ -1,0 +1,204 @@
+"""The order in which the notations are tried."""
+
+from dataclasses import dataclass
+
+from fallback.reading.decode import blocks, documents, events, markup, rows, sanitize, thoughts
+from fallback.reading.decode.documents import Piece
+from fallback.reading.decode.literal import scanner, tokens
+from fallback.reading.decode.literal.scanner import Literal
+from fallback.reading.decode.literal.steps import Steps
+from fallback.reading.decode.sanitize import MARK
+
+TEXT = "text"
+#: A text of more lines is not read line by line.
+_MAX_LINES = 6_000
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a text holds.
+
+    parts: structures (dict, list, number, bool, None) and running texts (str), in order; at least
+    one. format: the notation, `text` when nothing was opened. truncated: whether the text ends
+    within a structure, a printer left something out of it, or it costs too many steps to read it to
+    its end. text: the whole text, sanitised and
+    without reasoning, for patterns that match all of it.
+    """
+
+    parts: tuple[object, ...]
+    format: str
+    truncated: bool
+    text: str
+
+
+@dataclass(slots=True)
+class _Found:
+    """Parts on their way to a `Decoded`."""
+
+    format: str
+    parts: list[object]
+    closed: bool = True
+
+
+def decode(text: str) -> Decoded:
+    """The values and the running text of a detector's output, in order.
+
+    Any text is taken; nothing raises. Work is linear in the length. In doubt a text stays text:
+    structure in quotes, masks and brackets in a sentence are not opened, neither is a string that
+    holds a structure, nor anything behind a chat-template token or a NUL (see `sanitize`).
+    A model's reasoning is a part of its own: `{"reasoning": ...}`.
+    """
+    clean = sanitize.characters(text).strip()
+    answer = thoughts.split(clean)
+    if answer is None:
+        bare = sanitize.bare(clean)
+        answer = thoughts.split(bare)
+    steps = Steps.of(clean)
+    if answer is None:
+        found = _open(bare, steps)
+        found.closed = found.closed and steps.left > 0
+        return _decoded(found, bare)
+    found = _Found(TEXT, [{thoughts.REASONING: answer.reasoning}] if answer.reasoning else [])
+    found.closed = answer.closed
+    texts = [sanitize.bare(rest) for rest in answer.texts]
+    for rest in texts:
+        inner = _open(rest, steps) if answer.sure else _Found(TEXT, [_one_line(rest)])
+        found = _Found(inner.format, found.parts + inner.parts, found.closed and inner.closed)
+    found.closed = found.closed and steps.left > 0
+    return _decoded(found, "\n".join(texts))
+
+
+def _decoded(found: _Found, text: str) -> Decoded:
+    parts = tuple(sanitize.leaves(part) for part in found.parts) or ("",)
+    return Decoded(parts, found.format, not found.closed, text)
+
+
+def _one_line(text: str) -> str:
+    """A text with what stands behind a template token on the token's line."""
+    at = sanitize.token_in(text)
+    return text if at < 0 else f"{text[:at].rstrip()} {sanitize.folded(text[at:])}".strip()
+
+
+def _open(text: str, steps: Steps) -> _Found:
+    """The parts of a sanitised text without reasoning."""
+    if text.startswith("```"):
+        text = _unfenced(text)
+    if not text:
+        return _Found(TEXT, [text])
+    if held := documents.alone(text, steps):
+        return _found(held[0], held[1])
+    if text[-1] in "'\"" and (inner := tokens.string(text)):
+        return _Found("literal", [inner])
+    if (printed := rows.spans(text)) is not None:
+        return _Found("spans", printed)
+    if (stream := events.read(text)) is not None:
+        return _stream(stream, steps)
+    pieces = documents.within(text, steps)
+    token = _loose_token(text, pieces)
+    if token >= 0:
+        pieces = [piece for piece in pieces if piece.end <= token]
+        text = text[:token].rstrip() + " " + sanitize.folded(text[token:])
+    return _running(text, pieces, steps)
+
+
+def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
+    """The parts of a running text with the structures that were found in it."""
+    lined = any("\n" in text[piece.start : piece.end] for piece in pieces)
+    if not lined and (found := _lines(text, steps)) is not None:
+        return found
+    if not pieces:
+        if (found := _message(text, steps)) is not None:
+            return found
+        elements = markup.read(text)
+        if elements is not None:
+            return _Found("markup", elements)
+        plain = markup.unstyled(text)
+        return _Found(TEXT, [plain.strip() or text])
+    found = _Found("embedded", [])
+    at = 0
+    for piece in pieces:
+        _add_text(found, text[at : piece.start])
+        found.parts.append(piece.value)
+        found.closed = found.closed and piece.closed
+        at = piece.end
+    _add_text(found, text[at:])
+    return found
+
+
+def _lines(text: str, steps: Steps) -> _Found | None:
+    """A text in which every line is a record, an entry or a row."""
+    if "=" in text:
+        if (pairs := rows.logfmt(text, steps)) is not None:
+            return _Found("logfmt", pairs[0], pairs[1])
+        if 0 < text.count("\n") <= _MAX_LINES and (sections := rows.ini(text, steps)) is not None:
+            return _Found("ini", sections)
+    if "\n" not in text or text.count("\n") > _MAX_LINES:
+        return None
+    if (table := rows.table(text)) is not None:
+        return _Found(*table)
+    if _is_message(text) and (found := _message(text, steps)) is not None:
+        return found
+    block = blocks.read(text, steps)
+    if block is None:
+        return None
+    parts = [part for part in (block.before, block.value, block.after) if part != ""]
+    return _Found("yaml" if block.nested else "key-value", parts)
+
+
+def _is_message(text: str) -> bool:
+    return " {\n" in text or text.endswith(" {")
+
+
+def _message(text: str, steps: Steps) -> _Found | None:
+    """Protobuf text."""
+    if not _is_message(text):
+        return None
+    body = scanner.read_body(text, steps)
+    if isinstance(body, Literal) and isinstance(body.value, dict) and body.value:
+        return _Found("protobuf", [body.value], body.closed)
+    return None
+
+
+def _stream(stream: list[tuple[str, str]], steps: Steps) -> _Found:
+    found = _Found("sse", [])
+    for name, data in stream:
+        held = documents.alone(data.strip(), steps)
+        pieces = held[1] if held else [Piece(0, 0, _one_line(data))]
+        for piece in pieces:
+            value = piece.value
+            if name and isinstance(value, dict) and not {"event", "type"} & value.keys():
+                value = {"event": name, **value}
+            found.parts.append(value)
+            found.closed = found.closed and piece.closed
+    return found
+
+
+def _found(name: str, pieces: list[Piece]) -> _Found:
+    return _Found(name, [piece.value for piece in pieces], all(piece.closed for piece in pieces))
+
+
+def _unfenced(text: str) -> str:
+    """The inside of a code block that is the whole text, or its start."""
+    line, _, inside = text.partition("\n")
+    if not inside or "`" in line[3:] or " " in line[3:].strip():
+        return text
+    end = inside.find("```")
+    if end < 0:
+        return inside.strip()
+    return text if inside[end + 3 :].strip("` \n\t") else inside[:end].strip()
+
+
+def _loose_token(text: str, pieces: list[Piece]) -> int:
+    """Where the first template token outside of structure stands, or -1."""
+    at = 0
+    for piece in [*pieces, Piece(len(text), len(text), None)]:
+        if at < piece.start and (token := sanitize.token_in(text, at, piece.start)) >= 0:
+            return token
+        at = max(at, piece.end)
+    return -1
+
+
+def _add_text(found: _Found, text: str) -> None:
+    bare = text.strip()
+    if any(map(str.isalnum, bare)) or MARK in bare:
+        found.parts.append(bare)

@@ -1,0 +1,1 @@
+"""Reads decoded outputs from their structure alone."""

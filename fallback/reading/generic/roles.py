@@ -1,0 +1,180 @@
+"""What a key is for.
+
+In: a key in its normal form and the kind of value beside it. Out: a `Role`. Only the closed lists
+of `words.yaml` decide; a key of no role may be the name of a category.
+"""
+
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+from fallback.reading.words import load_words
+
+_KEYS = load_words().keys
+
+
+class Role(StrEnum):
+    """What the value beside a key is."""
+
+    FLAG = "flag"  #: true: found
+    CLEAR = "clear"  #: true: clean
+    ACTED = "acted"  #: true: found; false says nothing
+    DECISION = "decision"
+    ACTION = "action"
+    FINISH = "finish"  #: why a model stopped: only a filter or a refusal says something
+    SEVERITY = "severity"
+    LIKELIHOOD = "likelihood"
+    CONFIDENCE = "confidence"
+    SCORE = "score"
+    COUNT = "count"
+    NAME = "name"
+    BROAD = "broad"
+    WEAK = "weak"
+    NAMES = "names"
+    CONTAINER = "container"
+    PASSIVE = "passive"
+    THRESHOLD = "threshold"
+    BOOKKEEPING = "bookkeeping"
+    QUOTED = "quoted"
+    SAID = "said"
+    WHY = "why"
+    ERROR = "error"
+    #: The key names a category; `Key.core` is the name without what judges it.
+    CATEGORY = "category"
+
+
+class Kind(StrEnum):
+    """What kind of value stands beside a key."""
+
+    BOOL = "bool"
+    NUMBER = "number"
+    TEXT = "text"
+    LIST = "list"
+    DICT = "dict"
+    NULL = "null"
+
+
+class Key(NamedTuple):
+    """role: of the key. core: the name in it, for a category. judged: how its value judges it."""
+
+    role: Role
+    core: str = ""
+    judged: Role | None = None
+
+
+#: Per kind of value, which exact lists are looked into, in order.
+_EXACT: dict[Kind, tuple[Role, ...]] = {
+    Kind.BOOL: (
+        Role.FLAG, Role.CLEAR, Role.ACTED, Role.DECISION, Role.BOOKKEEPING, Role.PASSIVE,
+        Role.THRESHOLD, Role.QUOTED, Role.WHY,
+    ),
+    Kind.NUMBER: (
+        Role.FLAG, Role.CLEAR, Role.SEVERITY, Role.LIKELIHOOD, Role.CONFIDENCE, Role.SCORE,
+        Role.COUNT, Role.DECISION, Role.ACTED, Role.BOOKKEEPING, Role.PASSIVE, Role.QUOTED,
+        Role.NAME, Role.BROAD, Role.NAMES,
+    ),
+    Kind.TEXT: (
+        Role.FINISH, Role.DECISION, Role.ACTION, Role.SEVERITY, Role.LIKELIHOOD, Role.CONFIDENCE,
+        Role.NAME, Role.BROAD, Role.QUOTED, Role.ERROR, Role.SAID, Role.WHY, Role.NAMES, Role.FLAG,
+        Role.CLEAR, Role.ACTED, Role.SCORE, Role.COUNT, Role.WEAK, Role.BOOKKEEPING, Role.PASSIVE,
+    ),
+    Kind.LIST: (
+        Role.PASSIVE, Role.NAMES, Role.NAME, Role.BROAD, Role.QUOTED, Role.BOOKKEEPING, Role.ERROR,
+        Role.CONTAINER, Role.SAID, Role.WHY, Role.SCORE, Role.CONFIDENCE, Role.LIKELIHOOD,
+        Role.SEVERITY, Role.FLAG, Role.DECISION,
+    ),
+    Kind.DICT: (
+        Role.PASSIVE, Role.BOOKKEEPING, Role.CONTAINER, Role.NAMES, Role.NAME, Role.BROAD,
+        Role.ERROR, Role.SCORE, Role.LIKELIHOOD, Role.DECISION, Role.SEVERITY, Role.CONFIDENCE,
+        Role.FLAG, Role.SAID, Role.WHY, Role.QUOTED,
+    ),
+    Kind.NULL: (Role.NAMES, Role.FLAG, Role.ERROR, Role.DECISION),
+}  # fmt: skip
+_LISTS: dict[Role, frozenset[str]] = {role: _KEYS.get(role.value, frozenset()) for role in Role} | {
+    Role.FINISH: frozenset({"finish reason", "stop reason", "done reason"})
+}
+#: Roles that say something of the whole; own words of a detector do not take their place.
+JUDGING = frozenset(
+    {
+        Role.FLAG, Role.CLEAR, Role.ACTED, Role.DECISION, Role.ACTION, Role.SEVERITY,
+        Role.LIKELIHOOD, Role.CONFIDENCE, Role.SCORE, Role.FINISH, Role.NAME, Role.COUNT,
+    }
+)  # fmt: skip
+
+
+@lru_cache(maxsize=8192)
+def key_role(form: str, kind: Kind) -> Key:
+    """The role of a key in its normal form beside a value of that kind."""
+    for role in _EXACT[kind]:
+        if form in _LISTS[role]:
+            return Key(role)
+    words = form.split(" ")
+    return _modified(words, kind) or _compound(words, kind) or Key(Role.CATEGORY, form)
+
+
+def _modified(words: list[str], kind: Kind) -> Key | None:
+    """Keys of limits, of what was only looked for, and of remarks."""
+    first, last = words[0], words[-1]
+    if not _KEYS["threshold_words"].isdisjoint(words) or (
+        first in ("max", "min") and kind is Kind.NUMBER and len(words) > 1
+    ):
+        return Key(Role.THRESHOLD)
+    if len(words) == 1:
+        return None
+    if kind in (Kind.LIST, Kind.DICT, Kind.NUMBER):
+        listed = {last, words[-2] if last in _KEYS["passive_words"] else last}
+        if (first in _KEYS["passive_words"] or last in _KEYS["passive_words"]) and (
+            not listed.isdisjoint(_KEYS["names"] | _KEYS["passive"] | _KEYS["container"])
+        ):
+            return Key(Role.PASSIVE)
+    if kind is not Kind.NUMBER and last in _KEYS["comment_ends"]:
+        return Key(Role.WHY if last in _KEYS["why"] else Role.QUOTED)
+    if kind is Kind.BOOL and first in ("run", "use", "enable", "with", "should", "include"):
+        return Key(Role.BOOKKEEPING)
+    return None
+
+
+def _compound(words: list[str], kind: Kind) -> Key | None:
+    """Keys of a category and what judges it: `pii_detected`, `toxicity_score`, `num_emails`."""
+    first, last = words[0], words[-1]
+    if kind in (Kind.BOOL, Kind.NUMBER, Kind.TEXT, Kind.NULL):
+        core = words
+        while len(core) > 1 and core[0] in _KEYS["flag_starts"]:
+            core = core[1:]
+        while len(core) > 1 and core[-1] in _KEYS["flag_ends"]:
+            core = core[:-1]
+        if len(core) < len(words):
+            return _judged(core, Role.FLAG)
+    if kind in (Kind.LIST, Kind.TEXT) and len(words) > 1 and last in _KEYS["names"]:
+        return Key(Role.NAMES)
+    for role in (Role.SEVERITY, Role.SCORE, Role.COUNT):
+        if len(words) > 1 and last in _KEYS[f"{role.value}_ends"]:
+            return _judged(words[:-1], role)
+    if len(words) > 1 and first in _KEYS["count_starts"] and kind is Kind.NUMBER:
+        core = words[2:] if words[1] == "of" and len(words) > 2 else words[1:]
+        return _judged(core, Role.COUNT)
+    if len(words) > 1 and kind is Kind.TEXT:
+        if last in ("name", "category"):
+            return Key(Role.NAME)
+        if last in ("type", "code", "class", "tag"):
+            return Key(Role.WEAK)
+    if (
+        len(words) > 1
+        and last in _KEYS["bookkeeping_ends"]
+        and (kind is not Kind.DICT or last in ("identifier", "id", "metadata"))
+    ):
+        return Key(Role.BOOKKEEPING)
+    if len(words) > 1 and last in _KEYS["word_ends"] and kind in (Kind.TEXT, Kind.BOOL):
+        return _judged(words[:-1], Role.DECISION)
+    if len(words) > 1 and kind in (Kind.LIST, Kind.DICT):
+        if last in _KEYS["names"] or last in _KEYS["container"]:
+            return Key(Role.CONTAINER, " ".join(words[:-1]))
+        if last in _KEYS["bookkeeping"]:
+            return Key(Role.BOOKKEEPING)
+    return None
+
+
+def _judged(core: list[str], role: Role) -> Key:
+    if all(word in _KEYS["general"] for word in core):
+        return Key(role)
+    return Key(Role.CATEGORY, " ".join(core), role)

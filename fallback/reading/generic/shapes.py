@@ -1,0 +1,125 @@
+"""Structures of several values that say one thing together.
+
+In: nodes. Out: their parts, or None for another structure. A structure is recognised by its form
+and by a few closed key names. Marks no leaves, except for counts that are judged here.
+"""
+
+from collections.abc import Iterator
+
+from fallback.reading.tree import Leaf, Node, Use
+from schemas.text import normalise
+
+_PARALLEL = (
+    ("labels", "scores"), ("categories", "scores"), ("classes", "scores"), ("names", "scores"),
+    ("labels", "probabilities"), ("labels", "confidences"), ("classes", "probabilities"),
+    ("labels", "flags"), ("labels", "values"), ("categories", "flags"), ("topics", "scores"),
+    ("categories", "probabilities"), ("labels", "probs"), ("names", "values"), ("types", "scores"),
+)  # fmt: skip
+
+
+def pairs(nodes: list[Node]) -> list[tuple[Leaf, Leaf]] | None:
+    """`[["hate", 0.93], ["spam", 0.1]]`, or one such pair."""
+    if not nodes:
+        return None
+    if (one := _pair(nodes)) is not None:
+        return [one]
+    found: list[tuple[Leaf, Leaf]] = []
+    for node in nodes:
+        pair = _pair(node) if isinstance(node, list) else None
+        if pair is None:
+            return None
+        found.append(pair)
+    return found
+
+
+def _pair(nodes: list[Node]) -> tuple[Leaf, Leaf] | None:
+    if len(nodes) != 2:
+        return None
+    name, value = nodes
+    if not isinstance(name, Leaf) or not isinstance(value, Leaf):
+        return None
+    if not isinstance(name.value, str) or isinstance(value.value, str) or value.value is None:
+        return None
+    return name, value
+
+
+def parallel(node: dict[str, Node]) -> list[tuple[Leaf, Leaf]] | None:
+    """`{labels: [..], scores: [..]}`: names and what is said of each."""
+    by_form = {normalise(key[:40]): inner for key, inner in node.items() if isinstance(inner, list)}
+    if len(by_form) < 2:
+        return None
+    for names, values in _PARALLEL:
+        left, right = by_form.get(names), by_form.get(values)
+        if not left or not right or len(left) != len(right):
+            continue
+        found = list(_zip(left, right))
+        if len(found) == len(left):
+            return found
+    return None
+
+
+def _zip(left: list[Node], right: list[Node]) -> Iterator[tuple[Leaf, Leaf]]:
+    for name, value in zip(left, right, strict=True):
+        if not isinstance(name, Leaf) or not isinstance(value, Leaf):
+            return
+        if not isinstance(name.value, str) or isinstance(value.value, str):
+            return
+        yield name, value
+
+
+def validity(nodes: list[Node]) -> list[tuple[str, Leaf, float | None]] | None:
+    """`(text?, {scanner: valid}, {scanner: risk})`: what is not valid was found.
+
+    Only where no risk contradicts it, since a pair of maps may mean the opposite elsewhere.
+    """
+    if not 2 <= len(nodes) <= 3:
+        return None
+    valid, risk = nodes[-2:]
+    if not isinstance(valid, dict) or not isinstance(risk, dict) or not valid:
+        return None
+    if valid.keys() != risk.keys():
+        return None
+    found: list[tuple[str, Leaf, float | None]] = []
+    for name, flag in valid.items():
+        number = risk[name]
+        if not isinstance(flag, Leaf) or not isinstance(flag.value, bool):
+            return None
+        if not isinstance(number, Leaf) or isinstance(number.value, bool | str | None):
+            return None
+        if flag.value and number.value > 0.5:
+            return None
+        found.append((name, flag, max(0.0, float(number.value))))
+    for _, flag, _ in found:
+        flag.use = Use.SIGNAL
+    for number in risk.values():
+        if isinstance(number, Leaf):
+            number.use = Use.SIGNAL
+    for node in nodes[:-2]:
+        if isinstance(node, Leaf):
+            node.use = Use.QUOTED
+    return found
+
+
+def take_odds(node: dict[str, Node]) -> None:
+    """`{p_yes: 0.94, p_no: 0.06}`: the second is the first turned round."""
+    forms = {normalise(key[:40]): inner for key, inner in node.items() if isinstance(inner, Leaf)}
+    for yes, no in (
+        ("p yes", "p no"),
+        ("yes", "no"),
+        ("p unsafe", "p safe"),
+        ("p true", "p false"),
+    ):
+        if yes in forms and no in forms:
+            leaf = forms[no]
+            if isinstance(leaf, Leaf) and isinstance(leaf.value, float):
+                leaf.use = Use.BOOKKEEPING
+    passed, total = forms.get("passed"), forms.get("total")
+    if isinstance(passed, Leaf) and isinstance(total, Leaf):
+        part, whole = passed.value, total.value
+        if _is_count(part) and _is_count(whole):
+            passed.value = bool(part == whole)
+            total.use = Use.BOOKKEEPING
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -1,0 +1,351 @@
+"""Reads a tree from its structure: lists of names, maps of categories, findings, nested objects.
+
+In: a node. Out: findings, clean ones included. Marks every leaf that it understands; what is left
+unread is accounted for elsewhere. Each leaf is visited a bounded number of times.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from fallback.reading.finding import Basis, Finding, across, merge, settle
+from fallback.reading.generic import shapes
+from fallback.reading.generic.categories import Categories
+from fallback.reading.generic.goals import forbidden, forbids
+from fallback.reading.generic.names import Names
+from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Entry, Record, kind_of, sort_record
+from fallback.reading.generic.roles import Kind, Role
+from fallback.reading.judge import Scales
+from fallback.reading.tree import Leaf, Node, Use, leaves, mark
+from fallback.reading.words import load_words
+from schemas.text import normalise
+
+_CHECKERS = load_words().keys["checkers"]
+ReadText = Callable[[Leaf], list[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a node stands.
+
+    heading: the category that the node is about, from the keys above; empty for none.
+    mapping: whether unknown keys here are names of categories.
+    flagged: whether names here are said to be found.
+    depth: how many levels down.
+    """
+
+    heading: str = ""
+    mapping: bool = False
+    flagged: bool = False
+    depth: int = 0
+
+
+class Walker:
+    """Reads trees of one output."""
+
+    def __init__(self, names: Names, scales: Scales, read_names: ReadText) -> None:
+        """read_names: the findings of a text that stands where names stand."""
+        self._names = names
+        self._scales = scales
+        self._read_names = read_names
+        self._categories = Categories(names, scales)
+
+    def read(self, node: Node, place: Place = Place()) -> list[Finding]:
+        """The findings of a node."""
+        if isinstance(node, dict):
+            return self._object(node, place)
+        if isinstance(node, list):
+            return self._list(node, place)
+        return self._leaf(node, place)
+
+    def _leaf(self, leaf: Leaf, place: Place) -> list[Finding]:
+        if leaf.use is not Use.UNREAD:
+            return []
+        if isinstance(leaf.value, str):
+            return self._names_of([leaf], place)
+        if place.heading:
+            return self._categories.judged(place.heading, leaf)
+        return []
+
+    # --- lists ----------------------------------------------------------------------------
+
+    def _list(self, nodes: list[Node], place: Place) -> list[Finding]:
+        if (pairs := shapes.pairs(nodes)) is not None:
+            return self._categories.exclusive(
+                [f for name, value in pairs for f in self._pair(name, value)]
+            )
+        plain = [n for n in nodes if isinstance(n, Leaf)]
+        if nodes and len(plain) == len(nodes):
+            return self._plain(plain, place)
+        if (validity := shapes.validity(nodes)) is not None:
+            return [
+                self._categories.finding(name, not valid.value, score, valid.path)
+                for name, valid, score in validity
+            ]
+        inner = replace(place, depth=place.depth + 1)
+        scopes = [self.read(n, inner) for n in nodes if not isinstance(n, Leaf)]
+        texts = self._plain(plain, place) if plain else []
+        if all(len(scope) == 1 for scope in scopes):
+            scopes = [self._categories.exclusive([f for scope in scopes for f in scope])]
+        return across([*scopes, texts])
+
+    def _plain(self, nodes: Sequence[Leaf], place: Place) -> list[Finding]:
+        """A list of scalars: names, or scores and flags of the heading."""
+        texts = [n for n in nodes if kind_of(n) is Kind.TEXT and n.use is Use.UNREAD]
+        if texts:
+            return self._names_of(texts, place)
+        if place.heading:
+            return self._categories.highest(place.heading, nodes)
+        return []
+
+    def _pair(self, name: Leaf, value: Leaf) -> list[Finding]:
+        name.use = Use.SIGNAL
+        found = self._names.resolve(str(name.value))
+        if self._names.clean(found):
+            found = str(name.value)
+        return self._categories.judged(found, value)
+
+    def _names_of(self, texts: Sequence[Leaf], place: Place) -> list[Finding]:
+        """Texts that stand where names stand."""
+        found: list[list[Finding]] = []
+        for leaf in texts:
+            read = self._read_names(leaf)
+            if place.flagged:
+                read = [self._confirmed(f) for f in read]
+            found.append(read)
+        return across(found)
+
+    def _confirmed(self, finding: Finding) -> Finding:
+        """A name in a list of what was violated."""
+        if finding.basis is not Basis.PRESENCE or finding.failed:
+            return finding
+        if finding.category or forbids(finding.name):
+            name = finding.name if self._names.own(finding.name) else forbidden(finding.name)
+            resolved = self._names.resolve(name)
+            return replace(finding, name=resolved, hit=True, basis=Basis.FLAG, whole=False)
+        return finding
+
+    # --- objects --------------------------------------------------------------------------
+
+    def _object(self, node: dict[str, Node], place: Place) -> list[Finding]:
+        if (parallel := shapes.parallel(node)) is not None:
+            read = [f for name, value in parallel for f in self._pair(name, value)]
+            rest = self._object({k: n for k, n in node.items() if _left(n)}, place)
+            return merge([*self._categories.exclusive(read), *rest])
+        shapes.take_odds(node)
+        record = sort_record(node, self._scales)
+        self._categories.take_own(record, node)
+        named = self._categories.record_names(record)
+        mapping = place.mapping or self._even(record, named)
+        same, apart, inside = self._inside(record, replace(place, mapping=mapping), named)
+        same += record.own
+        if named:
+            found = self._named(named, record, same, inside)
+        elif place.heading and record.said:
+            found = self._headed(place.heading, record, same)
+        else:
+            found = self._unnamed(record, same)
+        found = self._with_errors(record, found)
+        if any(f.clears and f.basis is Basis.DECISION for f in found) and not any(
+            f.hit for f in found
+        ):
+            mark(node, Use.BOOKKEEPING)
+        return across([found, *apart]) if apart else found
+
+    def _even(self, record: Record, named: Sequence[str]) -> bool:
+        """Whether all that an object holds is categories and their judgements."""
+        if named or record.said or not record.entries:
+            return False
+        return all(
+            e.role.role in (Role.CATEGORY, Role.CONTAINER) and self._categories.gradable(e.node)
+            for e in record.entries
+        )
+
+    def _inside(
+        self, record: Record, place: Place, named: Sequence[str]
+    ) -> tuple[list[Finding], list[list[Finding]], bool]:
+        """Findings of the same scope, of other scopes, and whether there were places for them."""
+        same: list[Finding] = []
+        apart: list[list[Finding]] = []
+        maps: list[Finding] = []
+        room = False
+        heading = named[0] if named else place.heading
+        depth = place.depth + 1
+        for entry in record.entries:
+            role, core = entry.role.role, entry.role.core
+            node = entry.node
+            if isinstance(node, Leaf):
+                if role is Role.NAMES and kind_of(node) is Kind.TEXT:
+                    room = True
+                    same += self._names_of([node], self._listing(entry, place))
+                elif role is Role.NAMES and node.value in (None, 0, False):
+                    room = True
+                    node.use = Use.SIGNAL
+                    same.append(Finding(entry.key, False, None, Basis.PRESENCE, node.path))
+                elif role is Role.CATEGORY or role is Role.NAMES or role is Role.COUNT:
+                    maps += self._categories.scalar(
+                        entry, record.threshold, place.heading, place.mapping, bool(named)
+                    )
+                continue
+            if role in (Role.NAMES, Role.CONTAINER, Role.NAME, Role.BROAD) or (
+                role not in (Role.CATEGORY, Role.SAID, Role.WHY)
+            ):
+                room = True
+                if not node:
+                    same.append(Finding(entry.key, False, None, Basis.PRESENCE))
+                    continue
+                if entry.form in _CHECKERS and _prose(node):
+                    mark(node, Use.BOOKKEEPING)
+                    continue
+                inner = replace(
+                    self._listing(entry, place), heading=heading, depth=depth,
+                    mapping=self._is_map(entry),
+                )  # fmt: skip
+                if core and role is Role.CONTAINER and self._names.known(core):
+                    inner = replace(inner, heading=self._names.best(entry.key, core))
+                read = self.read(node, inner)
+                same += read
+                continue
+            if role in (Role.SAID, Role.WHY) and _prose(node):
+                mark(node, Use.QUOTED)
+                continue
+            read = self._below(entry, place, depth)
+            if place.mapping or self._known(entry):
+                maps += read
+            else:
+                apart.append(read)
+        return [*same, *self._categories.exclusive(maps)], apart, room
+
+    def _below(self, entry: Entry, place: Place, depth: int) -> list[Finding]:
+        """What stands under a key of no role: a category, or a mere level."""
+        node = entry.node
+        known = self._known(entry)
+        heading = self._categories.heading(entry, place.heading)
+        if known or place.mapping:
+            if not node:
+                return [self._categories.finding(heading, False, None, "", Basis.GRADE)]
+            if isinstance(node, list) and all(isinstance(n, Leaf) for n in node):
+                return self._under(heading, node, place)
+            top = place.heading if place.heading and not known else heading
+            return self.read(node, Place(top or heading, False, place.flagged, depth))
+        if isinstance(node, list) and all(isinstance(n, Leaf) for n in node):
+            kinds = {kind_of(n) for n in node}
+            if kinds <= {Kind.NUMBER, Kind.BOOL, Kind.NULL} and node:
+                return self._categories.highest(heading, [n for n in node if isinstance(n, Leaf)])
+            return self._only_known(node)
+        return self.read(node, Place(place.heading, False, place.flagged, depth))
+
+    def _under(self, heading: str, nodes: list[Node], place: Place) -> list[Finding]:
+        """A list of scalars under a category: its scores, or the texts that it was found in."""
+        plain = [n for n in nodes if isinstance(n, Leaf)]
+        texts = [n for n in plain if kind_of(n) is Kind.TEXT]
+        if not texts:
+            return self._categories.highest(heading, plain)
+        for leaf in plain:
+            leaf.use = Use.QUOTED
+        return [self._categories.finding(heading, True, None, plain[0].path, Basis.PRESENCE)]
+
+    def _only_known(self, nodes: list[Node]) -> list[Finding]:
+        """A list of texts under an unknown key: names where a vocabulary knows them all."""
+        texts = [n for n in nodes if isinstance(n, Leaf) and isinstance(n.value, str)]
+        if not texts or not all(self._names.known(str(n.value)) for n in texts[:20]):
+            return []
+        return self._names_of(texts, Place())
+
+    def _known(self, entry: Entry) -> bool:
+        core = entry.role.core
+        return self._names.own(entry.key) or self._names.known(core or entry.form)
+
+    def _listing(self, entry: Entry, place: Place) -> Place:
+        words = set(entry.form.split(" "))
+        return replace(place, flagged=place.flagged or not words.isdisjoint(HIT_WORDS))
+
+    def _is_map(self, entry: Entry) -> bool:
+        """Whether an object under a key maps categories to what was said of them."""
+        node = entry.node
+        if not isinstance(node, dict):
+            return False
+        last = entry.form.rpartition(" ")[2]
+        if last in ("scores", "categories", "probabilities", "probs", "classes", "entities",
+                    "labels", "attributes", "scanners", "checks", "flags", "confidences", "metrics",
+                    "violations", "risks", "topics", "harms", "details", "detectors",
+                    "guardrails", "rules", "filters", "policies", "tests", "validators"):  # fmt: skip
+            return True
+        return all(self._categories.gradable(inner) for inner in node.values())
+
+    # --- what the object says ---------------------------------------------------------------
+
+    def _named(
+        self, named: Sequence[str], record: Record, same: list[Finding], inside: bool
+    ) -> list[Finding]:
+        """Findings of an object that names what it is about."""
+        path = next((leaf.path for _, leaf in [*record.names, *record.broad, *record.weak]), "")
+        verdict = self._categories.verdict(record, named[0], path)
+        decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
+        settled = [f for f in settle(decisions, same) if f not in decisions]
+        telling = [f for f in settled if f.category]
+        own = [self._categories.named(name, verdict, record) for name in named]
+        checker = not record.names or all(form in CHECKERS for form, _ in record.names)
+        if telling and checker and any(self._names.known(f.name) for f in telling):
+            return settled
+        if verdict.failed and not checker:
+            own = [*own, *(replace(f, hit=True, basis=Basis.PRESENCE, failed=False) for f in own)]
+        if verdict.basis is Basis.PRESENCE and verdict.hit:
+            if telling and not record.names:
+                return settled
+            headed = [f for f in settled if normalise(f.name) in map(normalise, named)]
+            if headed:
+                return settled
+            if inside and not telling and (checker or not self._names.known(named[0])):
+                return [*settled, *(replace(f, hit=None) for f in own)]
+        return merge([*own, *settled])
+
+    def _headed(self, heading: str, record: Record, same: list[Finding]) -> list[Finding]:
+        """Judgements of an object without a name: they are of its heading."""
+        verdict = self._categories.verdict(record, heading, record.said[0].path)
+        decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
+        settled = [f for f in settle(decisions, same) if f not in decisions]
+        if verdict.hit and any(f.category and self._names.known(f.name) for f in settled):
+            if not self._names.known(heading):
+                return settled
+        return merge([verdict, *settled])
+
+    def _unnamed(self, record: Record, same: list[Finding]) -> list[Finding]:
+        """Judgements of an object without name and heading: they are of all that is inside."""
+        decisions = [f for f in record.said if f.basis.general or f.basis is Basis.FLAG or f.failed]
+        decisions = [
+            replace(f, basis=Basis.DECISION) if f.basis is Basis.FLAG else f for f in decisions
+        ]
+        numbers = [f for f in record.said if f.name and f not in decisions and not f.basis.general
+                   and f.basis in (Basis.SCORE, Basis.GRADE) and not f.failed]  # fmt: skip
+        if not any(d.hit is not None for d in decisions):
+            decisions += [replace(f, whole=True) for f in numbers]
+        return settle(decisions, same)
+
+    def _with_errors(self, record: Record, found: list[Finding]) -> list[Finding]:
+        """What an `error` entry holds: findings of its own, or the tool's failure."""
+        for entry in record.errors:
+            node = entry.node
+            if isinstance(node, Leaf):
+                text = str(node.value).strip() if node.value not in (None, False, 0) else ""
+                node.use = Use.BOOKKEEPING
+                if text and text not in ("0", "None"):
+                    found = [*found, Finding(text, None, None, Basis.PRESENCE, node.path, True)]
+                continue
+            if not node:
+                continue
+            inner = self.read(node, Place())
+            if not any(f.hit for f in inner):
+                texts = [str(n.value) for n in leaves(node) if isinstance(n.value, str) and n.value]
+                said = ": ".join(dict.fromkeys(texts[:3])) or "error"
+                inner = [Finding(said, None, None, Basis.PRESENCE, "", True)]
+                mark(node, Use.BOOKKEEPING)
+            found = [*found, *inner]
+        return found
+
+
+def _left(node: Node) -> bool:
+    return any(leaf.use is Use.UNREAD for leaf in leaves(node)) or not isinstance(node, Leaf | list)
+
+
+def _prose(node: Node) -> bool:
+    return isinstance(node, list) and all(isinstance(n, Leaf) for n in node)

@@ -1,0 +1,120 @@
+"""Envelopes: what stands inside is read on, and what they say themselves is a signal."""
+
+import time
+
+import pytest
+
+from fallback.reading.declared import apply
+from fallback.reading.formats import Format, load_envelopes
+from fallback.reading.tree import Planter, Use, leaves
+from tests.fallback.reading.examples import reader, said
+
+ENVELOPES = load_envelopes()
+#: Ways in which a service hands on the text of a guard.
+AROUND = {
+    "chat completion": lambda t: {
+        "id": "c-1",
+        "object": "chat.completion",
+        "choices": [
+            {"index": 0, "message": {"role": "assistant", "content": t}, "finish_reason": "stop"}
+        ],
+        "usage": {"total_tokens": 9},
+    },
+    "anthropic message": lambda t: {
+        "id": "m-1",
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "text", "text": t}],
+        "stop_reason": "end_turn",
+        "usage": {"input_tokens": 9, "output_tokens": 4},
+    },
+    "gemini": lambda t: {
+        "candidates": [
+            {"content": {"role": "model", "parts": [{"text": t}]}, "finishReason": "STOP"}
+        ]
+    },
+    "converse": lambda t: {
+        "output": {"message": {"role": "assistant", "content": [{"text": t}]}},
+        "stopReason": "end_turn",
+    },
+    "ollama": lambda t: {
+        "model": "g",
+        "created_at": "2026-01-01T00:00:00Z",
+        "response": t,
+        "done": True,
+    },
+    "tool result": lambda t: {"content": [{"type": "text", "text": t}], "isError": False},
+    "http body": lambda t: {"status_code": 200, "headers": {"content-type": "x"}, "body": t},
+    "generated text": lambda t: [{"generated_text": t}],
+    "predictions": lambda t: {"predictions": [t]},
+}
+VERDICTS = [("unsafe\nS1,S10", {"S1", "S10"}), ("unsafe\nS9", {"S9"}), ("safe", "clean")]
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize(("verdict", "expected"), VERDICTS)
+def test_a_guards_verdict_is_read_in_every_envelope(
+    around: str, verdict: str, expected: object
+) -> None:
+    output = AROUND[around](verdict)
+    reading = reader().read("llama-guard-3", str(output))
+    assert said(reading) == expected
+    assert reading.envelopes
+
+
+@pytest.mark.parametrize("outer", AROUND)
+@pytest.mark.parametrize("inner", ["chat completion", "http body", "tool result"])
+def test_envelopes_stand_in_envelopes(outer: str, inner: str) -> None:
+    output = AROUND[outer](repr(AROUND[inner]("unsafe\nS3")))
+    assert said(reader().read("llama-guard-3", str(output))) == {"S3"}
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES, ids=lambda e: e.name)
+def test_an_example_leaves_nothing_unread(envelope: Format) -> None:
+    for example in envelope.examples:
+        node = Planter().plant(example.output)
+        applied = apply(envelope, node)
+        assert applied is not None, "not recognised"
+        inside = [leaf for c in (*applied.contents, *applied.verdicts) for leaf in leaves(c)]
+        open_ = [
+            leaf.path
+            for leaf in leaves(node)
+            if leaf.use is Use.UNREAD
+            and leaf.value not in (None, "")
+            and not any(leaf is other for other in inside)
+        ]
+        assert open_ == []
+
+
+def test_every_envelope_has_a_source_and_an_example() -> None:
+    assert len(ENVELOPES) >= 40
+    assert all(envelope.source and envelope.examples for envelope in ENVELOPES)
+
+
+@pytest.mark.parametrize("envelope", ENVELOPES, ids=lambda e: e.name)
+def test_work_grows_with_the_size_of_the_output(envelope: Format) -> None:
+    """Twice the entries take no more than three times as long, plus what the clock cannot tell."""
+    if not envelope.examples:
+        pytest.skip("has no examples")
+    spent = []
+    for size in (300, 600):
+        nodes = [
+            Planter().plant(_widened(example.output, size))
+            for example in envelope.examples
+            if not isinstance(example.output, str)
+        ]
+        started = time.process_time()
+        for node in nodes:
+            apply(envelope, node)
+        spent.append(time.process_time() - started)
+    assert spent[1] <= 3 * spent[0] + 0.05
+
+
+def _widened(value: object, times: int, depth: int = 0) -> object:
+    """The value with its outermost list repeated, and the lists inside twice."""
+    if isinstance(value, dict):
+        return {key: _widened(inner, times, depth) for key, inner in value.items()}
+    if isinstance(value, list):
+        inner = [_widened(x, times, depth + 1) for x in value]
+        return inner * (times if depth == 0 else 2)
+    return value
