@@ -163,7 +163,7 @@ def _state(
         switch=guarding.switch,
         service=MapperService(guarded, pipeline, guarding.switch, counted, limits),
         canary=canary,
-        gate=ItemGate(guarding.policies, settings, counted),
+        gate=ItemGate(guarding.policies, settings),
         rates=rates,
         idempotency=guarding.idempotency,
         config_problems=guarding.problems,

@@ -66,6 +66,7 @@ class Reading:
     envelopes: the names of what was unwrapped, outermost first.
     unread: paths of what could not be read, at most a few of them.
     cut: whether a bound was reached, so that a part of the output was not looked at.
+    quoted: characters of quoted content: judged texts, explanations, snippets.
     """
 
     signals: tuple[Signal, ...]
@@ -74,6 +75,7 @@ class Reading:
     envelopes: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     cut: bool = False
+    quoted: int = 0
 
 
 def storable(text: str) -> str:

@@ -24,7 +24,6 @@ from schemas.contract import (
     ErrorCode,
     FallbackReason,
     Mode,
-    RawContent,
     SharedUse,
 )
 
@@ -91,9 +90,6 @@ class Metrics:
         self._confidence = self._histogram(
             "mapper_confidence", "Calibrated confidence of the answers", _CONFIDENCE_EDGES
         )
-        self._raw_content = self._counter(
-            "mapper_raw_content_rejected_total", "Items refused as raw content, by kind", "reason"
-        )
         self._outages = self._counter(
             "mapper_shared_store_outages_total",
             "Requests answered without Redis, as it was out",
@@ -133,8 +129,6 @@ class Metrics:
         for code in ErrorCode:
             self._rejected.labels(code.value)
             self._errors.labels(code.value)
-        for kind in RawContent:
-            self._raw_content.labels(kind.value)
         for use in SharedUse:
             self._outages.labels(use.value)
         self._seen = {OTHER}
@@ -183,10 +177,6 @@ class Metrics:
     def failed(self, code: ErrorCode) -> None:
         """A request or a batch item failed for a reason of ours."""
         self._errors.labels(code.value).inc()
-
-    def raw_content(self, kind: RawContent) -> None:
-        """An item was refused for what it holds; counts beside `rejected`."""
-        self._raw_content.labels(kind.value).inc()
 
     def outage(self, use: SharedUse) -> None:
         """A request was answered without what Redis would have told."""

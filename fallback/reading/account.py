@@ -151,3 +151,13 @@ def _unique(findings: Iterable[Finding], scores: Mapping[str, float]) -> tuple[S
         key=lambda s: (s.flagged is not True, -(s.score if s.score is not None else 0)),
     )
     return tuple(ordered[:MAX_SIGNALS]) or (Signal("unread", verdict=Verdict.UNREAD),)
+
+
+def quoted(nodes: Sequence[Node]) -> int:
+    """Characters of quoted content in an output."""
+    return sum(
+        len(leaf.value)
+        for node in nodes
+        for leaf in leaves(node)
+        if leaf.use is Use.QUOTED and isinstance(leaf.value, str)
+    )

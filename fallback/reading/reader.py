@@ -124,6 +124,7 @@ class _Item:
         return Reading(
             found, how, part.formats[0] if part.formats else decoded.format,
             tuple(dict.fromkeys(part.envelopes)), tuple(unread[: account.MAX_PATHS]), cut,
+            account.quoted(self._nodes),
         )  # fmt: skip
 
     def _whole(self, decoded: Decoded, text: str) -> list[Finding]:
