@@ -6,9 +6,10 @@ costs nothing. In memory the limits are this process's own; through Redis all po
 When Redis does not answer, calls pass and are counted as unlimited: limits protect, and must not
 become the outage.
 
-A caller with a key is limited by the key and by its tenant (the sum over the tenant's keys): a call
-is charged to both, or to neither. A caller without one is limited by address. A tenant that is only claimed limits nobody: claims
-could be varied to escape a limit, or used to spend another tenant's.
+A caller with a key is limited by the key and by its tenant (the sum over the tenant's keys): a
+call is charged to both, or to neither. A caller without one is limited by address. A tenant that is
+only claimed limits nobody: claims could be varied to escape a limit, or used to spend another
+tenant's.
 """
 
 import math

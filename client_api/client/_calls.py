@@ -152,7 +152,8 @@ def map_chunk(
         send = Send("POST", "/map/batch", body, headers=mapping_headers(budget_ms, None))
         data = yield from call(send, attempts)
         events, errors = parse(partial(read_batch, places=left), data)
-        found |= events | errors
+        found.update(events)
+        found.update(errors)
         left = [place for place, error in errors.items() if error.retryable]
         wait_s = attempts.wait_s()
         if not left or wait_s is None:

@@ -10,7 +10,7 @@ Paths are refused by default: one that is not listed here wants a key, whatever 
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, TypedDict
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
@@ -227,7 +227,13 @@ class RateLimitMiddleware:
             await self._gate.settle(caller)
 
 
-def _who(caller: Caller) -> dict[str, str | None]:
+class _Who(TypedDict):
+    key_id: str | None
+    tenant: str | None
+    address: str
+
+
+def _who(caller: Caller) -> _Who:
     known = caller.principal
     return {
         "key_id": known.key_id if known else None,
