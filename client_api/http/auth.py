@@ -20,8 +20,7 @@ from client_api.access.addresses import Network, client_address
 from client_api.access.keys import KeyStore, Principal
 from client_api.access.keys import Scope as KeyScope
 from client_api.access.rate_limits import LimitOutcome, RateLimits
-from client_api.http.errors import ApiError
-from client_api.http.middleware import is_mapping
+from client_api.http.errors import ApiError, is_mapping
 from client_api.telemetry import context
 from schemas.contract import ErrorCode
 

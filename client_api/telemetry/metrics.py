@@ -53,7 +53,10 @@ class Metrics:
         self.window = Window(LATENCY_EDGES)
         self.circuit = CircuitState.CLOSED
         self._requests = self._counter(
-            "mapper_requests_total", "Items accepted for mapping", "detector", "status"
+            "mapper_requests_total",
+            "Items for mapping that were answered, or failed for a reason of ours",
+            "detector",
+            "status",
         )
         self._duration = self._histogram(
             "mapper_request_duration_seconds", "Time to an answer", LATENCY_EDGES, "detector"
@@ -176,8 +179,15 @@ class Metrics:
         self._rejected.labels(code.value).inc()
 
     def failed(self, code: ErrorCode) -> None:
-        """A request or a batch item failed for a reason of ours."""
+        """A request or a batch item failed for a reason of ours: every 5xx, a spent budget."""
         self._errors.labels(code.value).inc()
+
+    def turned_away(self, code: ErrorCode) -> None:
+        """A mapping request failed for a reason of ours before its items were taken in. It counts
+        as one item that failed, of no detector, and has no time."""
+        self.failed(code)
+        self._requests.labels(OTHER, "error").inc()
+        self.window.add(None, detector=OTHER, source=None, valid=None, reason=None)
 
     def outage(self, use: SharedUse) -> None:
         """A request was answered without what Redis would have told."""

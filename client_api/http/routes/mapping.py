@@ -63,6 +63,7 @@ async def map_one(
     budget_s = min(budget_ms or admitted.usual_ms, admitted.most_ms) / 1000
 
     async def answer() -> Response:
+        current().accepted = True
         try:
             decision = await state.service.map(admitted.item, current().started, budget_s)
         except BudgetSpent as late:
@@ -106,6 +107,7 @@ async def map_batch(
     budget_s = _batch_budget_ms(list(admitted.values()), budget_ms, state) / 1000
 
     async def answer() -> Response:
+        current().accepted = True
         outcomes = await state.service.map_batch(
             [one.item for one in admitted.values()], current().started, budget_s
         )
