@@ -56,11 +56,14 @@ async def map_one(
     replay: Replay = None,
 ) -> Response:
     """Map one detector output to the canonical taxonomy."""
-    admitted = state.gate.admit(body, get_caller(request), _claims(request))
+    caller = get_caller(request)
+    await state.rates.charge(caller, 1)
+    admitted = state.gate.admit(body, caller, _claims(request))
     await _refuse_raw_content(state, admitted)
     budget_s = min(budget_ms or admitted.usual_ms, admitted.most_ms) / 1000
 
     async def answer() -> Response:
+        current().accepted = True
         try:
             decision = await state.service.map(admitted.item, current().started, budget_s)
         except BudgetSpent as late:
@@ -88,8 +91,7 @@ async def map_batch(
     """Map up to 100 outputs, in order; a bad item is reported and does not fail the others."""
     caller = get_caller(request)
     acting = state.gate.tenant(caller, _claims(request))
-    if len(body.requests) > 1:
-        await state.rates.charge(caller, len(body.requests) - 1)
+    await state.rates.charge(caller, len(body.requests))
     admitted: dict[int, Admitted] = {}
     refused: dict[int, ApiError] = {}
     for index, raw in enumerate(body.requests):
@@ -105,6 +107,7 @@ async def map_batch(
     budget_s = _batch_budget_ms(list(admitted.values()), budget_ms, state) / 1000
 
     async def answer() -> Response:
+        current().accepted = True
         outcomes = await state.service.map_batch(
             [one.item for one in admitted.values()], current().started, budget_s
         )
