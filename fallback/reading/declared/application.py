@@ -86,7 +86,9 @@ class _Reader:
         items = [root] if form.of is None else form.of.all(root)
         places = items if form.of is None else [root, *items]
         contents, verdicts = (
-            tuple(node for path in paths for place in places for node in path.all(place))
+            tuple(
+                x for path in paths for place in places for y in path.all(place) for x in _texts(y)
+            )
             for paths in (form.contents, form.verdicts)
         )
         scopes = [] if form.of is None else [Scope(root, tuple(self._decisions(root)), ())]
@@ -134,11 +136,21 @@ class _Reader:
     def _findings(self, item: Node) -> Iterator[Finding]:
         """What the extractions of the format find in the item."""
         for extraction in self._form.findings:
-            beside = [node for path in extraction.score if (node := path.find(item)) is not None]
+            paths = (path for path in extraction.score if path.text != "@")
+            beside = [node for path in paths if (node := path.find(item)) is not None]
             for selected in extraction.each.all(item):
                 for entry in entries(extraction, selected):
                     for name, judged in self._statements.about(extraction, entry, beside):
                         yield _finding(name, judged, entry.path)
+
+
+def _texts(node: Node) -> list[Node]:
+    """The texts of a list of texts one by one, any other content as it is."""
+    if isinstance(node, list) and all(
+        isinstance(x, Leaf) and isinstance(x.value, str) for x in node
+    ):
+        return node
+    return [node]
 
 
 def _finding(name: str, judged: Judged, path: str) -> Finding:
@@ -149,7 +161,7 @@ def _finding(name: str, judged: Judged, path: str) -> Finding:
 def _recognised(form: Format, node: Node) -> Node | None:
     """The node that the paths run on: itself, or the named groups of a pattern."""
     if form.pattern is None:
-        if isinstance(node, Leaf):
+        if isinstance(node, Leaf) or not all(path.may_hold(node) for path in form.when):
             return None
         holds = Path.true if form.truth else Path.there
         return node if all(holds(path, node) for path in form.when) else None
