@@ -4,7 +4,7 @@ In: the detector's name, its output as text, hints. Out: a `Reading`. Never rais
 work is linear in its length. Knows the order of the stages; each stage has its own module.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fallback.reading import account
@@ -24,6 +24,8 @@ from schemas.requests import Metadata
 
 #: Texts inside texts inside texts; deeper ones stay unread.
 MAX_DEPTH = 6
+#: Values of one output that are compared with the declared formats; the rest is read generically.
+_MAX_TRIES = 160
 #: Vocabularies that are held ready.
 _MAX_DETECTORS = 256
 
@@ -92,7 +94,9 @@ class _Item:
 
     def __init__(self, guard: _Guard) -> None:
         self._guard = guard
-        self._names = Names(guard.memory, Lookups())
+        self._lookups = Lookups()
+        self._names = Names(guard.memory, self._lookups)
+        self._tries = _MAX_TRIES
         self._texts = Texts(self._names, lambda node: self._walker.read(node))
         self._walker = Walker(self._names, guard.scales, self._texts.in_list)
         self._left = MAX_LEAVES
@@ -109,7 +113,7 @@ class _Item:
             return Reading((verdict,), How.TEXT, decoded.format)
         findings = self._whole(decoded, text)
         unread = account.unread(self._nodes)
-        cut = self._cut or decoded.truncated
+        cut = self._cut or decoded.truncated or self._lookups.cut
         found = account.signals(
             findings,
             scores,
@@ -142,17 +146,27 @@ class _Item:
         """The parts of a decoded text: structures, and the running text around them."""
         structured = any(not isinstance(part, str) and not _is_thought(part) for part in decoded.parts)
         scopes: list[list[Finding]] = []
+        many: list[object] = []
         seen = False
-        for index, part in enumerate(decoded.parts):
+        for index, part in enumerate(_different(decoded.parts)):
             if _is_thought(part):
                 continue
             if isinstance(part, str):
                 scopes.append(self._beside(part, after=seen) if structured else self._text(part))
-            else:
+            elif self._tries > 0:
                 seen = True
                 at = path if len(decoded.parts) == 1 else f"{path}[{index}]"
                 scopes.append(self._value(self._plant(part, at), depth))
+            else:
+                many.append(part)
+        if many:
+            scopes.append(self._value(self._plant(many, path), depth))
         return across(scopes)
+
+    def _declared(self, node: Node) -> Applied | None:
+        """What a declared format reads in a node, as long as there are tries left."""
+        self._tries -= 1
+        return self._guard.declared.read(node) if self._tries >= 0 else None
 
     def _plant(self, value: object, path: str) -> Node:
         planter = Planter(max(self._left, 1))
@@ -175,7 +189,7 @@ class _Item:
 
     def _value(self, node: Node, depth: int) -> list[Finding]:
         """A value by its declared format, else by its structure; said texts where it says nothing."""
-        applied = self._guard.declared.read(node)
+        applied = self._declared(node)
         if applied is not None:
             return self._apply(applied, node, depth)
         self._open(node, depth)
@@ -246,7 +260,7 @@ class _Item:
             return []
         decoded = decode(text)
         leaf = Leaf(decoded.text.strip(), node.path)
-        applied = self._guard.declared.read(leaf) if leaf.value else None
+        applied = self._declared(leaf) if leaf.value else None
         if applied is not None:
             return self._apply(applied, leaf, depth)
         if all(isinstance(part, str) or _is_thought(part) for part in decoded.parts) and quoted:
@@ -334,6 +348,16 @@ def _empty(decoded: Decoded) -> Signal | None:
         name = parts[0] if isinstance(parts[0], str) else ""
         return Signal(name, verdict=Verdict.EMPTY)
     return None
+
+
+def _different(parts: Sequence[object]) -> Iterator[object]:
+    """The parts of an output, equal ones once."""
+    seen: set[str] = set()
+    for part in parts:
+        written = repr(part) if len(parts) > 1 else ""
+        if written not in seen or not written:
+            seen.add(written)
+            yield part
 
 
 def _is_thought(part: object) -> bool:

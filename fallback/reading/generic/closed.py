@@ -53,18 +53,19 @@ def is_failure(text: str) -> bool:
     form = whole(text)
     if form and form in _TEXTS["failures"]:
         return True
-    opening = text[:_OPENING].strip().casefold()
-    if any(word in opening for word in _FINDINGS):
+    opening = text[:_OPENING].strip()
+    folded = opening.casefold()
+    if not (_starts(folded) or _is_exception(opening) or _is_status(folded)):
         return False
-    return _is_status(opening) or _is_exception(text[:_OPENING].strip()) or _starts(opening)
+    return not any(word in folded for word in _FINDINGS)
 
 
 def _starts(opening: str) -> bool:
     if opening.startswith(_PLAIN):
         return True
-    start = next((s for s in _STARTS if opening.startswith(s)), None)
-    if start is None:
+    if not opening.startswith(_STARTS):
         return False
+    start = next(s for s in _STARTS if opening.startswith(s))
     rest = opening[len(start) :]
     if rest[:1].isalnum():
         return False
@@ -87,6 +88,8 @@ def _is_exception(opening: str) -> bool:
 
 def _is_status(opening: str) -> bool:
     """`503 Service Unavailable`, `HTTP/1.1 429 Too Many Requests`, `status code 502: ...`."""
+    if not any(map(str.isdigit, opening[:40])):
+        return False
     words = normalise(opening[:80]).split(" ")
     lead = 0
     while lead < len(words) and lead < 5 and words[lead] in _LEADING:

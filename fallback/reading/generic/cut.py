@@ -155,7 +155,7 @@ def quoting(text: str) -> str | None:
 
     None for a text without a quoted part behind a separator.
     """
-    at = min((p for q in QUOTES if (p := text.find(q)) >= 0), default=-1)
+    at = next((i for i, char in enumerate(text[:4000]) if char in QUOTES), -1)
     head = text if at < 0 else text[:at]
     told, cut = _without_quote_heads(head, at >= 0)
     if at < 0 and not cut:
@@ -167,29 +167,38 @@ def quoting(text: str) -> str | None:
     return closed
 
 
+_SEPARATORS = (": ", " - ", " – ", " — ", "| ", ". ", ", ", "; ")
+_QUOTE_WINDOW = 200
+
+
 def _without_quote_heads(text: str, open_end: bool) -> tuple[str, bool]:
-    """The text up to a header of quoted text, and whether there is one."""
-    for sign in (": ", ":"):
-        at = text.find(sign)
-        while at >= 0:
-            start = max(text.rfind(s, 0, at) for s in (". ", ": ", " - ", " – ", " — ", "| ", ", ",
-                                                       "; ", "(", "\n"))  # fmt: skip
-            segment = text[start + 1 if start >= 0 else 0 : at].strip(" -–—|:.,;(\n")
-            if start > 0 and normalise(segment) in _QUOTE_HEADS:
-                return text[:start], True
-            at = text.find(sign, at + 1) if at < 200 else -1
-    if open_end:
-        words = text.split(" ")
-    else:
-        words = text[:200].split(" ")
-    for size in (3, 2, 1):
-        for end in range(size, min(len(words), 24) + 1):
-            segment = " ".join(words[end - size : end]).strip(" -–—|:.,;(")
-            before = " ".join(words[: end - size]).rstrip()
-            if before.endswith((":", "-", "–", "—", ".", "|")) and normalise(segment) in _QUOTE_HEADS:
-                if end == len(words) or size > 1:
-                    return before, True
+    """The text up to a header of quoted text behind a separator, and whether there is one.
+
+    `hate - matched text: ...`, `hate: user wrote ...`. open_end: a quote follows the text, so that
+    a header of one word is enough.
+    """
+    window = text[:_QUOTE_WINDOW]
+    places = sorted(
+        (at, len(sign)) for sign in _SEPARATORS for at in _all(window, sign) if at > 0
+    )  # fmt: skip
+    for at, size in places:
+        rest = window[at + size :]
+        words = rest.split(None, 3)[:3]
+        for count in range(len(words), 0, -1):
+            head = " ".join(words[:count])
+            closed = head.endswith(":")
+            if not closed and count == 1 and not (open_end and rest.strip() == head):
+                continue
+            if normalise(head.rstrip(" :,")) in _QUOTE_HEADS:
+                return text[:at], True
     return text, False
+
+
+def _all(text: str, sign: str) -> Iterator[int]:
+    at = text.find(sign)
+    while at >= 0:
+        yield at
+        at = text.find(sign, at + 1)
 
 
 def outside_quotes(text: str) -> str:

@@ -22,6 +22,8 @@ from schemas.text import normalise
 MAX_KNOWN: Final = 160
 #: Look-ups of names that are not remembered yet, for one output: about 20 ms of work.
 LOOKUPS: Final = 320
+#: Pieces of text that are cut further, for one output: about 40 ms of work.
+PIECES: Final = 400
 _MAX_REMEMBERED = 4096
 _SAFE = ("OTHER.Safe",)
 _VAGUE = frozenset(
@@ -43,13 +45,29 @@ _CLEAN_CLASSES = frozenset(
 class Lookups:
     """What one output may still look up; memories of earlier outputs cost nothing."""
 
-    def __init__(self, left: int = LOOKUPS) -> None:
+    def __init__(self, left: int = LOOKUPS, pieces: int = PIECES) -> None:
         self.left = left
+        self.pieces = pieces
 
     def take(self, cost: int = 1) -> bool:
         """Whether there was something left."""
         self.left -= cost
         return self.left >= 0
+
+    def take_piece(self, size: int) -> bool:
+        """Whether a text of that many characters may still be cut into its parts."""
+        self.pieces -= 1 + size // 200
+        return self.pieces >= 0
+
+    def too_long(self, rest: int) -> None:
+        """Say that so many characters of a text stay unread, when there are any."""
+        if rest > 0:
+            self.pieces = -1
+
+    @property
+    def cut(self) -> bool:
+        """Whether a text was left as it is because there was too much of it."""
+        return self.pieces < 0
 
 
 class Memory:
@@ -79,6 +97,8 @@ class Names:
     def __init__(self, memory: Memory, lookups: Lookups) -> None:
         self._memory = memory
         self._lookups = lookups
+        self.take_piece = lookups.take_piece
+        self.too_long = lookups.too_long
         self.detector = memory.detector
         self.pairs = memory.pairs
         #: Whether the tool's numbers are grades of gravity.

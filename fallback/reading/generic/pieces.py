@@ -41,6 +41,7 @@ class Pieces:
         """read: the findings of an object."""
         self._names = names
         self._read = read
+        self._memory: dict[str, list[Finding] | None] = {}
 
     def record(self, pairs: Sequence[tuple[str, str]]) -> list[Finding]:
         """Pairs as an object, a new one where a key comes again."""
@@ -53,7 +54,12 @@ class Pieces:
         return read[0] if len(read) == 1 else across(read)
 
     def piece(self, text: str, depth: int = 0) -> list[Finding] | None:
-        """The findings of a piece; None for a sentence."""
+        """The findings of a piece; None for a sentence. Equal pieces are read once."""
+        if text not in self._memory:
+            self._memory[text] = self._cut(text, depth)
+        return self._memory[text]
+
+    def _cut(self, text: str, depth: int) -> list[Finding] | None:
         bare = trimmed(text)
         if not bare:
             return []
@@ -63,7 +69,7 @@ class Pieces:
             numbered = without_number(bare)
             if numbered != bare and (found := self._whole(numbered)) is not None:
                 return found
-        if depth >= _MAX_DEPTH:
+        if depth >= _MAX_DEPTH or not self._names.take_piece(len(bare)):
             return None
         for form in (self._groups, self._pairs, self._quoting, self._joined, self._fields, self._keyed,
                      self._commas, self._marked, self._scored, self._led, self._slashed,
@@ -239,6 +245,7 @@ class Pieces:
             if sign not in text:
                 continue
             parts = [p.strip() for p in cut.split(text, sign) if p.strip(" :")]
+            parts = list(dict.fromkeys(parts))
             if len(parts) < 2:
                 if sign in ("**", "~~") and parts:
                     return self.piece(parts[0], depth + 1)
@@ -246,7 +253,7 @@ class Pieces:
             if sign in ("**", "~~"):
                 if any(p.endswith(":") for p in parts):
                     return self.piece(" ".join(parts), depth + 1)
-            read = [self.piece(part, depth + 1) for part in parts[: cut.MAX_PARTS]]
+            read = [self.piece(part, depth + 1) for part in parts]
             if all(found is not None for found in read):
                 return across(found for found in read if found is not None)
             if sign == "|" and any(found and any(f.category for f in found) for found in read):
@@ -478,6 +485,7 @@ class Pieces:
             return None
         sign = ", " if ", " in text else ","
         parts = [p.strip() for p in cut.split(text, sign) if p.strip()]
+        parts = list(dict.fromkeys(parts)) if len(parts) > 8 else parts
         if len(parts) < 2:
             return None
         found: list[list[Finding]] = []

@@ -19,7 +19,6 @@ from fallback.signal import MAX_NAME
 from schemas.text import normalise
 
 _MAX_MASKS = 200
-_MAX_LINES = 4000
 
 
 class Texts:
@@ -132,7 +131,8 @@ class Texts:
     # --- lines ----------------------------------------------------------------------------------
 
     def _lines(self, text: str) -> list[Finding]:
-        lines = [line.strip() for line in text.splitlines() if line.strip()][:_MAX_LINES]
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        lines = list(dict.fromkeys(lines)) if len(lines) > 8 else lines
         if len(lines) == 1:
             return self._line(lines[0])
         if (keyed := self._key_lines(lines)) is not None:
@@ -157,6 +157,7 @@ class Texts:
         """A text of no form: its masks, a verdict that leads it, or the whole."""
         if masked := self.masks(text):
             return masked
+        self._names.too_long(len(text) - MAX_NAME)
         return [Finding(text[:MAX_NAME], True, None, Basis.PRESENCE)]
 
     def _key_lines(self, lines: Sequence[str]) -> list[Finding] | None:
