@@ -229,6 +229,8 @@ def _function(tree: dict[str, Any]) -> Run:
             given = [
                 [value_of(y) for y in x] if isinstance(x, list) else value_of(x) for x in given
             ]
+        if name != "to_array":
+            given = [value_of(x) for x in given]
         try:
             return _FUNCTIONS.call_function(name, given)
         except _ERRORS:
