@@ -1,5 +1,6 @@
 """Envelopes: what stands inside is read on, and what they say themselves is a signal."""
 
+import json
 import time
 
 import pytest
@@ -67,6 +68,33 @@ def test_a_guards_verdict_is_read_in_every_envelope(
 def test_envelopes_stand_in_envelopes(outer: str, inner: str) -> None:
     output = AROUND[outer](repr(AROUND[inner]("unsafe\nS3")))
     assert said(reader().read("llama-guard-3", str(output))) == {"S3"}
+
+
+def chat_chunk(text: str | None, reason: str | None = None) -> dict[str, object]:
+    delta = {"content": text} if text else {}
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    return {"id": "c-1", "object": "chat.completion.chunk", "choices": [choice]}
+
+
+def ollama_chunk(text: str, done: bool) -> dict[str, object]:
+    return {"model": "g", "created_at": "2026-01-01T00:00:00Z", "response": text, "done": done}
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        [*map(chat_chunk, ("un", "safe\nS", "10")), chat_chunk(None, "stop")],
+        [ollama_chunk("unsa", False), ollama_chunk("fe\nS10", True)],
+    ],
+    ids=["chat", "ollama"],
+)
+@pytest.mark.parametrize("framed", [True, False], ids=["events", "lines"])
+def test_the_pieces_of_a_stream_are_one_verdict(
+    stream: list[dict[str, object]], framed: bool
+) -> None:
+    lines = [json.dumps(chunk) for chunk in stream]
+    text = "".join(f"data: {x}\n\n" for x in lines) + "data: [DONE]\n\n"
+    assert said(reader().read("llama-guard-3", text if framed else "\n".join(lines))) == {"S10"}
 
 
 @pytest.mark.parametrize("envelope", ENVELOPES, ids=lambda e: e.name)
