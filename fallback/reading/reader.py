@@ -26,6 +26,11 @@ from schemas.requests import Metadata
 MAX_DEPTH = 6
 #: Values of one output that are compared with the declared formats; the rest is read generically.
 _MAX_TRIES = 160
+#: What opening a text in a text costs, in the steps of `Lookups`.
+_OPENING = 12
+#: Lists longer than this are looked through for equal entries, so many levels down.
+_LONG = 64
+_MAX_MERGED = 8
 #: Vocabularies that are held ready.
 _MAX_DETECTORS = 256
 
@@ -44,12 +49,12 @@ class Reader:
         guard = self._guard(detector_name, contributing)
         reading = _Item(guard).read(output, scores)
         return replace(
-            reading,
-            signals=tuple(
-                replace(signal, legend=self._rules.legend(detector_name, signal.name))
-                for signal in reading.signals
-            ),
+            reading, signals=tuple(self._with_legend(detector_name, s) for s in reading.signals)
         )
+
+    def _with_legend(self, detector_name: str, signal: Signal) -> Signal:
+        legend = self._rules.legend(detector_name, signal.name)
+        return signal if legend is None else replace(signal, legend=legend)
 
     def _guard(self, detector_name: str, contributing: tuple[str, ...]) -> "_Guard":
         """What is held ready for a detector; unknown ones share it."""
@@ -170,7 +175,7 @@ class _Item:
 
     def _plant(self, value: object, path: str) -> Node:
         planter = Planter(max(self._left, 1))
-        node = planter.plant(value, path)
+        node = planter.plant(_merged(value), path)
         self._left -= sum(1 for _ in leaves(node))
         self._cut = self._cut or planter.cut
         self._nodes.append(node)
@@ -234,7 +239,7 @@ class _Item:
             scopes.append(self._content(verdict, depth + 1, quoted=True))
         for scope in reversed(applied.scopes):
             rest: list[Finding] = []
-            if not isinstance(scope.node, Leaf):
+            if any(leaf.use is Use.UNREAD for leaf in leaves(scope.node)):
                 self._open(scope.node, depth)
                 rest = [f for f in self._walker.read(scope.node) if f.hit or f.failed]
             settled = settle(scope.decisions, [*scope.inside, *rest])
@@ -287,6 +292,8 @@ class _Item:
                 role = key_role(account.last_key(inner.path), Kind.TEXT).role
                 if role in (Role.QUOTED, Role.SAID, Role.WHY) and not _in_error(inner.path):
                     continue
+                if not self._lookups.take_steps(_OPENING):
+                    return
                 opened = self._structure(value, inner.path)
                 if opened is not None:
                     top[key] = opened  # type: ignore[index,call-overload]
@@ -348,6 +355,19 @@ def _empty(decoded: Decoded) -> Signal | None:
         name = parts[0] if isinstance(parts[0], str) else ""
         return Signal(name, verdict=Verdict.EMPTY)
     return None
+
+
+def _merged(value: object, depth: int = 0) -> object:
+    """A value whose long lists have equal entries once: repetition costs no room."""
+    if depth > _MAX_MERGED:
+        return value
+    if isinstance(value, dict):
+        return {key: _merged(inner, depth + 1) for key, inner in value.items()}
+    if not isinstance(value, list):
+        return value
+    if len(value) > _LONG:
+        value = list({repr(entry): entry for entry in value}.values())
+    return [_merged(entry, depth + 1) for entry in value]
 
 
 def _different(parts: Sequence[object]) -> Iterator[object]:

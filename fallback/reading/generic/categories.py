@@ -95,7 +95,7 @@ class Categories:
             # NaN and infinite scores: a label without a score.
             return Finding(name, True, None, Basis.PRESENCE, leaf.path)
         found = self.finding(name, judged.hit, judged.score, leaf.path, judged.basis)
-        return replace(found, low=judged.outcome is Outcome.LOW)
+        return replace(found, low=True) if judged.outcome is Outcome.LOW else found
 
     def highest(self, name: str, nodes: Sequence[Leaf]) -> list[Finding]:
         """A list of scores or flags of one category: its maximum counts."""
@@ -284,6 +284,8 @@ class Categories:
         if not own and forbids(name) and (ruled or verdict.basis >= Basis.FLAG):
             return replace(verdict, name=self._names.resolve(forbidden(name)))
         found = self.finding(name, verdict.hit, verdict.score, verdict.path, verdict.basis)
+        if not verdict.failed and not verdict.low:
+            return found
         return replace(found, failed=verdict.failed, low=verdict.low)
 
     def _told(

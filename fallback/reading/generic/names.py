@@ -24,6 +24,8 @@ MAX_KNOWN: Final = 160
 LOOKUPS: Final = 320
 #: Pieces of text that are cut further, for one output: about 40 ms of work.
 PIECES: Final = 400
+#: Objects and entries that are read, for one output, in units of about 10 microseconds.
+STEPS: Final = 4500
 _MAX_REMEMBERED = 4096
 _SAFE = ("OTHER.Safe",)
 _VAGUE = frozenset(
@@ -45,14 +47,20 @@ _CLEAN_CLASSES = frozenset(
 class Lookups:
     """What one output may still look up; memories of earlier outputs cost nothing."""
 
-    def __init__(self, left: int = LOOKUPS, pieces: int = PIECES) -> None:
+    def __init__(self, left: int = LOOKUPS, pieces: int = PIECES, steps: int = STEPS) -> None:
         self.left = left
         self.pieces = pieces
+        self.steps = steps
 
     def take(self, cost: int = 1) -> bool:
         """Whether there was something left."""
         self.left -= cost
         return self.left >= 0
+
+    def take_steps(self, cost: int) -> bool:
+        """Whether so much more of a structure may be read."""
+        self.steps -= cost
+        return self.steps >= 0
 
     def take_piece(self, size: int) -> bool:
         """Whether a text of that many characters may still be cut into its parts."""
@@ -66,8 +74,8 @@ class Lookups:
 
     @property
     def cut(self) -> bool:
-        """Whether a text was left as it is because there was too much of it."""
-        return self.pieces < 0
+        """Whether something was left as it is because there was too much of it."""
+        return self.pieces < 0 or self.steps < 0
 
 
 class Memory:
@@ -83,10 +91,11 @@ class Memory:
         self.labels: dict[str, tuple[str, ...]] = {}
         self.own: dict[str, bool] = {}
         self.resolved: dict[str, str] = {}
+        self.clean: dict[str, bool] = {}
 
     def trim(self) -> None:
         """Forget everything when there is too much of it."""
-        for memory in (self.labels, self.own, self.resolved):
+        for memory in (self.labels, self.own, self.resolved, self.clean):
             if len(memory) > _MAX_REMEMBERED:
                 memory.clear()
 
@@ -98,6 +107,7 @@ class Names:
         self._memory = memory
         self._lookups = lookups
         self.take_piece = lookups.take_piece
+        self.take_steps = lookups.take_steps
         self.too_long = lookups.too_long
         self.detector = memory.detector
         self.pairs = memory.pairs
@@ -137,6 +147,12 @@ class Names:
         """Whether a class of this name stands for nothing found."""
         if len(text) > MAX_KNOWN:
             return False
+        memory = self._memory.clean
+        if (clean := memory.get(text)) is None:
+            clean = memory[text] = self._is_clean(text)
+        return clean
+
+    def _is_clean(self, text: str) -> bool:
         form = normalise(text.strip(_MARKS))
         if form in GENERIC or form in _CLEAN_CLASSES:
             if self.own(text):
@@ -149,9 +165,9 @@ class Names:
 
     def general(self, text: str) -> bool:
         """Whether a name only says that something is wrong, or what was judged."""
-        if self.own(text) and self.labels(text) not in ((), ("HARM.Unspecified",)):
+        if not all(word in _GENERAL for word in normalise(text).split(" ")):
             return False
-        return all(word in _GENERAL for word in normalise(text).split(" "))
+        return not self.own(text) or self.labels(text) in ((), ("HARM.Unspecified",))
 
     def vague(self, text: str) -> bool:
         """Whether the labels of a name say only that something was found or done."""
@@ -180,6 +196,8 @@ class Names:
             return text
         memory = self._memory
         if (found := memory.resolved.get(text)) is None:
+            if self._lookups.left <= 0:
+                return text.strip()
             variants = list(dict.fromkeys(_variants(text)))
             own = (v for v in variants if self.own(v))
             known = (v for v in variants if self.known(v))

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from fallback.reading.finding import Basis, Finding
-from fallback.reading.generic.roles import Key, Kind, Role, key_role
+from fallback.reading.generic.roles import Key, Kind, Role, key_form, key_role
 from fallback.reading.judge import Judged, Outcome, Scale, Scales, as_number, judge, judge_number, judge_word
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 from fallback.reading.words import load_words
@@ -37,7 +37,6 @@ _NON_NAMES = _VALUES["silent"] | frozenset(
 )  # fmt: skip
 #: Quoted content that is a list of objects is a list of findings with their places.
 _PLACES = frozenset({"evidence", "spans", "highlights", "words", "chunks", "matched keywords"})
-_MAX_KEY = 120
 _MAX_NAME = 400
 #: What a check that did not pass is called: the bare word `failed` is said of broken tools too.
 FAILED = "check failed"
@@ -126,7 +125,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
             named = inner.use is Use.SIGNAL and isinstance(inner.value, str)
             record.taken = record.taken or named
             continue
-        form = normalise(key[:_MAX_KEY])
+        form = key_form(key)
         entries.append(Entry(key, form, key_role(form, kind_of(inner)), inner))
     record.threshold = _threshold(entries)
     scale = scales.of("", record.threshold)

@@ -9,8 +9,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fallback.reading.words import load_words
+from schemas.text import normalise
 
 _KEYS = load_words().keys
+_MAX_KEY = 120
 
 
 class Role(StrEnum):
@@ -100,6 +102,12 @@ JUDGING = frozenset(
         Role.LIKELIHOOD, Role.CONFIDENCE, Role.SCORE, Role.FINISH, Role.NAME, Role.COUNT,
     }
 )  # fmt: skip
+
+
+@lru_cache(maxsize=8192)
+def key_form(key: str) -> str:
+    """A key in its normal form; a long one is cut."""
+    return normalise(key[:_MAX_KEY])
 
 
 @lru_cache(maxsize=8192)

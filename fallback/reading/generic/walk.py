@@ -4,7 +4,7 @@ In: a node. Out: findings, clean ones included. Marks every leaf that it underst
 unread is accounted for elsewhere. Each leaf is visited a bounded number of times.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fallback.reading.finding import Basis, Finding, across, merge, settle
@@ -13,13 +13,15 @@ from fallback.reading.generic.categories import Categories
 from fallback.reading.generic.goals import forbidden, forbids
 from fallback.reading.generic.names import Names
 from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Entry, Record, kind_of, sort_record
-from fallback.reading.generic.roles import Kind, Role
+from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.judge import Scales
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
 _CHECKERS = load_words().keys["checkers"]
+_OBJECT, _ENTRY = 6, 4
+_LONG = 64
 ReadText = Callable[[Leaf], list[Finding]]
 
 
@@ -82,6 +84,8 @@ class Walker:
                 for name, valid, score in validity
             ]
         inner = replace(place, depth=place.depth + 1)
+        if len(nodes) > _LONG:
+            nodes = list(_different(nodes))
         scopes = [self.read(n, inner) for n in nodes if not isinstance(n, Leaf)]
         texts = self._plain(plain, place) if plain else []
         if all(len(scope) == 1 for scope in scopes):
@@ -108,6 +112,8 @@ class Walker:
         """Texts that stand where names stand."""
         found: list[list[Finding]] = []
         for leaf in texts:
+            if not self._names.take_steps(_ENTRY):
+                break
             read = self._read_names(leaf)
             if place.flagged:
                 read = [self._confirmed(f) for f in read]
@@ -127,6 +133,8 @@ class Walker:
     # --- objects --------------------------------------------------------------------------
 
     def _object(self, node: dict[str, Node], place: Place) -> list[Finding]:
+        if not self._names.take_steps(_OBJECT + len(node)):
+            return []
         if (parallel := shapes.parallel(node)) is not None:
             read = [f for name, value in parallel for f in self._pair(name, value)]
             rest = self._object({k: n for k, n in node.items() if _left(n)}, place)
@@ -182,6 +190,8 @@ class Walker:
                     node.use = Use.SIGNAL
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE, node.path))
                 elif role is Role.CATEGORY or role is Role.NAMES or role is Role.COUNT:
+                    if not self._names.take_steps(_ENTRY):
+                        break
                     maps += self._categories.scalar(
                         entry, record.threshold, place.heading, place.mapping, bool(named)
                     )
@@ -343,6 +353,38 @@ class Walker:
                 mark(node, Use.BOOKKEEPING)
             found = [*found, *inner]
         return found
+
+
+def _different(nodes: list[Node]) -> Iterator[Node]:
+    """The entries of a long list, those that differ in place and identifiers only once."""
+    seen: set[tuple[object, ...]] = set()
+    for node in nodes:
+        said = _said(node)
+        if said is None:
+            yield node
+        elif said not in seen:
+            seen.add(said)
+            yield node
+        else:
+            mark(node, Use.BOOKKEEPING)
+
+
+def _said(node: Node) -> tuple[object, ...] | None:
+    """What an object of scalars says, without its bookkeeping; None for any other node."""
+    if not isinstance(node, dict):
+        return None
+    parts: list[object] = []
+    for key, inner in node.items():
+        if not isinstance(inner, Leaf) or inner.use is not Use.UNREAD:
+            return None
+        role = key_role(key_form(key), kind_of(inner)).role
+        if role in (Role.BOOKKEEPING, Role.QUOTED):
+            continue
+        value = inner.value
+        if isinstance(value, float) and role in (Role.SCORE, Role.CONFIDENCE):
+            value = round(value, 1) if abs(value) <= 1 else round(value)
+        parts += (key, value)
+    return tuple(parts)
 
 
 def _left(node: Node) -> bool:
