@@ -145,6 +145,8 @@ class _Item:
         findings = self._parts(decoded, "", 0)
         if own:
             return self._texts.as_whole(text, findings)
+        if not any(f.hit for f in findings) and closed.is_failure(text):
+            return [Finding(text[:MAX_NAME], None, failed=True)]
         return findings
 
     def _parts(self, decoded: Decoded, path: str, depth: int) -> list[Finding]:
@@ -327,17 +329,13 @@ class _Item:
         return replace(finding, name=self._names.resolve(finding.name))
 
     def _stated(self, findings: Sequence[Finding]) -> bool:
-        """Whether an output says that nothing was found, or has nothing in it but bookkeeping.
+        """Whether an output says that nothing was found, or is empty.
 
-        So does an output of a declared format without a finding. One that only quotes does not.
+        So does an output of a declared format without a finding. Quotes and bookkeeping do not.
         """
         if self._part.formats or any(f.hit is False for f in findings):
             return True
-        return not any(
-            leaf.use is Use.QUOTED and isinstance(leaf.value, str) and leaf.value.strip()
-            for node in self._nodes
-            for leaf in leaves(node)
-        )
+        return not findings and not any(True for node in self._nodes for _ in leaves(node))
 
     def _prefer(self, name: str) -> int:
         """How little a decision's word says: an own word of a category first."""

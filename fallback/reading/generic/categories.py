@@ -13,6 +13,7 @@ from fallback.reading.generic.names import Names
 from fallback.reading.generic.record import (
     CHECKERS,
     GRADES,
+    POLARITY,
     HIT_WORDS,
     Entry,
     Record,
@@ -36,6 +37,7 @@ from schemas.text import normalise
 _ROUNDING = 0.02
 _TOP = 0.5
 _MAX_ENTRY = 80
+_BULLETS = "*-•·# \t"
 _RULES = frozenset({"violated policy", "violated rule", "principle", "guideline", "rule code"})
 
 
@@ -89,6 +91,8 @@ class Categories:
         return judge_word(text, scale, Basis.GRADE if grade else Basis.FLAG)
 
     def _from(self, name: str, judged: Judged, leaf: Leaf) -> Finding:
+        if judged.basis is Basis.FLAG and judged.hit is not None and self._ruled(name):
+            return self._goal(name, judged, leaf)
         if judged.outcome is Outcome.FAILED:
             return Finding(name, None, None, judged.basis, leaf.path, failed=True)
         if judged.outcome is Outcome.NONE and kind_of(leaf) is Kind.NUMBER:
@@ -96,6 +100,17 @@ class Categories:
             return Finding(name, True, None, Basis.PRESENCE, leaf.path)
         found = self.finding(name, judged.hit, judged.score, leaf.path, judged.basis)
         return replace(found, low=True) if judged.outcome is Outcome.LOW else found
+
+    def _ruled(self, name: str) -> bool:
+        return forbids(name) and not self._names.own(name)
+
+    def _goal(self, name: str, judged: Judged, leaf: Leaf) -> Finding:
+        """`no toxicity: FAIL` and `no_toxicity: false` are findings of toxicity."""
+        hit = judged.hit
+        if isinstance(leaf.value, bool) or normalise(str(leaf.value)) in POLARITY:
+            hit = not hit
+        name = self._names.resolve(forbidden(name))
+        return Finding(name, hit, judged.score, judged.basis, leaf.path)
 
     def highest(self, name: str, nodes: Sequence[Leaf]) -> list[Finding]:
         """A list of scores or flags of one category: its maximum counts."""
@@ -122,11 +137,12 @@ class Categories:
         """The category that a key names, under a heading: `pii` and `email` may be `pii/email`."""
         if outer and self._names.own(joined := f"{outer}/{entry.key}"):
             return joined
+        key = entry.key.strip(_BULLETS)
         core = entry.role.core or entry.form
         words = core.split(" ")
         while len(words) > 1 and self._names.general(words[0]):
             words = words[1:]
-        return self._names.best(entry.key, core, " ".join(words), entry.key)
+        return self._names.best(key, core, " ".join(words), key)
 
     def scalar(
         self, entry: Entry, threshold: float | None, heading: str, mapping: bool, named: bool

@@ -72,7 +72,7 @@ class Pieces:
         if depth >= _MAX_DEPTH or not self._names.take_piece(len(bare)):
             return None
         for form in (self._groups, self._pairs, self._quoting, self._joined, self._fields, self._keyed,
-                     self._commas, self._marked, self._scored, self._led, self._slashed,
+                     self._coded, self._commas, self._marked, self._scored, self._led, self._slashed,
                      self._verdict_first):  # fmt: skip
             if (read := form(bare, depth)) is not None:
                 return read
@@ -314,7 +314,11 @@ class Pieces:
         form = normalise(head)
         role = key_role(form, Kind.TEXT)
         if colon and role.role is not Role.CATEGORY:
-            told = self._headed(head, rest, depth) if role.role is Role.DECISION else None
+            told = None
+            if role.role in (Role.DECISION, Role.ACTION, Role.FLAG):
+                inner = self.piece(rest, depth + 1)
+                told = inner if inner and any(f.accuses for f in inner) else None
+                told = told or self._headed(head, rest, depth)
             return told if told is not None else self._role_pair(head, rest)
         if not colon:
             return None
@@ -347,10 +351,8 @@ class Pieces:
             hit = any(f.accuses for f in told or [])
             return [*(told or []), *(_flagged(f) if hit or told is None else f for f in listed)]
         if told is None and listed is None:
-            inner = self._leading(rest)
-            if inner is not None:
-                return inner
-            return None
+            inner = self._leading(rest) or self.piece(rest, depth + 1)
+            return inner if inner and any(f.general for f in inner) else None
         if told and any(f.accuses for f in told):
             return [replace(told[0], name=rest[:500])]
         if told and any(f.failed for f in told):
@@ -520,9 +522,11 @@ class Pieces:
         return None
 
     def _verdict_first(self, text: str, depth: int) -> list[Finding] | None:
-        """`UNSAFE S2`, `unsafe S1,S2`, `Violation hate`; `No, this is safe.`"""
-        if (read := self._leading(text)) is not None:
-            return read
+        """`No, this is safe.`, `Safe. The text discusses ...`."""
+        return self._leading(text)
+
+    def _coded(self, text: str, depth: int) -> list[Finding] | None:
+        """A verdict and its categories without a separator: `UNSAFE S2`, `unsafe (hate)`."""
         first, _, rest = text.partition(" ")
         judged = judge_word(first)
         if judged is None or not judged.hit or not rest or as_number(first) is not None:
@@ -530,7 +534,9 @@ class Pieces:
         if normalise(first) in ("low", "medium", "high", "critical", "severe", "very", "sensitive",
                                 "possible", "likely", "major", "serious", "extreme"):  # fmt: skip
             return None
-        listed = self._listed(rest.replace(" ", ", ") if _codes(rest) else rest)
+        listed = self._listed(rest)
+        if _codes(rest):
+            listed = [self.name(code) for code in rest.replace(",", " ").split()]
         if listed:
             return [Finding(first, True, None, Basis.DECISION), *(_flagged(f) for f in listed)]
         return None
@@ -538,7 +544,7 @@ class Pieces:
     def _listed(self, text: str) -> list[Finding] | None:
         """A list of names that are all known, or that all look like names; None for prose."""
         text = text.strip(" .")
-        if text.startswith("[") and text.endswith("]"):
+        if text[:1] + text[-1:] in ("[]", "()"):
             text = text[1:-1]
         if not text or text[0] in cut.QUOTES:
             return None

@@ -15,7 +15,8 @@ from fallback.reading.words import load_words
 from schemas.text import normalise
 
 _VALUES = load_words().values
-_POLARITY = frozenset({"yes", "no", "true", "false", "y", "n"})
+#: Words that are a yes or a no, of which the key says what they mean.
+POLARITY = frozenset({"yes", "no", "true", "false", "y", "n"})
 #: Words of scales; they outrank scores, and yield to yes and no.
 GRADES = frozenset(
     {
@@ -44,7 +45,7 @@ _FAILED = frozenset({"fail", "fails", "failed", "failure", "not passed", "invali
 #: Words of a key that say that what it names was found.
 HIT_WORDS = frozenset(
     {"violated", "violations", "triggered", "failed", "flagged", "detected", "blocked", "denied",
-     "violation", "failures", "broken"}
+     "violation", "failures", "broken", "breached", "tripped", "infringed"}
 )  # fmt: skip
 #: Keys that name what checked; they yield to what was found inside.
 CHECKERS = frozenset(
@@ -228,7 +229,7 @@ def _polar(record: Record, entry: Entry, scale: Scale, *, positive: bool) -> Non
         if judged is None and as_number(value) is None:
             record.entries.append(replace(entry, role=Key(Role.NAMES)))
             return
-        if judged is not None and normalise(value.strip()) not in _POLARITY:
+        if judged is not None and normalise(value.strip()) not in POLARITY:
             _say(record, entry, judged, value)
             return
     judged = judge(value, scale, Basis.FLAG)
@@ -304,7 +305,7 @@ def _judge(record: Record, entry: Entry, scale: Scale, basis: Basis) -> None:
 def decision_word(key: str, value: str) -> str:
     """The word that stands for a decision: `unsafe`; the key for a mere yes."""
     form = normalise(value.strip(" ,."))
-    return key if form in _POLARITY else FAILED if form in _FAILED else value
+    return key if form in POLARITY else FAILED if form in _FAILED else value
 
 
 def _severity(record: Record, entry: Entry, scale: Scale) -> None:
@@ -354,7 +355,7 @@ def _number(record: Record, entry: Entry, scale: Scale) -> None:
     if not isinstance(leaf, Leaf):
         record.entries.append(entry)
         return
-    if isinstance(leaf.value, str) and normalise(leaf.value) in _POLARITY:
+    if isinstance(leaf.value, str) and normalise(leaf.value) in POLARITY:
         _polar(record, entry, scale, positive=True)
         return
     judged = judge(leaf.value, scale, Basis.SCORE)

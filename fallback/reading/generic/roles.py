@@ -13,6 +13,8 @@ from schemas.text import normalise
 
 _KEYS = load_words().keys
 _MAX_KEY = 120
+#: Words that make a list passive beside a noun, and may head findings alone.
+_NOT_PASSIVE = frozenset({"all", "known", "target", "required", "active", "negative", "used", "run"})
 
 
 class Role(StrEnum):
@@ -128,7 +130,8 @@ def _modified(words: list[str], kind: Kind) -> Key | None:
     ):
         return Key(Role.THRESHOLD)
     if len(words) == 1:
-        return None
+        listed = kind in (Kind.LIST, Kind.DICT) and first in _KEYS["passive_words"]
+        return Key(Role.PASSIVE) if listed and first not in _NOT_PASSIVE else None
     if kind in (Kind.LIST, Kind.DICT, Kind.NUMBER):
         listed = {last, words[-2] if last in _KEYS["passive_words"] else last}
         if (first in _KEYS["passive_words"] or last in _KEYS["passive_words"]) and (

@@ -19,6 +19,11 @@ from fallback.signal import MAX_NAME
 from schemas.text import normalise
 
 _MAX_MASKS = 200
+_HEADING = (
+    load_words().keys["general"]
+    | load_words().keys["container"]
+    | frozenset({"scan", "json", "here", "below", "following", "analysis", "reply", "log", "printed"})
+)
 
 
 class Texts:
@@ -85,7 +90,11 @@ class Texts:
             return [Finding(bare[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
         if (told := self._pieces.spoken(head)) is not None:
             return told
-        if head != bare and bare.endswith((":", "=", ">")) or len(head) < 3 or _is_log(head):
+        if len(head) < 3 or _is_log(head):
+            return []
+        if not after and (label := cut.quoting(f"{bare} \"")) and label != head:
+            return [self._pieces.name(label)]
+        if head != bare and bare.endswith((":", "=", ">")) and _is_heading(head):
             return []
         if not after and not cut.is_prose(head) and not any(map(str.isdigit, head)):
             return [self._pieces.name(head)]
@@ -243,6 +252,12 @@ class Texts:
         ):
             return self._sentence(" ".join(lines))
         return across(scopes)
+
+
+def _is_heading(text: str) -> bool:
+    """Whether a text announces a result: one of its words says so."""
+    words = normalise(text[:200]).split(" ")
+    return len(words) > 8 or not _HEADING.isdisjoint(words)
 
 
 def _is_log(text: str) -> bool:
