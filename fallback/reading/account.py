@@ -83,9 +83,10 @@ def reason(nodes: Iterable[Node], thoughts: Sequence[str]) -> str:
 def _explanations(nodes: Iterable[Node], thoughts: Sequence[str]) -> Iterator[str]:
     for node in nodes:
         for leaf in leaves(node):
-            if leaf.use in (Use.QUOTED, Use.UNREAD) and isinstance(leaf.value, str):
-                if key_role(last_key(leaf.path), Kind.TEXT).role is Role.WHY:
-                    yield leaf.value
+            if leaf.use not in (Use.QUOTED, Use.UNREAD) or not isinstance(leaf.value, str):
+                continue
+            if key_role(last_key(leaf.path), Kind.TEXT).role is Role.WHY:
+                yield leaf.value
     yield from thoughts
 
 
@@ -144,9 +145,7 @@ def _unique(findings: Iterable[Finding], scores: Mapping[str, float]) -> tuple[S
         signal = Signal(name, known.get(key, finding.score), flagged)
         if (other := by_key.get(key)) is not None:
             better = [s for s in (signal.score, other.score) if s is not None]
-            signal = Signal(
-                other.name, max(better, default=None), signal.flagged or other.flagged
-            )
+            signal = Signal(other.name, max(better, default=None), signal.flagged or other.flagged)
         by_key[key] = signal
     ordered = sorted(
         by_key.values(),

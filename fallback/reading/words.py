@@ -39,7 +39,8 @@ def _lists(path: Path, part: str, lists: object) -> dict[str, Phrases]:
         raise ConfigError(path, part, "must map names to lists")
     return {
         str(name): frozenset(
-            " ".join(phrase.split()) for phrase in read_text(path, f"{part}.{name}", text).split(",")
+            " ".join(phrase.split())
+            for phrase in read_text(path, f"{part}.{name}", text).split(",")
         )
         - {""}
         for name, text in lists.items()

@@ -14,7 +14,9 @@ from schemas.text import normalise
 _KEYS = load_words().keys
 _MAX_KEY = 120
 #: Words that make a list passive beside a noun, and may head findings alone.
-_NOT_PASSIVE = frozenset({"all", "known", "target", "required", "active", "negative", "used", "run"})
+_NOT_PASSIVE = frozenset(
+    {"all", "known", "target", "required", "active", "negative", "used", "run"}
+)
 
 
 class Role(StrEnum):
@@ -94,9 +96,9 @@ _EXACT: dict[Kind, tuple[Role, ...]] = {
     ),
     Kind.NULL: (Role.NAMES, Role.FLAG, Role.ERROR, Role.DECISION),
 }  # fmt: skip
-_LISTS: dict[Role, frozenset[str]] = {
-    role: _KEYS.get(role.value, frozenset()) for role in Role
-} | {Role.FINISH: frozenset({"finish reason", "stop reason", "done reason"})}
+_LISTS: dict[Role, frozenset[str]] = {role: _KEYS.get(role.value, frozenset()) for role in Role} | {
+    Role.FINISH: frozenset({"finish reason", "stop reason", "done reason"})
+}
 #: Roles that say something of the whole; own words of a detector do not take their place.
 JUDGING = frozenset(
     {
@@ -130,8 +132,8 @@ def _modified(words: list[str], kind: Kind) -> Key | None:
     ):
         return Key(Role.THRESHOLD)
     if len(words) == 1:
-        listed = kind in (Kind.LIST, Kind.DICT) and first in _KEYS["passive_words"]
-        return Key(Role.PASSIVE) if listed and first not in _NOT_PASSIVE else None
+        alone = kind in (Kind.LIST, Kind.DICT) and first in _KEYS["passive_words"]
+        return Key(Role.PASSIVE) if alone and first not in _NOT_PASSIVE else None
     if kind in (Kind.LIST, Kind.DICT, Kind.NUMBER):
         listed = {last, words[-2] if last in _KEYS["passive_words"] else last}
         if (first in _KEYS["passive_words"] or last in _KEYS["passive_words"]) and (
@@ -169,8 +171,10 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
             return Key(Role.NAME)
         if last in ("type", "code", "class", "tag"):
             return Key(Role.WEAK)
-    if len(words) > 1 and last in _KEYS["bookkeeping_ends"] and (
-        kind is not Kind.DICT or last in ("identifier", "id", "metadata")
+    if (
+        len(words) > 1
+        and last in _KEYS["bookkeeping_ends"]
+        and (kind is not Kind.DICT or last in ("identifier", "id", "metadata"))
     ):
         return Key(Role.BOOKKEEPING)
     if len(words) > 1 and last in _KEYS["word_ends"] and kind in (Kind.TEXT, Kind.BOOL):

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, across, settle
-from fallback.reading.generic import closed, cut
-from fallback.reading.generic.names import Names
-from fallback.reading.generic.pieces import Pieces
 from fallback.reading.generic.roles import Kind, Role, key_role
+from fallback.reading.generic.texts import closed, cut
+from fallback.reading.generic.texts.pieces import Pieces
+from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.judge import as_number, judge_word
 from fallback.reading.tree import Leaf, Node, Use
 from fallback.reading.words import load_words
@@ -22,7 +22,9 @@ _MAX_MASKS = 200
 _HEADING = (
     load_words().keys["general"]
     | load_words().keys["container"]
-    | frozenset({"scan", "json", "here", "below", "following", "analysis", "reply", "log", "printed"})
+    | frozenset(
+        {"scan", "json", "here", "below", "following", "analysis", "reply", "log", "printed"}
+    )
 )
 
 
@@ -82,7 +84,7 @@ class Texts:
         """
         bare = text.strip()
         head = bare.rstrip(":=-> \t\n\"',")
-        if not head or after and bare.startswith((":", "|", "-", ",", "=")):
+        if not head or (after and bare.startswith((":", "|", "-", ",", "="))):
             return []
         if not after and (verdict := self._verdict(head)) is not None:
             return [verdict]
@@ -92,7 +94,7 @@ class Texts:
             return told
         if len(head) < 3 or _is_log(head):
             return []
-        if not after and (label := cut.quoting(f"{bare} \"")) and label != head:
+        if not after and (label := cut.quoting(f'{bare} "')) and label != head:
             return [self._pieces.name(label)]
         if head != bare and bare.endswith((":", "=", ">")) and _is_heading(head):
             return []
@@ -101,7 +103,7 @@ class Texts:
         return []
 
     def verdict(self, text: str) -> list[Finding]:
-        """Text that may be somebody's words: only a closed verdict, a known label or codes count."""
+        """Text that may be somebody's words: only a verdict or an own entry in it counts."""
         text = text.strip()
         if closed.is_clean(text) or judge_word(text) is not None:
             return self._pieces.piece(text) or []
@@ -173,7 +175,7 @@ class Texts:
         """Lines of keys and values as one object, perhaps under a heading."""
         pairs = [cut.keyed(line.lstrip("-*• ")) for line in lines]
         count = sum(pair is not None for pair in pairs)
-        if count < 2 and not (count == 1 and self._headed(lines, pairs)):
+        if count < 2:
             return None
         others = [line for line, pair in zip(lines, pairs, strict=True) if pair is None]
         roles = sum(
@@ -189,9 +191,6 @@ class Texts:
         if not roles and simple:
             return None
         return self._pieces.record([(k, v) for k, v in given if v])
-
-    def _headed(self, lines: Sequence[str], pairs: Sequence[tuple[str, str] | None]) -> bool:
-        return False
 
     def _is_plain(self, pair: tuple[str, str]) -> bool:
         """Whether a pair judges by a word or a number alone."""
@@ -277,7 +276,13 @@ def _masks(text: str) -> list[str]:
             end = text.find(closing, at, at + 64)
             inner = text[at + 1 : end] if end > 0 else ""
             at = text.find(opening, at + 1)
-            if 1 < len(inner) <= 60 and inner[0].isalpha() and inner == inner.upper():
-                if all(c.isalnum() or c in "_ /-" for c in inner):
-                    found[f"{opening}{inner}{closing}"] = None
+            if _is_mask(inner):
+                found[f"{opening}{inner}{closing}"] = None
     return list(found)
+
+
+def _is_mask(text: str) -> bool:
+    """Whether a text is the inside of a mask: capitals, digits and few signs."""
+    if not 1 < len(text) <= 60 or not text[0].isalpha() or text != text.upper():
+        return False
+    return all(char.isalnum() or char in "_ /-" for char in text)

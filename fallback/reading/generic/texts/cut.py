@@ -8,17 +8,11 @@ from collections.abc import Iterator
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
+_FUNCTION_WORDS = load_words().texts["function_words"]
 _QUOTE_HEADS = load_words().texts["quote_heads"]
 _OPENING = "([{<"
 _CLOSING = ")]}>"
-QUOTES = "\"“”«»„‘’"
-_STOPWORDS = frozenset(
-    {
-        "the", "is", "was", "are", "were", "to", "that", "this", "it", "which", "with", "from", "has",
-        "have", "be", "will", "would", "should", "they", "their", "his", "her", "he", "she", "you",
-        "your", "i", "we", "because", "but", "how", "there", "been", "does", "did", "asks", "who",
-    }
-)  # fmt: skip
+QUOTES = '"“”«»„\u2018\u2019'
 MAX_PARTS = 4000
 
 
@@ -59,7 +53,7 @@ def is_prose(text: str) -> bool:
         return True
     if any(w[-1] in ".!?" and len(w) > 3 and w[:-1].isalpha() for w in words[:-1]):
         return True
-    return len(words) > 2 and not _STOPWORDS.isdisjoint(w.strip(".,;:!?") for w in words)
+    return len(words) > 2 and not _FUNCTION_WORDS.isdisjoint(w.strip(".,;:!?") for w in words)
 
 
 def pairs(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -143,7 +137,7 @@ def keyed(text: str) -> tuple[str, str] | None:
     while 0 < at <= 100:
         if at + 1 == len(text) or text[at + 1] in " \t*\"'[":
             key = text[:at].strip(" \t*#_-•>\"'`")
-            if 0 < len(key.split()) <= 6 and not any(c in key for c in "\"{}<>"):
+            if 0 < len(key.split()) <= 6 and not any(c in key for c in '"{}<>'):
                 return key, text[at + 1 :].strip(" \t*")
             return None
         at = text.find(":", at + 1)
@@ -161,13 +155,14 @@ def quoting(text: str) -> str | None:
     if at < 0 and not cut:
         return None
     bare = told.rstrip()
-    closed = bare.rstrip(":-–—|>=([,.=~ ")
+    closed = bare.rstrip(_LOOSE)
     if not closed or (closed == bare and not cut):
         return None
     return closed
 
 
-_SEPARATORS = (": ", " - ", " – ", " — ", "| ", ". ", ", ", "; ")
+_LOOSE = ":-\u2013—|>=([,.~ "
+_SEPARATORS = (": ", " - ", " \u2013 ", " — ", "| ", ". ", ", ", "; ")
 _QUOTE_WINDOW = 200
 
 
@@ -219,52 +214,3 @@ def _at_quotes(text: str) -> Iterator[str]:
             yield text[start:at]
             start = at + 1
     yield text[start:]
-
-
-_CONTRASTS = (" except ", ", but ", " apart from ", " other than ", " aside from ", " however ", "; but ",
-              " with the exception of ", " besides ", " but it does ", " but contains ", " but does ")  # fmt: skip
-_CONTAINING = (" contain ", " contains ", " includes ", " shows ", " detected ", " has ")
-_TURNS = frozenset(
-    {"but", "however", "although", "though", "except", "nevertheless", "nonetheless", "yet", "still",
-     "instead", "whereas", "unless", "besides"}
-)  # fmt: skip
-_NEGATIONS = frozenset(
-    {"no", "not", "none", "nothing", "without", "never", "clean", "safe", "ok", "fine", "neither",
-     "benign", "harmless", "isn't", "doesn't", "zero", "free"}
-)  # fmt: skip
-_SUBJECTS = ("this", "it", "that", "there", "the", "i", "we", "a", "your", "user's")
-_VERBS = frozenset(
-    {"is", "was", "are", "were", "found", "contains", "has", "shows", "detected", "see", "saw", "be",
-     "appears", "seems", "looks", "to"}
-)  # fmt: skip
-
-
-def exception(text: str) -> str | None:
-    """What a clean beginning excepts: `mild profanity` of `no issues except mild profanity`."""
-    folded = text.casefold()
-    at, sign = min(((p, s) for s in _CONTRASTS if (p := folded.find(s)) > 0), default=(-1, ""))
-    if at < 0 or _NEGATIONS.isdisjoint(w.strip(",.;:") for w in folded[:at].split()):
-        return None
-    rest = f" {text[at + len(sign) :].strip(' .,;:')}"
-    verb = min(((p + len(v), p) for v in _CONTAINING if 0 <= (p := rest.casefold().find(v)) < 40),
-               default=(0, 0))  # fmt: skip
-    return rest[verb[0] :].strip() or None
-
-
-def turns(text: str) -> bool:
-    """Whether a text takes back what was said before it."""
-    return not _TURNS.isdisjoint(w.strip(",.;:") for w in text.casefold().split())
-
-
-def predicate(sentence: str) -> str | None:
-    """What a short sentence says of its subject: `not a threat` of `This is not a threat`."""
-    words = sentence.strip(" .!").split()
-    folded = [w.casefold() for w in words]
-    if not 2 < len(words) <= 10 or folded[0] not in _SUBJECTS:
-        return None
-    at = next((i for i, w in enumerate(folded) if w in _VERBS), -1)
-    if not 0 < at <= 4:
-        return None
-    while at < len(words) and folded[at] in _VERBS:
-        at += 1
-    return " ".join(words[at:]) if folded[at : at + 1] and folded[at] in _NEGATIONS else None

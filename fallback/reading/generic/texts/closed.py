@@ -17,11 +17,21 @@ _STARTS = tuple(sorted(_TEXTS["failure_starts"], key=len, reverse=True))
 _SIGNS = tuple(_TEXTS["failure_signs"])
 #: Openings that need no further sign.
 _PLAIN = (
-    "traceback (most recent call last)", "rpc error:", "fatal error", "unhandled exception", "panic:",
-    "an error occurred", "an unexpected error occurred", "an exception occurred", "curl:",
-    "internal server error", "segmentation fault", "cuda out of memory", "cuda error", "error code:",
+    "traceback (most recent call last)", "rpc error:", "fatal error", "unhandled exception",
+    "an error occurred", "an unexpected error occurred", "an exception occurred", "curl:", "panic:",
+    "internal server error", "segmentation fault", "cuda out of memory", "cuda error",
+    "error code:",
 )  # fmt: skip
-_EXCEPTIONS = ("error", "exception", "timeout", "failure", "refused", "interrupt", "warning", "fault")
+_EXCEPTIONS = (
+    "error",
+    "exception",
+    "timeout",
+    "failure",
+    "refused",
+    "interrupt",
+    "warning",
+    "fault",
+)
 #: What findings are called: a text that has one of these in its opening reports no failure.
 _FINDINGS = (
     "polic", "violat", "guardrail", "content filter", "content_filter", "moderation", "safety",
@@ -49,7 +59,7 @@ def is_clean(text: str) -> bool:
 
 
 def is_failure(text: str) -> bool:
-    """Whether a text is the tool's own failure by its form: a known text, an exception, a status."""
+    """Whether a text is the tool's own failure: a known text, an exception, a status."""
     form = whole(text)
     if form and form in _TEXTS["failures"]:
         return True
