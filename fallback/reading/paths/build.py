@@ -2,7 +2,8 @@
 
 In: the syntax tree that the `jmespath` library makes of an expression. Out: a function of a node.
 The library's own interpreter takes leaves for objects, ends at the first value of another type, and
-walks the syntax tree anew for every node. Results are the library's otherwise (tested against it).
+walks the syntax tree anew for every node. A key is found in its other spelling too, `match_state`
+for `matchState`. Results are the library's otherwise (tested against it).
 """
 
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions
 
+from fallback.reading.paths.keys import spellings
 from fallback.reading.tree import Leaf, plain
 
 Run = Callable[[Any], Any]
@@ -46,8 +48,17 @@ def _children(tree: dict[str, Any]) -> list[Run]:
 
 
 def _field(tree: dict[str, Any]) -> Run:
-    key = tree["value"]
-    return lambda node: node.get(key) if isinstance(node, dict) else None
+    key, *others = spellings(tree["value"])
+    if not others:
+        return lambda node: node.get(key) if isinstance(node, dict) else None
+    (other,) = others
+
+    def run(node: Any) -> Any:
+        if not isinstance(node, dict):
+            return None
+        return node.get(other) if (found := node.get(key)) is None else found
+
+    return run
 
 
 def _chain(tree: dict[str, Any]) -> Run:

@@ -6,12 +6,14 @@ hundred formats be tried on a node for the price of looking at its keys.
 
 from typing import Any
 
+from fallback.reading.paths.keys import spellings
+
 
 def needed(tree: dict[str, Any]) -> frozenset[str] | None:
     """Keys of which an object has one at least wherever the expression is true; None if unknown."""
     kind, children = tree["type"], tree["children"]
     if kind == "field":
-        return frozenset({tree["value"]})
+        return frozenset(spellings(tree["value"]))
     if kind in ("subexpression", "index_expression", "pipe", "projection", "value_projection",
                 "filter_projection", "flatten"):  # fmt: skip
         return needed(children[0])

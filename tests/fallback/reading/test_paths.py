@@ -70,6 +70,27 @@ def test_selected_leaves_have_their_place() -> None:
     assert places == ["r[0].c.hate", 'r[1].c["self-harm"]']
 
 
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("matchState", {"match_state": 1}),
+        ("match_state", {"matchState": 1}),
+        ("a.matchState", {"a": {"match_state": 1}}),
+        ("matchState", {"matchState": 1, "match_state": 2}),
+        ("user_id", {"userId": 1}),
+    ],
+)
+def test_a_key_is_found_in_the_style_of_another_language(expression: str, value: object) -> None:
+    path, node = Path(expression), Planter().plant(value)
+    assert path.may_hold(node)
+    assert path.find(node) == Leaf(1, "")
+
+
+@pytest.mark.parametrize("key", ["Matchstate", "MatchState", "match-state", "matchstate"])
+def test_other_keys_are_other_keys(key: str) -> None:
+    assert Path("matchState").find(Planter().plant({key: 1})) is None
+
+
 def test_a_computed_value_has_no_place() -> None:
     node = Planter().plant([{"d": "un"}, {"d": None}, {"d": "safe"}])
     assert Path("join('', [].d | [?@])").find(node) == Leaf("unsafe", "")
