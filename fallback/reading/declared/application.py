@@ -7,9 +7,12 @@ grows with the size of the node.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 from fallback.catalog import Detector
 from fallback.normalise import match_key
+from fallback.reading.declared.classes import highest, together
 from fallback.reading.declared.entries import entries, found
 from fallback.reading.declared.statements import Statements, Vocabulary, inverted
 from fallback.reading.finding import Basis, Finding
@@ -20,6 +23,8 @@ from fallback.reading.tree import Leaf, Node, Use, mark
 
 #: Characters of a text that a pattern looks at; longer ones are no documented verdict.
 MAX_PATTERN_TEXT = 65_536
+#: Matches of a repeated pattern in one text; a text with more is none of the format's.
+MAX_MATCHES = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +143,11 @@ class _Reader:
         for extraction in self._form.findings:
             paths = (path for path in extraction.score if path.text != "@")
             beside = [node for path in paths if (node := path.find(item)) is not None]
-            for selected in extraction.each.all(item):
-                for entry in entries(extraction, selected):
-                    for name, judged in self._statements.about(extraction, entry, beside):
+            for selected in together(extraction, extraction.each.all(item)):
+                read = list(entries(extraction, selected))
+                top = highest(extraction, read)
+                for entry in read:
+                    for name, judged in self._statements.about(extraction, entry, beside, top):
                         yield _finding(name, judged, entry.path)
 
 
@@ -159,7 +166,10 @@ def _finding(name: str, judged: Judged, path: str) -> Finding:
 
 
 def _recognised(form: Format, node: Node) -> Node | None:
-    """The node that the paths run on: itself, or the named groups of a pattern."""
+    """The node that the paths run on: itself, or the named groups of the pattern's match.
+
+    A list of them where the matches repeat; None when the node has another format.
+    """
     if form.pattern is None:
         if isinstance(node, Leaf) or not all(path.may_hold(node) for path in form.when):
             return None
@@ -169,14 +179,21 @@ def _recognised(form: Format, node: Node) -> Node | None:
         return None
     if len(node.value) > MAX_PATTERN_TEXT:
         return None
-    match = form.pattern.fullmatch(node.value)
-    if match is None:
-        return None
-    node.use = Use.SIGNAL
-    groups: dict[str, Node] = {
-        name: Leaf(text, node.path) for name, text in match.groupdict().items() if text is not None
-    }
-    return groups
+    root: Node | None = None
+    if form.repeat:
+        matches = list(islice(form.pattern.finditer(node.value), MAX_MATCHES + 1))
+        if 0 < len(matches) <= MAX_MATCHES:
+            root = [_groups(match, node.path) for match in matches]
+    elif (match := form.pattern.fullmatch(node.value)) is not None:
+        root = _groups(match, node.path)
+    if root is not None:
+        node.use = Use.SIGNAL
+    return root
+
+
+def _groups(match: Any, path: str) -> Node:
+    """The named groups of a match that took part in it."""
+    return {name: Leaf(text, path) for name, text in match.groupdict().items() if text is not None}
 
 
 #: What it is called when a check of that name is not true.
