@@ -9,7 +9,7 @@ from fallback.reading.account import last_key
 from fallback.reading.declared import Applied
 from fallback.reading.decode import MARK, Decoded, decode
 from fallback.reading.finding import Finding, across, settle
-from fallback.reading.generic.roles import Kind, Role, key_role
+from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.generic.texts import closed
 from fallback.reading.generic.texts.whole import Texts
 from fallback.reading.generic.vocabulary.budget import Lookups
@@ -28,9 +28,10 @@ _MAX_TRIES = 160
 _MAX_ENTRIES = 64
 #: What opening a text in a text costs, in the steps of `Lookups`.
 _OPENING = 12
+_QUOTED = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
 _MAX_SAID = 16
 _MAX_COPY = 2000
-_LOOSE = " \t\n\"'`:-\u2013\u2014|>=([,"
+_LOOSE = " \t\n\"'`:-\u2013\u2014|>([,"
 
 
 class Item:
@@ -81,6 +82,8 @@ class Item:
         applied = self._declared(leaf) if text and not own else None
         if applied is not None:
             return self._apply(applied, leaf, 0)
+        if decoded.format == "logfmt" and (head := self._texts.quoted_head(text)):
+            return head
         findings = self._parts(decoded, "", 0)
         if own:
             return self._texts.as_whole(text, findings)
@@ -99,9 +102,13 @@ class Item:
         seen = False
         for index, part in enumerate(parts):
             if isinstance(part, str):
+                if structured and not seen and (head := self._texts.quoted_head(part)):
+                    return head
                 scopes.append(self._beside(part, after=seen) if structured else self._text(part))
             elif self._tries > 0:
                 seen = True
+                if decoded.format == "logfmt" and isinstance(part, dict):
+                    part = self._trusted(part)
                 at = path if len(parts) == 1 else f"{path}[{index}]"
                 scopes.append(self._value(self._plant(part, at), depth))
             else:
@@ -109,6 +116,18 @@ class Item:
         if many:
             scopes.append(self._value(self._plant(many, path), depth))
         return across(scopes)
+
+    def _trusted(self, pairs: dict[str, object]) -> dict[str, object]:
+        """Pairs of a line, without those that follow quoted text where a name stands before it.
+
+        Who wrote the text may have written them too.
+        """
+        roles = [key_role(key_form(key), Kind.TEXT).role for key in pairs]
+        at = next((i for i, r in enumerate(roles) if r in _QUOTED), len(roles))
+        if Role.NAME not in roles[:at] and Role.BROAD not in roles[:at]:
+            return pairs
+        first = {k: v[0] if isinstance(v, list) and v else v for k, v in pairs.items()}
+        return dict(list(first.items())[: at + 1])
 
     def _plant(self, value: object, path: str) -> Node:
         node = self._bounded_tree(merged(value), path)
@@ -125,7 +144,9 @@ class Item:
     def _text(self, text: str) -> list[Finding]:
         """Running text that is all there is; what follows a mark in it is quoted."""
         head, marked, _ = text.partition(MARK)
-        return self._texts.whole(head.strip(_LOOSE) if marked and head.strip() else text)
+        if not marked or not head.strip():
+            return self._texts.whole(text)
+        return self._texts.quoted_head(head) or self._texts.whole(head.strip(_LOOSE))
 
     def _beside(self, text: str, *, after: bool) -> list[Finding]:
         """Running text before or after structure."""

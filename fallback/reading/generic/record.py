@@ -21,6 +21,7 @@ NON_NAMES = _VALUES["non_names"] | _VALUES["silent"]
 HIT_WORDS = _KEYS["hits"]
 CHECKERS = _KEYS["rules"]
 PLACES = _KEYS["places"]
+QUOTED = _KEYS["quoted"] | _KEYS["why"]
 #: What a check that did not pass is called: the bare word `failed` is said of broken tools too.
 FAILED = "check failed"
 MAX_NAME = 400

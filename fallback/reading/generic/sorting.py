@@ -11,11 +11,12 @@ from fallback.reading.generic.record import (
     MAX_NAME,
     NON_NAMES,
     PLACES,
+    QUOTED,
     Entry,
     Record,
     kind_of,
 )
-from fallback.reading.generic.roles import Key, Role, key_form, key_role
+from fallback.reading.generic.roles import Key, Kind, Role, key_form, key_role
 from fallback.reading.judge import (
     Scale,
     Scales,
@@ -35,7 +36,10 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
             record.taken = record.taken or named
             continue
         form = key_form(key)
-        entries.append(Entry(key, form, key_role(form, kind_of(inner)), inner))
+        kind = kind_of(inner)
+        if kind is Kind.NUMBER and isinstance(inner, Leaf) and isinstance(inner.value, str):
+            kind = Kind.TEXT if form in QUOTED else kind
+        entries.append(Entry(key, form, key_role(form, kind), inner))
     record.threshold = _threshold(entries)
     scale = scales.of("", record.threshold)
     for entry in entries:

@@ -23,6 +23,7 @@ from fallback.reading.words import load_words
 _CHECKERS = load_words().keys["checkers"]
 _MAPS = load_words().keys["maps"]
 _OBJECT, _ENTRY = 6, 4
+_MATCHES = frozenset({"matches", "hits"})
 _LONG = 64
 ReadText = Callable[[Leaf], list[Finding]]
 
@@ -205,6 +206,9 @@ class Walker:
                 if not node:
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE))
                     continue
+                if entry.form in _MATCHES and _prose(node):
+                    maps += self._matches(node)
+                    continue
                 if entry.form in _CHECKERS and _prose(node):
                     mark(node, Use.BOOKKEEPING)
                     continue
@@ -262,6 +266,13 @@ class Walker:
         if not texts or not all(self._names.known(str(n.value)) for n in texts[:20]):
             return []
         return self._names_of(texts, Place())
+
+    def _matches(self, nodes: Node) -> list[Finding]:
+        """Texts that matched something: quoted, unless all are known names."""
+        assert isinstance(nodes, list)
+        found = self._only_known(nodes)
+        mark(nodes, Use.QUOTED)
+        return found
 
     def _known(self, entry: Entry) -> bool:
         core = entry.role.core

@@ -97,7 +97,17 @@ def _value(text: str, at: int) -> tuple[str, int]:
     end = at
     while end < len(text) and not (text[end].isspace() or text[end] in ";|"):
         end += 1
-    return text[at:end].strip(",\"'"), end
+    more = _more_words(text[end : end + 60]) if text[at:end].isalpha() else 0
+    return text[at : end + more].strip(",\"' "), end + more
+
+
+def _more_words(rest: str) -> int:
+    """How much of what follows a bare word belongs to it: words up to the next key."""
+    words, equal, _ = rest.partition("=")
+    before, _, key = words.rpartition(" ")
+    if not equal or not key or not before.strip():
+        return 0
+    return len(before) if before.replace(" ", "").isalpha() else 0
 
 
 def _opens_pair(rest: str) -> bool:
@@ -144,14 +154,15 @@ def keyed(text: str) -> tuple[str, str] | None:
     return None
 
 
-def quoting(text: str) -> str | None:
+def quoting(text: str, *, open_end: bool = False) -> str | None:
     """What stands before quoted text: the label of `hate: "..."`, `hate - matched text: ...`.
 
-    None for a text without a quoted part behind a separator.
+    open_end: something else than a text follows, as a quote does. None for a text without a quoted
+    part behind a separator.
     """
     at = next((i for i, char in enumerate(text[:4000]) if char in QUOTES), -1)
     head = text if at < 0 else text[:at]
-    told, cut = _without_quote_heads(head, at >= 0)
+    told, cut = _without_quote_heads(head, open_end or at >= 0)
     if at < 0 and not cut:
         return None
     bare = told.rstrip()
@@ -162,7 +173,7 @@ def quoting(text: str) -> str | None:
 
 
 _LOOSE = ":-\u2013—|>=([,.~ "
-_SEPARATORS = (": ", " - ", " \u2013 ", " — ", "| ", ". ", ", ", "; ")
+_SEPARATORS = ("\n", " (", ": ", " - ", " \u2013 ", " — ", "| ", ". ", ", ", "; ")
 _QUOTE_WINDOW = 200
 
 

@@ -63,17 +63,30 @@ class Headers(Joins):
             rest = cut.outside_quotes(text).strip(" ->→:|,;=")
             return self.piece(rest, depth + 1) if rest and rest != text else None
         head = cut.quoting(text)
-        if head is not None and head != text:
-            key = normalise(head)
-            if not self._is_role(head) or self._names.own(head):
-                told = self._spoken(head, depth)
-                if told is not None:
-                    return told
-                if not cut.is_prose(head):
-                    return [self.name(without_number(head))]
-            elif key_role(key, Kind.TEXT).role in (Role.QUOTED, Role.SAID, Role.WHY):
-                return None
+        if (
+            head is not None
+            and head != text
+            and "=" not in head
+            and (told := self.before_quote(head, depth))
+        ):
+            return told
         return self._before_structure(text)
+
+    def before_quote(self, head: str, depth: int = 0) -> list[Finding] | None:
+        """The label in the head of a quote, known or not; None for a sentence or a mere key."""
+        if self._is_role(head) and not self._names.own(head):
+            return None
+        rest = self.without_lead(head)
+        if rest == head:
+            first, _, after = head.partition(" ")
+            judged = judge_word(first)
+            rest = after if judged is not None and judged.hit and after else head
+        if rest != head and not self._names.own(head) and not cut.is_prose(rest):
+            labels = self._spoken(rest, depth) or [self.name(rest)]
+            return [flagged(f) for f in labels]
+        if (told := self._spoken(head, depth)) is not None:
+            return told
+        return None if cut.is_prose(head) else [self.name(without_number(head))]
 
     def spoken(self, head: str) -> list[Finding] | None:
         """The label or the verdict that a text beside structure is; None when it is neither."""

@@ -95,6 +95,12 @@ class Joins(Base):
     def _judges(self, value: str) -> bool:
         return judge_word(value) is not None or as_number(value) is not None
 
+    def without_lead(self, text: str) -> str:
+        """A text without the words that say that something was found: `Flagged for`."""
+        low = text[:80].casefold()
+        lead = next((x for x in _LEADS if low.startswith(f"{x} ")), None)
+        return text if lead is None else text[len(lead) :].strip()
+
     def _commas(self, text: str, depth: int) -> list[Finding] | None:
         """`A, B`, of which own words may have commas themselves."""
         if "," not in text:
@@ -138,16 +144,14 @@ class Joins(Base):
     def _led(self, text: str, depth: int) -> list[Finding] | None:
         """`Flagged for A and B`, `contains profanity`: every part is known."""
         low = text[:80].casefold()
-        lead = next((x for x in _LEADS if low.startswith(f"{x} ")), None)
-        if lead is None:
+        rest = self.without_lead(text)
+        if rest == text:
             at, lead = next(((low.find(f" {x} "), x) for x in _LEADS if f" {x} " in low), (0, ""))
             if not lead or not lead.endswith((" for", " to", " of", " as")):
                 return None
             if any(n in low[:at].split() for n in ("no", "not", "never", "without", "nothing")):
                 return None
             rest = text[at + len(lead) + 2 :]
-        else:
-            rest = text[len(lead) :]
         rest = rest.strip(" .:")
         listed = self._listed(rest)
         if not listed and rest.casefold().startswith(("a ", "an ", "the ", "possible ")):

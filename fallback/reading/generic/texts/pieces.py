@@ -32,7 +32,7 @@ class Pieces(Headers):
 
     def _cut(self, text: str, depth: int) -> list[Finding] | None:
         bare = trimmed(text)
-        if not bare:
+        if not any(map(str.isalnum, bare)):
             return []
         if len(bare) <= _MAX_PIECE:
             if (found := self._whole(bare)) is not None:
@@ -43,7 +43,7 @@ class Pieces(Headers):
         if depth >= _MAX_DEPTH or not self._names.take_piece(len(bare)):
             return None
         for form in (
-            self._groups, self._pairs, self._quoting, self._joined, self._fields, self._keyed,
+            self._groups, self._quoting, self._pairs, self._joined, self._fields, self._keyed,
             self._coded, self._commas, self._marked, self._scored, self._led, self._slashed,
             self._verdict_first,
         ):  # fmt: skip

@@ -146,11 +146,27 @@ class Texts:
         lines = list(dict.fromkeys(lines)) if len(lines) > 8 else lines
         if len(lines) == 1:
             return self._line(lines[0])
+        if (quoted := self._open_quote(lines[0])) is not None:
+            return quoted
         if (keyed := self._key_lines(lines)) is not None:
             return keyed
         if (told := self._verdict_line(lines)) is not None:
             return told
         return self._list_lines(lines, text)
+
+    def _open_quote(self, line: str) -> list[Finding] | None:
+        """The label of a line whose quoted text goes on in the next lines."""
+        if line.count('"') % 2 == 0 and line.count("```") % 2 == 0:
+            return None
+        head = cut.quoting(line)
+        return None if head is None else self._pieces.before_quote(head)
+
+    def quoted_head(self, text: str) -> list[Finding] | None:
+        """The label in a text that something quoted follows; None where nothing is quoted."""
+        head = cut.quoting(text.strip(), open_end=True)
+        if head is None or "=" in head or head == text.strip().rstrip(":= "):
+            return None
+        return self._pieces.before_quote(head)
 
     def _line(self, line: str) -> list[Finding]:
         found = self._pieces.piece(line)
@@ -160,7 +176,8 @@ class Texts:
 
     def _or_masks(self, text: str, found: list[Finding]) -> list[Finding]:
         """A piece that no vocabulary knows may be a masked text."""
-        if any(c in text for c in "<[{") and not any(self._names.known(f.name) for f in found):
+        alone = len(found) == 1 and normalise(found[0].name) == normalise(text)
+        if alone and any(c in text for c in "<[{") and not self._names.known(found[0].name):
             return self.masks(text) or found
         return found
 
