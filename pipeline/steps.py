@@ -105,6 +105,7 @@ class Pipeline:
             threshold=threshold,
             mode=mode,
             reason=reason,
+            cut=item.reading.cut,
         )
         return replace(decision, reading=summary(item.reading))
 

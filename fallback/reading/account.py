@@ -83,9 +83,10 @@ def reason(nodes: Iterable[Node], thoughts: Sequence[str]) -> str:
 def _explanations(nodes: Iterable[Node], thoughts: Sequence[str]) -> Iterator[str]:
     for node in nodes:
         for leaf in leaves(node):
-            if leaf.use in (Use.QUOTED, Use.UNREAD) and isinstance(leaf.value, str):
-                if key_role(last_key(leaf.path), Kind.TEXT).role is Role.WHY:
-                    yield leaf.value
+            if leaf.use not in (Use.QUOTED, Use.UNREAD) or not isinstance(leaf.value, str):
+                continue
+            if key_role(last_key(leaf.path), Kind.TEXT).role is Role.WHY:
+                yield leaf.value
     yield from thoughts
 
 

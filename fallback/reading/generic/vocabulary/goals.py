@@ -3,16 +3,26 @@
 In: the name of a rule that was broken. Out: what it forbids. Knows only closed lists.
 """
 
+from collections.abc import Iterable
+
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
 _LISTS = load_words().prohibitions
-_STARTS = sorted((phrase.split(" ") for phrase in _LISTS["starts"]), key=len, reverse=True)
-_ENDS = sorted((phrase.split(" ") for phrase in _LISTS["ends"]), key=len, reverse=True)
+
+
+def _by_word(phrases: Iterable[str], place: int) -> dict[str, list[list[str]]]:
+    """Phrases by their first or last word, the longest first."""
+    found: dict[str, list[list[str]]] = {}
+    for words in sorted((p.split(" ") for p in phrases), key=len, reverse=True):
+        found.setdefault(words[place], []).append(words)
+    return found
+
+
+_STARTS = _by_word(_LISTS["starts"], 0)
+_ENDS = _by_word(_LISTS["ends"], -1)
 _THEN = _LISTS["then"]
 _MAX_LENGTH = 160
-#: Words that begin a name as well as a ban: alone they forbid nothing.
-_NEVER_ALONE = frozenset({"block", "anti", "non", "zero", "ban", "not", "cannot"})
 
 
 def forbidden(name: str) -> str:
@@ -41,7 +51,7 @@ def forbids(name: str) -> bool:
 
 
 def _without_start(words: list[str]) -> list[str] | None:
-    for start in _STARTS:
+    for start in _STARTS.get(words[0], ()):
         size = len(start)
         if len(words) > size and words[:size] == start:
             return words[size:]
@@ -49,7 +59,7 @@ def _without_start(words: list[str]) -> list[str] | None:
 
 
 def _without_end(words: list[str]) -> list[str] | None:
-    for end in _ENDS:
+    for end in _ENDS.get(words[-1], ()):
         size = len(end)
         if len(words) > size and words[-size:] == end:
             return words[:-size]

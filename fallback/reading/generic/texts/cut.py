@@ -8,17 +8,11 @@ from collections.abc import Iterator
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
+_FUNCTION_WORDS = load_words().texts["function_words"]
 _QUOTE_HEADS = load_words().texts["quote_heads"]
 _OPENING = "([{<"
 _CLOSING = ")]}>"
-QUOTES = '"“”«»„‘’'
-_STOPWORDS = frozenset(
-    {
-        "the", "is", "was", "are", "were", "to", "that", "this", "it", "which", "with", "from", "has",
-        "have", "be", "will", "would", "should", "they", "their", "his", "her", "he", "she", "you",
-        "your", "i", "we", "because", "but", "how", "there", "been", "does", "did", "asks", "who",
-    }
-)  # fmt: skip
+QUOTES = '"“”«»„\u2018\u2019'
 MAX_PARTS = 4000
 
 
@@ -59,7 +53,7 @@ def is_prose(text: str) -> bool:
         return True
     if any(w[-1] in ".!?" and len(w) > 3 and w[:-1].isalpha() for w in words[:-1]):
         return True
-    return len(words) > 2 and not _STOPWORDS.isdisjoint(w.strip(".,;:!?") for w in words)
+    return len(words) > 2 and not _FUNCTION_WORDS.isdisjoint(w.strip(".,;:!?") for w in words)
 
 
 def pairs(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -103,7 +97,17 @@ def _value(text: str, at: int) -> tuple[str, int]:
     end = at
     while end < len(text) and not (text[end].isspace() or text[end] in ";|"):
         end += 1
-    return text[at:end].strip(",\"'"), end
+    more = _more_words(text[end : end + 60]) if text[at:end].isalpha() else 0
+    return text[at : end + more].strip(",\"' "), end + more
+
+
+def _more_words(rest: str) -> int:
+    """How much of what follows a bare word belongs to it: words up to the next key."""
+    words, equal, _ = rest.partition("=")
+    before, _, key = words.rpartition(" ")
+    if not equal or not key or not before.strip():
+        return 0
+    return len(before) if before.replace(" ", "").isalpha() else 0
 
 
 def _opens_pair(rest: str) -> bool:
@@ -150,49 +154,57 @@ def keyed(text: str) -> tuple[str, str] | None:
     return None
 
 
-def quoting(text: str) -> str | None:
+def quoting(text: str, *, open_end: bool = False) -> str | None:
     """What stands before quoted text: the label of `hate: "..."`, `hate - matched text: ...`.
 
-    None for a text without a quoted part behind a separator.
+    open_end: something else than a text follows, as a quote does. None for a text without a quoted
+    part behind a separator.
     """
-    at = min((p for q in QUOTES if (p := text.find(q)) >= 0), default=-1)
+    at = next((i for i, char in enumerate(text[:4000]) if char in QUOTES), -1)
     head = text if at < 0 else text[:at]
-    told, cut = _without_quote_heads(head, at >= 0)
+    told, cut = _without_quote_heads(head, open_end or at >= 0)
     if at < 0 and not cut:
         return None
     bare = told.rstrip()
-    closed = bare.rstrip(":-–—|>=([,.=~ ")
+    closed = bare.rstrip(_LOOSE)
     if not closed or (closed == bare and not cut):
         return None
     return closed
 
 
+_LOOSE = ":-\u2013—|>=([,.~ "
+_SEPARATORS = ("\n", " (", ": ", " - ", " \u2013 ", " — ", "| ", ". ", ", ", "; ")
+_QUOTE_WINDOW = 200
+
+
 def _without_quote_heads(text: str, open_end: bool) -> tuple[str, bool]:
-    """The text up to a header of quoted text, and whether there is one."""
-    for sign in (": ", ":"):
-        at = text.find(sign)
-        while at >= 0:
-            start = max(text.rfind(s, 0, at) for s in (". ", ": ", " - ", " – ", " — ", "| ", ", ",
-                                                       "; ", "(", "\n"))  # fmt: skip
-            segment = text[start + 1 if start >= 0 else 0 : at].strip(" -–—|:.,;(\n")
-            if start > 0 and normalise(segment) in _QUOTE_HEADS:
-                return text[:start], True
-            at = text.find(sign, at + 1) if at < 200 else -1
-    if open_end:
-        words = text.split(" ")
-    else:
-        words = text[:200].split(" ")
-    for size in (3, 2, 1):
-        for end in range(size, min(len(words), 24) + 1):
-            segment = " ".join(words[end - size : end]).strip(" -–—|:.,;(")
-            before = " ".join(words[: end - size]).rstrip()
-            if (
-                before.endswith((":", "-", "–", "—", ".", "|"))
-                and normalise(segment) in _QUOTE_HEADS
-            ):
-                if end == len(words) or size > 1:
-                    return before, True
+    """The text up to a header of quoted text behind a separator, and whether there is one.
+
+    `hate - matched text: ...`, `hate: user wrote ...`. open_end: a quote follows the text, so that
+    a header of one word is enough.
+    """
+    window = text[:_QUOTE_WINDOW]
+    places = sorted(
+        (at, len(sign)) for sign in _SEPARATORS for at in _all(window, sign) if at > 0
+    )  # fmt: skip
+    for at, size in places:
+        rest = window[at + size :]
+        words = rest.split(None, 3)[:3]
+        for count in range(len(words), 0, -1):
+            head = " ".join(words[:count])
+            closed = head.endswith(":")
+            if not closed and count == 1 and not (open_end and rest.strip() == head):
+                continue
+            if normalise(head.rstrip(" :,")) in _QUOTE_HEADS:
+                return text[:at], True
     return text, False
+
+
+def _all(text: str, sign: str) -> Iterator[int]:
+    at = text.find(sign)
+    while at >= 0:
+        yield at
+        at = text.find(sign, at + 1)
 
 
 def outside_quotes(text: str) -> str:
@@ -213,52 +225,3 @@ def _at_quotes(text: str) -> Iterator[str]:
             yield text[start:at]
             start = at + 1
     yield text[start:]
-
-
-_CONTRASTS = (" except ", ", but ", " apart from ", " other than ", " aside from ", " however ", "; but ",
-              " with the exception of ", " besides ", " but it does ", " but contains ", " but does ")  # fmt: skip
-_CONTAINING = (" contain ", " contains ", " includes ", " shows ", " detected ", " has ")
-_TURNS = frozenset(
-    {"but", "however", "although", "though", "except", "nevertheless", "nonetheless", "yet", "still",
-     "instead", "whereas", "unless", "besides"}
-)  # fmt: skip
-_NEGATIONS = frozenset(
-    {"no", "not", "none", "nothing", "without", "never", "clean", "safe", "ok", "fine", "neither",
-     "benign", "harmless", "isn't", "doesn't", "zero", "free"}
-)  # fmt: skip
-_SUBJECTS = ("this", "it", "that", "there", "the", "i", "we", "a", "your", "user's")
-_VERBS = frozenset(
-    {"is", "was", "are", "were", "found", "contains", "has", "shows", "detected", "see", "saw", "be",
-     "appears", "seems", "looks", "to"}
-)  # fmt: skip
-
-
-def exception(text: str) -> str | None:
-    """What a clean beginning excepts: `mild profanity` of `no issues except mild profanity`."""
-    folded = text.casefold()
-    at, sign = min(((p, s) for s in _CONTRASTS if (p := folded.find(s)) > 0), default=(-1, ""))
-    if at < 0 or _NEGATIONS.isdisjoint(w.strip(",.;:") for w in folded[:at].split()):
-        return None
-    rest = f" {text[at + len(sign) :].strip(' .,;:')}"
-    verb = min(((p + len(v), p) for v in _CONTAINING if 0 <= (p := rest.casefold().find(v)) < 40),
-               default=(0, 0))  # fmt: skip
-    return rest[verb[0] :].strip() or None
-
-
-def turns(text: str) -> bool:
-    """Whether a text takes back what was said before it."""
-    return not _TURNS.isdisjoint(w.strip(",.;:") for w in text.casefold().split())
-
-
-def predicate(sentence: str) -> str | None:
-    """What a short sentence says of its subject: `not a threat` of `This is not a threat`."""
-    words = sentence.strip(" .!").split()
-    folded = [w.casefold() for w in words]
-    if not 2 < len(words) <= 10 or folded[0] not in _SUBJECTS:
-        return None
-    at = next((i for i, w in enumerate(folded) if w in _VERBS), -1)
-    if not 0 < at <= 4:
-        return None
-    while at < len(words) and folded[at] in _VERBS:
-        at += 1
-    return " ".join(words[at:]) if folded[at : at + 1] and folded[at] in _NEGATIONS else None

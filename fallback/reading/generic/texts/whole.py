@@ -8,17 +8,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, across, settle
-from fallback.reading.generic import closed, cut
-from fallback.reading.generic.names import Names
-from fallback.reading.generic.pieces import Pieces
 from fallback.reading.generic.roles import Kind, Role, key_role
+from fallback.reading.generic.texts import closed, cut
+from fallback.reading.generic.texts.pieces import Pieces
+from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.judge import as_number, judge_word
 from fallback.reading.tree import Leaf, Node, Use
+from fallback.reading.words import load_words
 from fallback.signal import MAX_NAME
 from schemas.text import normalise
 
 _MAX_MASKS = 200
-_MAX_LINES = 4000
+_HEADING = (
+    load_words().keys["general"]
+    | load_words().keys["container"]
+    | frozenset(
+        {"scan", "json", "here", "below", "following", "analysis", "reply", "log", "printed"}
+    )
+)
 
 
 class Texts:
@@ -85,14 +92,18 @@ class Texts:
             return [Finding(bare[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
         if (told := self._pieces.spoken(head)) is not None:
             return told
-        if (head != bare and bare.endswith((":", "=", ">"))) or len(head) < 3 or _is_log(head):
+        if len(head) < 3 or _is_log(head):
+            return []
+        if not after and (label := cut.quoting(f'{bare} "')) and label != head:
+            return [self._pieces.name(label)]
+        if head != bare and bare.endswith((":", "=", ">")) and _is_heading(head):
             return []
         if not after and not cut.is_prose(head) and not any(map(str.isdigit, head)):
             return [self._pieces.name(head)]
         return []
 
     def verdict(self, text: str) -> list[Finding]:
-        """Text that may be somebody's words: only a closed verdict, a known label or codes count."""
+        """Text that may be somebody's words: only a verdict or an own entry in it counts."""
         text = text.strip()
         if closed.is_clean(text) or judge_word(text) is not None:
             return self._pieces.piece(text) or []
@@ -131,14 +142,31 @@ class Texts:
     # --- lines ----------------------------------------------------------------------------------
 
     def _lines(self, text: str) -> list[Finding]:
-        lines = [line.strip() for line in text.splitlines() if line.strip()][:_MAX_LINES]
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        lines = list(dict.fromkeys(lines)) if len(lines) > 8 else lines
         if len(lines) == 1:
             return self._line(lines[0])
+        if (quoted := self._open_quote(lines[0])) is not None:
+            return quoted
         if (keyed := self._key_lines(lines)) is not None:
             return keyed
         if (told := self._verdict_line(lines)) is not None:
             return told
         return self._list_lines(lines, text)
+
+    def _open_quote(self, line: str) -> list[Finding] | None:
+        """The label of a line whose quoted text goes on in the next lines."""
+        if line.count('"') % 2 == 0 and line.count("```") % 2 == 0:
+            return None
+        head = cut.quoting(line)
+        return None if head is None else self._pieces.before_quote(head)
+
+    def quoted_head(self, text: str) -> list[Finding] | None:
+        """The label in a text that something quoted follows; None where nothing is quoted."""
+        head = cut.quoting(text.strip(), open_end=True)
+        if head is None or "=" in head or head == text.strip().rstrip(":= "):
+            return None
+        return self._pieces.before_quote(head)
 
     def _line(self, line: str) -> list[Finding]:
         found = self._pieces.piece(line)
@@ -148,7 +176,8 @@ class Texts:
 
     def _or_masks(self, text: str, found: list[Finding]) -> list[Finding]:
         """A piece that no vocabulary knows may be a masked text."""
-        if any(c in text for c in "<[{") and not any(self._names.known(f.name) for f in found):
+        alone = len(found) == 1 and normalise(found[0].name) == normalise(text)
+        if alone and any(c in text for c in "<[{") and not self._names.known(found[0].name):
             return self.masks(text) or found
         return found
 
@@ -156,13 +185,14 @@ class Texts:
         """A text of no form: its masks, a verdict that leads it, or the whole."""
         if masked := self.masks(text):
             return masked
+        self._names.too_long(len(text) - MAX_NAME)
         return [Finding(text[:MAX_NAME], True, None, Basis.PRESENCE)]
 
     def _key_lines(self, lines: Sequence[str]) -> list[Finding] | None:
         """Lines of keys and values as one object, perhaps under a heading."""
         pairs = [cut.keyed(line.lstrip("-*• ")) for line in lines]
         count = sum(pair is not None for pair in pairs)
-        if count < 2 and not (count == 1 and self._headed(lines, pairs)):
+        if count < 2:
             return None
         others = [line for line, pair in zip(lines, pairs, strict=True) if pair is None]
         roles = sum(
@@ -178,9 +208,6 @@ class Texts:
         if not roles and simple:
             return None
         return self._pieces.record([(k, v) for k, v in given if v])
-
-    def _headed(self, lines: Sequence[str], pairs: Sequence[tuple[str, str] | None]) -> bool:
-        return False
 
     def _is_plain(self, pair: tuple[str, str]) -> bool:
         """Whether a pair judges by a word or a number alone."""
@@ -243,6 +270,12 @@ class Texts:
         return across(scopes)
 
 
+def _is_heading(text: str) -> bool:
+    """Whether a text announces a result: one of its words says so."""
+    words = normalise(text[:200]).split(" ")
+    return len(words) > 8 or not _HEADING.isdisjoint(words)
+
+
 def _is_log(text: str) -> bool:
     """Whether a text is the head of a log line: it begins with a date, a time or a level."""
     first = text.split(None, 1)[0].strip("[]:")
@@ -260,7 +293,13 @@ def _masks(text: str) -> list[str]:
             end = text.find(closing, at, at + 64)
             inner = text[at + 1 : end] if end > 0 else ""
             at = text.find(opening, at + 1)
-            if 1 < len(inner) <= 60 and inner[0].isalpha() and inner == inner.upper():
-                if all(c.isalnum() or c in "_ /-" for c in inner):
-                    found[f"{opening}{inner}{closing}"] = None
+            if _is_mask(inner):
+                found[f"{opening}{inner}{closing}"] = None
     return list(found)
+
+
+def _is_mask(text: str) -> bool:
+    """Whether a text is the inside of a mask: capitals, digits and few signs."""
+    if not 1 < len(text) <= 60 or not text[0].isalpha() or text != text.upper():
+        return False
+    return all(char.isalnum() or char in "_ /-" for char in text)

@@ -17,9 +17,10 @@ _STARTS = tuple(sorted(_TEXTS["failure_starts"], key=len, reverse=True))
 _SIGNS = tuple(_TEXTS["failure_signs"])
 #: Openings that need no further sign.
 _PLAIN = (
-    "traceback (most recent call last)", "rpc error:", "fatal error", "unhandled exception", "panic:",
-    "an error occurred", "an unexpected error occurred", "an exception occurred", "curl:",
-    "internal server error", "segmentation fault", "cuda out of memory", "cuda error", "error code:",
+    "traceback (most recent call last)", "rpc error:", "fatal error", "unhandled exception",
+    "an error occurred", "an unexpected error occurred", "an exception occurred", "curl:", "panic:",
+    "internal server error", "segmentation fault", "cuda out of memory", "cuda error",
+    "error code:",
 )  # fmt: skip
 _EXCEPTIONS = (
     "error",
@@ -58,22 +59,23 @@ def is_clean(text: str) -> bool:
 
 
 def is_failure(text: str) -> bool:
-    """Whether a text is the tool's own failure by its form: a known text, an exception, a status."""
+    """Whether a text is the tool's own failure: a known text, an exception, a status."""
     form = whole(text)
     if form and form in _TEXTS["failures"]:
         return True
-    opening = text[:_OPENING].strip().casefold()
-    if any(word in opening for word in _FINDINGS):
+    opening = text[:_OPENING].strip()
+    folded = opening.casefold()
+    if not (_starts(folded) or _is_exception(opening) or _is_status(folded)):
         return False
-    return _is_status(opening) or _is_exception(text[:_OPENING].strip()) or _starts(opening)
+    return not any(word in folded for word in _FINDINGS)
 
 
 def _starts(opening: str) -> bool:
     if opening.startswith(_PLAIN):
         return True
-    start = next((s for s in _STARTS if opening.startswith(s)), None)
-    if start is None:
+    if not opening.startswith(_STARTS):
         return False
+    start = next(s for s in _STARTS if opening.startswith(s))
     rest = opening[len(start) :]
     if rest[:1].isalnum():
         return False
@@ -96,6 +98,8 @@ def _is_exception(opening: str) -> bool:
 
 def _is_status(opening: str) -> bool:
     """`503 Service Unavailable`, `HTTP/1.1 429 Too Many Requests`, `status code 502: ...`."""
+    if not any(map(str.isdigit, opening[:40])):
+        return False
     words = normalise(opening[:80]).split(" ")
     lead = 0
     while lead < len(words) and lead < 5 and words[lead] in _LEADING:

@@ -1,26 +1,17 @@
-"""The declared formats of outputs: how a documented response is recognised and what it says where.
+"""The model of a declared format: how a documented response is recognised, what it says where.
 
-In: the `outputs:` of a detector's YAML file, or the `envelopes:` of a file of `envelopes/`. Out:
-`Format`s with compiled paths and patterns. Knows how a format is written, not how it is applied.
+In: one entry of `outputs:` or `envelopes:`. Out: a `Format` with compiled paths and patterns.
+Raises pydantic's ValidationError. Knows how a format is written, not how it is applied.
 """
 
-import difflib
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path as FilePath
 from typing import Annotated, Any
 
 import re2
-import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from fallback.reading.paths import Path
-from schemas.errors import ConfigError
-from schemas.yaml_file import read_yaml
 
-ENVELOPES_DIR = FilePath(__file__).with_name("envelopes")
 #: What `says` of an example may be instead of names.
 SAYS = frozenset({"clean", "empty", "failed", "review"})
 
@@ -69,6 +60,8 @@ class Extraction(BaseModel):
     flag: true or a found word is a finding; passed: true or a clean word is none.
     score: inside the entry, or a parallel map or list beside `each`.
     threshold: a number, or a path inside the entry to one.
+    find: a pattern; each match's group `name` in a text is a name, the rest of the text is quoted.
+    exclusive: of the classes that share one whole (softmax), the one with the highest score counts.
     """
 
     model_config = _CONFIG
@@ -80,14 +73,22 @@ class Extraction(BaseModel):
     passed: Paths = ()
     grade: Paths = ()
     score: Paths = ()
+    find: Pattern = None
     split: str | None = Field(None, min_length=1)
     threshold: Annotated[float, Field(ge=0, le=1)] | OnePath | None = None
     lower_is_worse: bool | None = None
+    exclusive: bool = False
 
     @model_validator(mode="after")
     def _one_name(self) -> "Extraction":
         if self.fixed is not None and self.name:
             raise ValueError("has `as` and `name`; keep one")
+        if self.find is not None and "name" not in self.find.groupindex:
+            raise ValueError("has a `find` without a group `name`: write (?P<name>...)")
+        if self.find is not None and (self.fixed is not None or self.name):
+            raise ValueError("has `find` beside `as` or `name`; keep one")
+        if self.exclusive and not self.score:
+            raise ValueError("has `exclusive` without `score`")
         if "each" not in self.model_fields_set and self.fixed is None and not self.name:
             raise ValueError("needs `each`, or a name: `as` or `name`")
         return self
@@ -136,6 +137,8 @@ class Format(BaseModel):
 
     when: a path that must select something true, or a list of paths that must all lead to a value.
     pattern: matches a whole text; its named groups are the object that the paths run on.
+    repeat: the matches of the pattern in a text are a list of such objects, at least one; what
+        stands between them counts as quoted.
     of: each selected value is judged by itself; the paths below are tried on it and on the whole.
     decision, passed: the tool's own decision; true is a finding, or is none. action: what it did.
     failed: a value there says that the tool failed.
@@ -149,6 +152,7 @@ class Format(BaseModel):
     source: str = Field(min_length=1)
     when: Paths = ()
     pattern: Pattern = None
+    repeat: bool = False
     of: OnePath | None = None
     decision: Paths = ()
     passed: Paths = ()
@@ -180,90 +184,10 @@ class Format(BaseModel):
         content = json.dumps(kept, sort_keys=True, ensure_ascii=False, default=str)
         return data | {"content": content, "truth": isinstance(data.get("when"), str)}
 
-
-def read_formats(path: FilePath, key: str, value: object) -> tuple[Format, ...]:
-    """The formats of a list in a YAML file, in its order.
-
-    key: where the list stands in the file. Raises ConfigError with file, line and key for an
-    unknown or missing key, a path or pattern that does not compile, or a name used twice.
-    """
-    if not isinstance(value, list):
-        raise ConfigError(path, key, f"must be a list of formats, not {value!r}")
-    formats: list[Format] = []
-    for index, data in enumerate(value):
-        try:
-            formats.append(Format.model_validate(data))
-        except ValidationError as error:
-            raise _config_error(path, (key, index), error.errors()[0]) from error
-        if any(formats[-1].name == other.name for other in formats[:-1]):
-            problem = f"{formats[-1].name!r} is the name of two formats; rename one"
-            raise ConfigError(path, f"{key}[{index}].format", problem)
-    return tuple(formats)
-
-
-@cache
-def load_envelopes(directory: FilePath = ENVELOPES_DIR) -> tuple[Format, ...]:
-    """Every envelope of a directory, by the order of file names and of the lists in them.
-
-    Raises ConfigError as `read_formats` does, and on a name that two files use.
-    """
-    envelopes: dict[str, Format] = {}
-    for path in sorted(directory.glob("*.yaml")):
-        data = read_yaml(path)
-        for name in data.keys() - {"envelopes"}:
-            raise ConfigError(path, name, "is not a known key; known is envelopes")
-        for envelope in read_formats(path, "envelopes", data.get("envelopes")):
-            if envelope.name in envelopes:
-                raise ConfigError(path, "envelopes", f"{envelope.name!r} is in two files")
-            envelopes[envelope.name] = envelope
-    return tuple(envelopes.values())
-
-
-_FIELDS: Mapping[Any, tuple[str, ...]] = {
-    model: tuple(
-        field.alias or name for name, field in model.model_fields.items() if not field.exclude
-    )
-    for model in (Format, Extraction, Words, Example)
-}
-
-
-def _config_error(path: FilePath, start: tuple[str, int], details: ErrorDetails) -> ConfigError:
-    """A validation error in the words of the project: file, line, key, what to change."""
-    place: tuple[str | int, ...] = (*start, *details["loc"])
-    problem = details["msg"].removeprefix("Value error, ")
-    if details["type"] == "extra_forbidden":
-        problem = f"is not a known key{_meant(str(place[-1]), place)}"
-    elif details["type"] == "missing":
-        problem = "is missing"
-    key = "".join(f"[{x}]" if isinstance(x, int) else f".{x}" for x in place).lstrip(".")
-    line = _line(path, place)
-    return ConfigError(path, f"line {line}: {key}" if line else key, problem)
-
-
-def _meant(key: str, place: tuple[str | int, ...]) -> str:
-    parent = next((x for x in reversed(place[:-1]) if isinstance(x, str)), "")
-    model: Any = {"findings": Extraction, "words": Words, "examples": Example}.get(parent, Format)
-    close = difflib.get_close_matches(key, _FIELDS[model], n=1)
-    return f"; did you mean {close[0]}?" if close else f"; known are {', '.join(_FIELDS[model])}"
-
-
-def _line(path: FilePath, place: tuple[str | int, ...]) -> int | None:
-    """The line of a place in a YAML file, from 1; of the nearest place above it that exists."""
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return None
-    line = None
-    for step in place:
-        found = next((n for key, n in _children(node) if key == step), None)
-        if found is None:
-            break
-        node, line = found, found.start_mark.line + 1
-    return line
-
-
-def _children(node: Any) -> Iterator[tuple[str | int, Any]]:
-    if isinstance(node, yaml.MappingNode):
-        yield from ((key.value, value) for key, value in node.value)
-    elif isinstance(node, yaml.SequenceNode):
-        yield from enumerate(node.value)
+    @model_validator(mode="after")
+    def _repeated(self) -> "Format":
+        if self.repeat and self.pattern is None:
+            raise ValueError("has `repeat` without `pattern`")
+        if self.repeat and self.pattern.fullmatch("") is not None:
+            raise ValueError("has a `pattern` with `repeat` that matches an empty text")
+        return self
