@@ -5,10 +5,12 @@ In: a decoded output. Out: findings, and what the account needs: nodes, formats,
 
 from dataclasses import replace
 
+from fallback.reading import tree
 from fallback.reading.account import last_key
 from fallback.reading.declared import Applied
 from fallback.reading.decode import MARK, Decoded, decode
 from fallback.reading.finding import Finding, across, settle
+from fallback.reading.generic.record import decision_word
 from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.generic.texts import closed
 from fallback.reading.generic.texts.whole import Texts
@@ -28,6 +30,8 @@ _MAX_TRIES = 160
 _MAX_ENTRIES = 64
 #: What opening a text in a text costs, in the steps of `Lookups`.
 _OPENING = 12
+#: What is in an opened text may be this much nearer to the bound of depth.
+_INNER = tree.MAX_DEPTH - 16
 _QUOTED = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
 _MAX_SAID = 16
 _MAX_COPY = 2000
@@ -134,9 +138,9 @@ class Item:
         self.nodes.append(node)
         return node
 
-    def _bounded_tree(self, value: object, path: str) -> Node:
+    def _bounded_tree(self, value: object, path: str, depth: int = 0) -> Node:
         planter = Planter(max(self._left, 1))
-        node = planter.plant(value, path)
+        node = planter.plant(value, path, depth)
         self._left -= sum(1 for _ in leaves(node))
         self._bounded = self._bounded or planter.cut
         return node
@@ -225,8 +229,10 @@ class Item:
 
     def _known_part(self, finding: Finding) -> Finding:
         """A finding of a declared format by the part of its name that is known."""
-        if not finding.category or self._names.own(finding.name):
+        if self._names.own(finding.name) or not finding.hit:
             return finding
+        if finding.general:
+            return replace(finding, name=decision_word(finding.name, finding.name))
         return replace(finding, name=self._names.resolve(finding.name))
 
     def _content(self, node: Node, depth: int, *, quoted: bool) -> list[Finding]:
@@ -265,4 +271,4 @@ class Item:
         if not parts:
             return None
         self._bounded = self._bounded or decoded.truncated
-        return self._bounded_tree(parts[0] if len(parts) == 1 else parts, path)
+        return self._bounded_tree(parts[0] if len(parts) == 1 else parts, path, _INNER)

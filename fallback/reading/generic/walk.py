@@ -193,7 +193,7 @@ class Walker:
                     node.use = Use.SIGNAL
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE, node.path))
                 elif role is Role.CATEGORY or role is Role.NAMES or role is Role.COUNT:
-                    if not self._names.take_steps(_ENTRY):
+                    if not self._names.take_steps(1):
                         break
                     maps += self._categories.scalar(
                         entry, record.threshold, place.heading, place.mapping, bool(named)

@@ -94,6 +94,11 @@ class Names:
             )
         return self.labels(text) == _SAFE
 
+    @property
+    def scarce(self) -> bool:
+        """Whether there is not much left for look-ups."""
+        return self._lookups.scarce
+
     def general(self, text: str) -> bool:
         """Whether a name only says that something is wrong, or what was judged."""
         if not all(word in _GENERAL for word in normalise(text).split(" ")):
