@@ -42,7 +42,8 @@ class Item:
     """Reads one output.
 
     nodes: everything that was decoded. thoughts: reasoning before the answer. formats, envelopes:
-    names of the declared formats that recognised something, outermost first.
+    names of the declared formats that recognised something, outermost first. judged: whether one of
+    the detector's own formats that say what a finding is was among them.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -58,6 +59,7 @@ class Item:
         self.thoughts: list[str] = []
         self.formats: list[str] = []
         self.envelopes: list[str] = []
+        self.judged = False
 
     @property
     def cut(self) -> bool:
@@ -210,7 +212,9 @@ class Item:
     def _apply(self, applied: Applied, node: Node, depth: int) -> list[Finding]:
         """The scopes of a declared format, with what it leaves open read generically."""
         name = applied.format.name
-        (self.formats if name in self._guard.formats else self.envelopes).append(name)
+        own = name in self._guard.formats
+        (self.formats if own else self.envelopes).append(name)
+        self.judged = self.judged or (own and _judges(applied))
         scopes: list[list[Finding]] = []
         for content in applied.contents:
             scopes.append(self._content(content, depth + 1, quoted=False))
@@ -272,3 +276,9 @@ class Item:
             return None
         self._bounded = self._bounded or decoded.truncated
         return self._bounded_tree(parts[0] if len(parts) == 1 else parts, path, _INNER)
+
+
+def _judges(applied: Applied) -> bool:
+    """Whether a format says where findings or decisions stand."""
+    form = applied.format
+    return bool(form.findings or form.decision or form.passed or form.action)

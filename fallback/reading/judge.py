@@ -206,7 +206,7 @@ def as_number(text: str) -> float | None:
 
 def _float(text: str) -> float | None:
     text = text.strip()
-    if not text or text.strip("+-.0123456789eE") or text.strip("+-eE") == "":
+    if not text or text.endswith(".") or text.strip("+-.0123456789eE") or text.strip("+-eE") == "":
         return None
     try:
         return float(text)
