@@ -99,6 +99,18 @@ class TestPage:
         assert main([str(path)]) == 0
         assert "note" not in capsys.readouterr().out
 
+    def test_what_the_check_finds_wrong(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "house-guard.yaml"
+        path.write_text(DETECTOR.replace("says: [weapons]", "says: [arms]"), encoding="utf-8")
+        assert main([str(path)]) == 1
+        assert "expected ['arms']" in capsys.readouterr().out
+        path.write_text(DETECTOR.replace("decision: flagged", "decision: 'a['"), encoding="utf-8")
+        assert main([str(path)]) == 1
+        assert "line 11: outputs[0].decision: is no JMESPath" in capsys.readouterr().out
+        assert main([]) == 2
+
     @pytest.mark.parametrize("row", re.findall(r"^\| (`.*`.*) \|$", PAGE, re.MULTILINE))
     def test_a_row(self, row: str, tmp_path: Path) -> None:
         _, _, written, output, says = re.split(r" (?<!\\)\| ", row)
