@@ -203,6 +203,9 @@ class Categories:
     ) -> list[Finding]:
         """A text that judges nothing: quoted under a category, or the name of one."""
         text = str(leaf.value)
+        if not text.strip():
+            leaf.use = Use.BOOKKEEPING
+            return []
         if named or len(text) > MAX_ENTRY:
             return []
         if known and not self._names.general(name) and not self._names.known(text):

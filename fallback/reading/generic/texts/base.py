@@ -109,5 +109,7 @@ def opens_with_role(text: str) -> bool:
     pair = cut.keyed(text)
     if pair is None:
         return False
+    if judge_word(pair[1]) is not None:
+        return True
     role = key_role(normalise(pair[0]), Kind.TEXT).role
     return role in (Role.NAME, Role.BROAD, Role.NAMES, Role.DECISION, Role.ACTION, Role.SEVERITY)

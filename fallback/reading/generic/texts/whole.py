@@ -59,9 +59,8 @@ class Texts:
         text = text.strip()
         if closed.is_empty(text):
             return []
-        if len(text) <= MAX_NAME:
-            if self._names.own(text):
-                return self._own(text)
+        if len(text) <= MAX_NAME and self._names.own(text):
+            return self._own(text)
         if closed.is_failure(text):
             return [Finding(text[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
         found = self._lines(text)
