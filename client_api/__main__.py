@@ -7,6 +7,7 @@
 import argparse
 import signal
 import sys
+from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from client_api.http.state import State
 from client_api.settings import Settings
 from client_api.telemetry import logs, tracing
 from client_api.triton import versions
+from client_api.triton.first_build import build_when_none
 from client_api.triton.install import TritonError, find_installation
 from client_api.triton.server import LocalTriton, Ports
 from client_api.triton.watchdog import Watchdog
@@ -101,10 +103,12 @@ def _serve(settings: Settings) -> int:
         health,
         patience_s=settings.watchdog_patience_s,
         start_timeout_s=settings.triton_start_timeout_s,
+        prepare=partial(build_when_none, settings.model_repository / versions.MODEL),
     )
     print(f"Triton  http://{triton.http_url}   gRPC {triton.grpc_url}   metrics", end=" ")
     print(f"http://{triton.host}:{ports.metrics}/metrics   log {settings.triton_log}")
-    # The rules answer while Triton starts; it stops when the last request is answered.
+    # The rules answer while a first version is built and Triton starts; it stops when the last
+    # request is answered.
     with watchdog:
         return _run(app, settings)
 

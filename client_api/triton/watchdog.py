@@ -48,10 +48,13 @@ class Watchdog:
         *,
         patience_s: float,
         start_timeout_s: float,
+        prepare: Callable[[threading.Event], bool] = lambda stop: True,
     ) -> None:
         """model: whose version is chosen; health: by the canary, None before there is one;
-        patience_s: how long canaries may fail before a Triton that runs is restarted.
+        patience_s: how long canaries may fail before a Triton that runs is restarted; prepare: runs
+        before Triton starts, until it is done or told to stop; False: Triton is not to start.
         """
+        self._prepare = prepare
         self._triton = triton
         self._model = model
         self._health = health
@@ -73,6 +76,8 @@ class Watchdog:
 
     def _run(self) -> None:
         try:
+            if not self._prepare(self._stop):
+                return
             self._bring_up()
             while not self._stop.wait(_POLL_S):
                 try:

@@ -1,17 +1,10 @@
 """A LoRA adapter on top of a base: checked against it, then merged into its weights.
 
-In: a checkpoint and an adapter directory as peft writes it (`adapter_config.json`,
-`adapter_model.safetensors`). Beside them may lie:
-  answers.json              list of label lists: what the model answers with one token each
-  answer_rows.safetensors   the tokens' head rows, "answer_rows" [answers, hidden]; without it they
-                            are token rows that peft trained, ids `base vocabulary + i`
-  calibration.json          from probability to confidence, fitted on held-out predictions
-  trained_on.json           {"base_sha256", "prompt", "taxonomy"}: each given key must match
+In: a checkpoint and an adapter directory (`export.checkpoint.adapter_files`).
 Out: the merged model and what the adapter says about writing. It does not know how any of that
 was trained.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +12,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from peft import LoraConfig, PeftConfig, get_peft_model, get_peft_model_state_dict
+import torch
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model, get_peft_model_state_dict
+from peft.tuners.lora import Linear
 from peft.utils import set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
 
+from export.checkpoint.adapter_files import CONFIG, ROWS_FILE, WEIGHTS, AdapterFiles
 from export.checkpoint.base import Checkpoint
+from export.checkpoint.lora import merged_weight
 from export.common.errors import ExportError
-from export.common.hashing import sha256_files
 from schemas.taxonomy import Taxonomy
-
-CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
-_ROWS_FILE, _ROWS = "answer_rows.safetensors", "answer_rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +55,15 @@ def merge_adapter(
     Raises ExportError: no adapter there, another kind than LoRA, made for other modules, sizes,
     weights, prompts or labels.
     """
-    for name in (CONFIG, WEIGHTS):
-        if not (path / name).is_file():
-            raise ExportError(f"ADAPTER={path}: no adapter, {name} is missing")
-    _check_origin(path, base, versions)
-    answers = _read_answers(path, taxonomy)
-    files = [path / CONFIG, path / WEIGHTS]
+    files = AdapterFiles(path)
+    files.check_origin(base.sha256, versions)
+    answers = files.answers(taxonomy)
     if answers is None:
         model = _merge(base.model, path, set())
         head = _head(model)
-    elif (path / _ROWS_FILE).is_file():
-        files.append(path / _ROWS_FILE)
+    elif files.has_rows:
         model = _merge(base.model, path, set())
-        head = _read_rows(path / _ROWS_FILE, len(answers), model.config.hidden_size)
+        head = files.rows(len(answers), model.config.hidden_size)
     else:
         first = base.tokenizer.get_vocab_size()
         ids = range(first, first + len(answers))
@@ -82,49 +71,12 @@ def merge_adapter(
         base.model.resize_token_embeddings(rows, mean_resizing=False)
         model = _merge(base.model, path, set(ids))
         head = _head(model)[ids.start : ids.stop]
-    return Merged(
-        model=model,
-        head=head,
-        answers=answers,
-        calibration=_read_json(path / "calibration.json", dict),
-        adapter={"name": path.resolve().name, "sha256": sha256_files(files)},
-    )
+    return Merged(model, head, answers, files.calibration(), files.description())
 
 
 def _head(model: LlamaForCausalLM) -> npt.NDArray[np.float32]:
     rows: npt.NDArray[np.float32] = model.lm_head.weight.detach().numpy().astype(np.float32)
     return rows
-
-
-def _read_rows(file: Path, answers: int, hidden: int) -> npt.NDArray[np.float32]:
-    rows = _load_tensors(file).get(_ROWS)
-    if rows is None or list(rows.shape) != [answers, hidden]:
-        raise ExportError(f"{file}: {_ROWS} is {_shape(rows)}, not {[answers, hidden]}")
-    found: npt.NDArray[np.float32] = rows.float().numpy()
-    return found
-
-
-def _check_origin(path: Path, base: Checkpoint, versions: Mapping[str, str]) -> None:
-    trained_on = _read_json(path / "trained_on.json", dict) or {}
-    for key, here in {"base_sha256": base.sha256, **versions}.items():
-        there = trained_on.get(key, here)
-        if there != here:
-            raise ExportError(
-                f"ADAPTER={path}: does not fit, it was trained on {key} {there}, this is {here}; "
-                "train it again, name its own base with MODEL=, or do without it with ADAPTER=none"
-            )
-
-
-def _read_answers(path: Path, taxonomy: Taxonomy) -> list[list[str]] | None:
-    file = path / "answers.json"
-    answers: list[list[str]] | None = _read_json(file, list)
-    for index, labels in enumerate(answers or ()):
-        if not isinstance(labels, list) or not labels:
-            raise ExportError(f"{file}: answer {index} is not a list of labels")
-        unknown = [label for label in labels if label not in taxonomy]
-        if unknown:
-            raise ExportError(f"{file}: answer {index}: {unknown[0]} is not in the taxonomy")
-    return answers
 
 
 def _merge(model: LlamaForCausalLM, path: Path, token_rows: set[int]) -> LlamaForCausalLM:
@@ -141,7 +93,7 @@ def _merge(model: LlamaForCausalLM, path: Path, token_rows: set[int]) -> LlamaFo
     if absent := token_rows.difference(*groups):
         raise ExportError(
             f"ADAPTER={path}: answers.json has {len(token_rows)} answers, but the adapter neither "
-            f"brings {_ROWS_FILE} nor trained the token row {min(absent)}"
+            f"brings {ROWS_FILE} nor trained the token row {min(absent)}"
         )
     config.inference_mode = True
     try:
@@ -151,8 +103,28 @@ def _merge(model: LlamaForCausalLM, path: Path, token_rows: set[int]) -> LlamaFo
     expected = get_peft_model_state_dict(wrapped, save_embedding_layers=False)
     _check_shapes(path, expected, weights)
     set_peft_model_state_dict(wrapped, weights)
+    exact = _merged_exactly(wrapped)
     merged: LlamaForCausalLM = wrapped.merge_and_unload()
+    with torch.no_grad():
+        for name, weight in exact.items():
+            merged.get_submodule(name).weight.copy_(torch.from_numpy(weight))
     return merged.eval()
+
+
+def _merged_exactly(wrapped: PeftModel) -> dict[str, npt.NDArray[np.float32]]:
+    """Merged weights by module, where the LoRA is a plain one: those that a build without torch
+    computes to the same bits. Others are merged by peft."""
+    found = {}
+    for name, module in wrapped.base_model.model.named_modules():
+        if not isinstance(module, Linear) or module.fan_in_fan_out or module.lora_variant:
+            continue
+        [adapter] = module.active_adapters
+        if module.lora_bias[adapter]:
+            continue
+        down, up = (part[adapter].weight.numpy() for part in (module.lora_A, module.lora_B))
+        base = module.get_base_layer().weight.detach().numpy()
+        found[name] = merged_weight(base, down, up, module.scaling[adapter])
+    return found
 
 
 def _load_tensors(file: Path) -> dict[str, Any]:
@@ -178,16 +150,3 @@ def _check_shapes(path: Path, expected: Mapping[str, Any], found: Mapping[str, A
 
 def _shape(tensor: Any) -> str:
     return "absent" if tensor is None else str(list(tensor.shape))
-
-
-def _read_json(file: Path, kind: type) -> Any:
-    """The file's contents, None when there is no such file."""
-    if not file.is_file():
-        return None
-    try:
-        value = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise ExportError(f"{file}: not JSON ({error})") from error
-    if not isinstance(value, kind):
-        raise ExportError(f"{file}: not a JSON {'object' if kind is dict else 'list'}")
-    return value

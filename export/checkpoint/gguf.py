@@ -1,4 +1,4 @@
-"""What a GGUF file says about its model beside the weights: architecture, tokenizer, end token.
+"""A GGUF file: architecture, sizes, tokenizer, end token, and its weights as float32.
 
 The tokenizer is rebuilt from the file's own vocabulary and merges. The general conversion in
 transformers is not used for it: it takes the begin token for the end token, prepends a begin
@@ -8,9 +8,11 @@ token that the file says not to add, and mixes two decoders, which breaks constr
 from pathlib import Path
 from typing import Any
 
-from gguf import GGUFReader
+import numpy as np
+from gguf import GGUFReader, dequantize
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
+from export.checkpoint.llama import POSITIONS, Decoder, Floats, rotary_angles
 from export.common.errors import ExportError
 
 _CONTROL_TOKEN = 3  # gguf's token type of <|im_end|> and its like
@@ -41,13 +43,15 @@ def _pre_tokenizer(kind: str) -> Any:
 
 
 class GgufFile:
-    """A GGUF file's metadata."""
+    """A GGUF file of a Llama. Methods raise ExportError for what it lacks."""
 
     def __init__(self, path: Path) -> None:
         """Raises ExportError when the file is no GGUF or lacks what every model has."""
         self._path = path
         try:
-            self._fields = GGUFReader(path).fields
+            reader = GGUFReader(path)
+            self._fields = reader.fields
+            self._tensors = {tensor.name: tensor for tensor in reader.tensors}
         except Exception as error:  # the reader trusts its input: any type may come
             raise ExportError(f"{path}: not a GGUF file ({error})") from error
         self.architecture: str = self._get("general.architecture")
@@ -85,6 +89,52 @@ class GgufFile:
         control = [t for t, kind in zip(tokens, types, strict=True) if kind == _CONTROL_TOKEN]
         tokenizer.add_special_tokens([AddedToken(t, normalized=False) for t in control])
         return tokenizer
+
+    @property
+    def vocabulary(self) -> int:
+        """Rows of the embedding."""
+        return int(self._tensor("token_embd.weight").shape[1])
+
+    @property
+    def max_position(self) -> int:
+        """Longest text that a graph of this model reads."""
+        return min(int(self._get("llama.context_length")), POSITIONS)
+
+    def decoder(self) -> Decoder:
+        """The sizes. Raises ExportError also for scaled rotary positions, which need torch."""
+        if "rope_freqs.weight" in self._tensors or "llama.rope.scaling.type" in self._fields:
+            raise ExportError(f"{self._path}: scaled rotary positions; use `make export-model`")
+        hidden, heads = self._size("embedding_length"), self._size("attention.head_count")
+        width = int(self._get("llama.rope.dimension_count", hidden // heads))
+        base = float(self._get("llama.rope.freq_base", 10_000.0))
+        cos, sin = rotary_angles(base, width, self.max_position)
+        return Decoder(
+            layers=self._size("block_count"),
+            heads=heads,
+            kv_heads=int(self._get("llama.attention.head_count_kv", heads)),
+            head_dim=width,
+            hidden=hidden,
+            epsilon=float(self._get("llama.attention.layer_norm_rms_epsilon")),
+            cos=cos,
+            sin=sin,
+        )
+
+    def weight(self, name: str) -> Floats:
+        """A tensor by the file's name for it, as [out, in] or [out]."""
+        tensor = self._tensor(name)
+        return np.asarray(dequantize(tensor.data, tensor.tensor_type), np.float32)
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a tensor."""
+        return name in self._tensors
+
+    def _tensor(self, name: str) -> Any:
+        if name not in self._tensors:
+            raise ExportError(f"{self._path}: the tensor {name} is missing")
+        return self._tensors[name]
+
+    def _size(self, key: str) -> int:
+        return int(self._get(f"llama.{key}"))
 
     def _get(self, key: str, default: Any = None) -> Any:
         field = self._fields.get(key)

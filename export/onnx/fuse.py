@@ -1,6 +1,6 @@
 """The exported decoder with few nodes: one fused operation for each norm and each attention.
 
-In: the float32 graph as optimum exports it, cut before the head. Out: the same weights in a graph
+In: a decoder's sizes and float32 weights, wherever they come from. Out: those weights in a graph
 that reads B rows of at most T new tokens, S in all, without computing the padding:
   input_ids [S]            the rows' tokens, one row after another
   slots [B,T], places [S]  where a row's token stands among the S, and where it stands in B x T
@@ -16,7 +16,6 @@ after a past for a single row only, so the query heads that share keys stand her
 other, as further queries of one head.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,72 +25,23 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from export.checkpoint.llama import Decoder, Weights
 from export.common.errors import ExportError
 
 _CONTRIB = "com.microsoft"
 _OPSET, _IR = 18, 8
 
-Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Decoder:
-    """What the graph's weights do not say. `cos`, `sin`: [positions, head_dim / 2]."""
-
-    layers: int
-    heads: int
-    kv_heads: int
-    head_dim: int
-    hidden: int
-    epsilon: float
-    cos: Floats
-    sin: Floats
-
-
-def fuse(graph: onnx.ModelProto, decoder: Decoder) -> onnx.ModelProto:
-    """The fused graph. Raises ExportError when the exported one lacks a product or a norm."""
-    return _Builder(_Weights(graph), decoder).build()
-
-
-class _Weights:
-    """The exported graph's constants by the node that reads them."""
-
-    def __init__(self, graph: onnx.ModelProto) -> None:
-        self._tensors = {tensor.name: tensor for tensor in graph.graph.initializer}
-        self._inputs = {node.name: list(node.input) for node in graph.graph.node}
-        for node in graph.graph.node:  # a tensor that equals another is its Identity
-            if node.op_type == "Identity" and node.input[0] in self._tensors:
-                self._tensors[node.output[0]] = self._tensors[node.input[0]]
-
-    def embedding(self) -> Floats:
-        """[vocabulary, hidden]"""
-        return self._of("model.embed_tokens", "Gather")
-
-    def norm(self, module: str) -> Floats:
-        """[hidden]"""
-        return self._of(module, "Mul_1")
-
-    def product(self, module: str) -> Floats:
-        """[in, out]"""
-        return self._of(module, "MatMul")
-
-    def bias(self, module: str) -> Floats | None:
-        """[out], None for none."""
-        return self._of(module, "Add") if _node(module, "Add") in self._inputs else None
-
-    def _of(self, module: str, operation: str) -> Floats:
-        node = _node(module, operation)
-        constants = [name for name in self._inputs.get(node, ()) if name in self._tensors]
-        if len(constants) != 1:
-            raise ExportError(f"the exported graph has no {node} with one constant")
-        array: Floats = numpy_helper.to_array(self._tensors[constants[0]])
-        return array
+def fuse(weights: Weights, decoder: Decoder) -> onnx.ModelProto:
+    """The fused graph. Raises ExportError when only some of a layer's products have a bias."""
+    return _Builder(weights, decoder).build()
 
 
 @dataclass
 class _Builder:
-    weights: _Weights
+    weights: Weights
     decoder: Decoder
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
@@ -254,12 +204,6 @@ class _Builder:
         soft = self._node("Sigmoid", [gate], f"{name}.sigmoid")
         active = self._node("Mul", [gate, soft], f"{name}.silu")
         return self._node("Mul", [active, up], f"{name}.inner")
-
-
-def _node(module: str, operation: str) -> str:
-    """optimum's name of a node of `model.layers.3.mlp.up_proj`."""
-    path = re.sub(r"\.(?!\d)", "/", module)
-    return f"/{path}/{operation}"
 
 
 def _tensor(name: str, kind: int, shape: Sequence[int | str]) -> onnx.ValueInfoProto:

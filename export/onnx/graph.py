@@ -18,9 +18,12 @@ from transformers import LlamaForCausalLM
 from engine.runtime.cores import usable_cores
 from engine.runtime.session import LlamaSession
 from engine.version import LlamaShape
+from export.checkpoint.llama import POSITIONS, Decoder, Floats, rotary_angles
 from export.common.errors import ExportError
-from export.onnx.fuse import Decoder, fuse
+from export.onnx.exported import ExportedWeights
+from export.onnx.fuse import fuse
 from export.onnx.rotate import rotate
+from export.onnx.saving import save_graph
 
 HIDDEN = "last_hidden_state"
 
@@ -32,11 +35,6 @@ _TASK = "text-generation-with-past"
 # default base such a cache turns rounding into 0.05 on a logit. Shapes and names are exact here,
 # and `check_against_torch` compares the numbers tightly on caches that the model itself wrote.
 _OPTIMUM_ATOL = 0.5
-
-POSITIONS = 4096
-"""Longest text of a graph, at most: it carries the angles of so many positions."""
-
-_EXTERNAL_FROM = 1_900_000_000  # bytes; one protobuf file must stay under 2 GiB
 
 
 def export_graph(model: LlamaForCausalLM, file: Path) -> float:
@@ -52,7 +50,7 @@ def export_graph(model: LlamaForCausalLM, file: Path) -> float:
         leftover.unlink()
     difference = _save_checked(model, graph, file)
     decoder = _decoder(model)
-    fused = fuse(graph, decoder)
+    fused = fuse(ExportedWeights(graph), decoder)
     rotate(fused, layers=decoder.layers, heads=decoder.heads, kv_heads=decoder.kv_heads)
     return max(difference, _save_checked(model, fused, file))
 
@@ -68,15 +66,6 @@ def _save_checked(model: LlamaForCausalLM, graph: onnx.ModelProto, file: Path) -
             f"value (at most {TOLERANCE:.0e}); this checkpoint cannot be exported faithfully"
         )
     return difference
-
-
-def save_graph(graph: onnx.ModelProto, file: Path) -> None:
-    """Save in one file, or with the weights beside it (`<name>.data`) when they exceed 2 GiB."""
-    size = sum(len(tensor.raw_data) for tensor in graph.graph.initializer)
-    if size < _EXTERNAL_FROM:
-        onnx.save(graph, file)
-    else:
-        onnx.save(graph, file, save_as_external_data=True, location=f"{file.name}.data")
 
 
 def check_against_torch(model: LlamaForCausalLM, file: Path) -> float:
@@ -134,10 +123,7 @@ def llama_shape(model: LlamaForCausalLM, *, eos: int = 0, bos: int | None = None
 
 def _decoder(model: LlamaForCausalLM) -> Decoder:
     config = model.config
-    positions = torch.arange(llama_shape(model).max_position)[None]
-    with torch.inference_mode():
-        cos, sin = model.model.rotary_emb(torch.zeros(1), positions)
-    half = config.head_dim // 2  # torch repeats the angles for both halves of a head
+    cos, sin = _angles(model)
     return Decoder(
         layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
@@ -145,9 +131,21 @@ def _decoder(model: LlamaForCausalLM) -> Decoder:
         head_dim=config.head_dim,
         hidden=config.hidden_size,
         epsilon=config.rms_norm_eps,
-        cos=cos[0, :, :half].numpy(),
-        sin=sin[0, :, :half].numpy(),
+        cos=cos,
+        sin=sin,
     )
+
+
+def _angles(model: LlamaForCausalLM) -> tuple[Floats, Floats]:
+    """Plain ones to the same bits as of a GGUF file; scaled ones as torch has them."""
+    config = model.config
+    positions = llama_shape(model).max_position
+    if model.model.rotary_emb.rope_type == "default":
+        return rotary_angles(config.rope_theta, config.head_dim, positions)
+    with torch.inference_mode():
+        cos, sin = model.model.rotary_emb(torch.zeros(1), torch.arange(positions)[None])
+    half = config.head_dim // 2  # torch repeats the angles for both halves of a head
+    return cos[0, :, :half].numpy(), sin[0, :, :half].numpy()
 
 
 def _export_with_head(model: LlamaForCausalLM, file: Path) -> None:

@@ -27,6 +27,8 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
+Floats = npt.NDArray[np.float32]
+
 _LEVELS = 127  # steps on either side of zero
 _PEAK = 4.0  # of a normed row, in standard deviations; what lies beyond is cut
 _ZERO = 128
@@ -60,7 +62,7 @@ def quantise_weights(graph: onnx.ModelProto, keep: Collection[str] = ()) -> None
             rows.add(source)
             nodes += _quantise_normed(source) if source in normed else _quantise_rows(source)
         if weight not in stored:
-            stored[weight] = _quantise_columns(weight, numpy_helper.to_array(weights[weight]))
+            stored[weight] = _stored_columns(weight, numpy_helper.to_array(weights[weight]))
         nodes += _product(source, weight, node.output[0], fixed=source in normed)
     del body.node[:]
     body.node.extend(nodes)
@@ -71,6 +73,12 @@ def quantise_weights(graph: onnx.ModelProto, keep: Collection[str] = ()) -> None
     body.initializer.extend([*kept, *_constants(), *(t for ts in stored.values() for t in ts)])
     if all(opset.domain != _CONTRIB for opset in graph.opset_import):
         graph.opset_import.append(helper.make_opsetid(_CONTRIB, 1))
+
+
+def quantise_columns(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
+    """Units [n, m] and the scales [m] of the columns of a matrix [n, m]."""
+    scale = np.maximum(np.abs(weight).max(axis=0), 1e-12).astype(np.float32) / np.float32(_LEVELS)
+    return np.rint(weight / scale).astype(np.int8), scale
 
 
 def _normed(body: onnx.GraphProto) -> set[str]:
@@ -113,9 +121,8 @@ def _product(source: str, weight: str, target: str, *, fixed: bool) -> Iterator[
         yield helper.make_node("Mul", [raw, f"{source}/scale"], [target])
 
 
-def _quantise_columns(name: str, weight: npt.NDArray[np.float32]) -> list[onnx.TensorProto]:
-    scale = np.maximum(np.abs(weight).max(axis=0), 1e-12).astype(np.float32) / np.float32(_LEVELS)
-    units = np.rint(weight / scale).astype(np.int8)
+def _stored_columns(name: str, weight: Floats) -> list[onnx.TensorProto]:
+    units, scale = quantise_columns(weight)
     return [
         numpy_helper.from_array(units, f"{name}/int8"),
         numpy_helper.from_array(scale, f"{name}/scale"),

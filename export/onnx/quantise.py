@@ -12,9 +12,9 @@ from pathlib import Path
 import onnx
 
 from export.onnx.fp16 import halve_weights
-from export.onnx.graph import save_graph
 from export.onnx.int8 import quantise_weights
 from export.onnx.rotate import RESTORE
+from export.onnx.saving import save_graph
 
 _EDGE = 1 / 6
 """The share of layers at either end whose down projection stays in float: what it reads is a
@@ -35,6 +35,12 @@ class Quantization(StrEnum):
 def quantise(source: Path, target: Path, kind: Quantization) -> None:
     """Write the graph in `source` to `target` with its weights stored as `kind`."""
     graph = onnx.load(source)
+    store_weights(graph, kind)
+    save_graph(graph, target)
+
+
+def store_weights(graph: onnx.ModelProto, kind: Quantization) -> None:
+    """Change the weights of a float32 graph in place to be stored as `kind`."""
     match kind:
         case Quantization.INT8:
             quantise_weights(graph, keep=_sensitive(graph))
@@ -42,7 +48,6 @@ def quantise(source: Path, target: Path, kind: Quantization) -> None:
             halve_weights(graph)
         case Quantization.NONE:
             pass
-    save_graph(graph, target)
 
 
 def _sensitive(graph: onnx.ModelProto) -> set[str]:

@@ -12,16 +12,18 @@ hidden states that leave the graph have to be turned back as it runs, by one sma
 """
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
+
+from export.common.exact import Doubles, exact_product, on_grid, orthogonal
 
 RESTORE = "restore"
 """The weight of the product that turns the hidden states back."""
 
 _SEED = 0
-
-Doubles = npt.NDArray[np.float64]
+# Of the orthogonal matrices, and of the weights. A sum is exact while a row of weights is at most
+# eight times as long as the largest weight; the default base's are six times at most.
+_BITS = 25
 
 
 def rotate(graph: onnx.ModelProto, *, layers: int, heads: int, kv_heads: int) -> None:
@@ -29,20 +31,20 @@ def rotate(graph: onnx.ModelProto, *, layers: int, heads: int, kv_heads: int) ->
     weights = _Constants(graph)
     random = np.random.default_rng(_SEED)
     embedding = weights.get("embed")
-    turn = _orthogonal(random, embedding.shape[1])
-    weights.set("embed", embedding @ turn)
+    turn = _random_turn(random, embedding.shape[1])
+    weights.set("embed", _turned(embedding, turn))
     for i in range(layers):
         name = f"model.layers.{i}"
         for norm, reads in (("input_layernorm", "qkv"), ("post_attention_layernorm", "gate_up")):
             gamma = weights.take_norm(f"{name}.{norm}.weight")
             product = f"{name}.{reads}.weight"
-            weights.set(product, turn.T @ (gamma * weights.get(product)))
+            weights.set(product, _turned_back(gamma * weights.get(product), turn))
         width = weights.get(f"{name}.attended.weight").shape[0] // heads
-        _turn_values(weights, name, _orthogonal(random, width), kv_heads)
+        _turn_values(weights, name, _random_turn(random, width), kv_heads)
         for writes in (f"{name}.attended", f"{name}.down"):
-            weights.set(f"{writes}.weight", weights.get(f"{writes}.weight") @ turn)
+            weights.set(f"{writes}.weight", _turned(weights.get(f"{writes}.weight"), turn))
             if weights.has(f"{writes}.bias"):
-                weights.set(f"{writes}.bias", weights.get(f"{writes}.bias") @ turn)
+                weights.set(f"{writes}.bias", _turned(weights.get(f"{writes}.bias"), turn))
     gamma = weights.take_norm("model.norm.weight")
     weights.add(RESTORE, turn.T * gamma.T)
     last = graph.graph.node[-1]
@@ -84,15 +86,24 @@ def _turn_values(weights: _Constants, name: str, turn: Doubles, kv_heads: int) -
         if weights.has(f"{name}.qkv.{part}"):
             whole = weights.get(f"{name}.qkv.{part}")
             values = whole[..., -kv_heads * width :]
-            turned = values.reshape(*values.shape[:-1], kv_heads, width) @ turn
+            turned = _turned(values.reshape(*values.shape[:-1], kv_heads, width), turn)
             values[...] = turned.reshape(values.shape)
             weights.set(f"{name}.qkv.{part}", whole)
     reads = weights.get(f"{name}.attended.weight")
-    turned = turn.T @ reads.reshape(-1, width, reads.shape[1])
+    heads = reads.reshape(-1, width, reads.shape[1])
+    turned = np.stack([_turned_back(head, turn) for head in heads])
     weights.set(f"{name}.attended.weight", turned.reshape(reads.shape))
 
 
-def _orthogonal(random: np.random.Generator, size: int) -> Doubles:
-    found, triangle = np.linalg.qr(random.normal(size=(size, size)))
-    turned: Doubles = found * np.sign(np.diag(triangle))
-    return turned
+def _random_turn(random: np.random.Generator, size: int) -> Doubles:
+    return on_grid(orthogonal(random, size), _BITS)
+
+
+def _turned(weight: Doubles, turn: Doubles) -> Doubles:
+    """weight [..., n] x turn [n, n], the same bits on every machine."""
+    return exact_product(weight, turn, left_bits=_BITS, right_bits=_BITS)
+
+
+def _turned_back(weight: Doubles, turn: Doubles) -> Doubles:
+    """turn transposed [n, n] x weight [n, m], the same bits on every machine."""
+    return exact_product(turn.T, weight, left_bits=_BITS, right_bits=_BITS)

@@ -12,8 +12,10 @@ from engine.neighbours import ENCODER, ENCODER_TOKENIZER, PHRASES, write_phrases
 from export.data.folds import split
 from export.data.items import Item, build_items
 from export.data.rows import Answer
-from export.onnx.encoder import export_encoder, sentence_encoder
-from export.onnx.quantise import Quantization, quantise
+from export.onnx.encoder import nearest_graph, sentence_encoder
+from export.onnx.quantise import Quantization, store_weights
+from export.onnx.saving import save_graph
+from export.publishing.vectors import VectorStore
 from schemas.text import normalise
 
 
@@ -22,12 +24,13 @@ def phrases_of(items: Iterable[Item]) -> dict[str, Answer]:
     return {normalise(item.text): item.answer for item in items if item.detector is None}
 
 
-def write_datastore(folder: Path, answers: Sequence[Sequence[str]], kind: Quantization) -> None:
+def write_datastore(
+    folder: Path, answers: Sequence[Sequence[str]], kind: Quantization, store: VectorStore
+) -> None:
     """Those of a version that is published, with its encoder's weights stored as `kind`."""
     phrases = phrases_of(build_items(split("final")[0]))
     texts = write_phrases(folder / PHRASES, phrases, answers)
-    encoder, graph = sentence_encoder(), folder / "encoder.float.onnx"
-    export_encoder(encoder, texts, graph)
-    quantise(graph, folder / ENCODER, kind)
-    graph.unlink()
-    encoder.tokenizer.save(str(folder / ENCODER_TOKENIZER))
+    graph = nearest_graph(store.vectors(texts))
+    store_weights(graph, kind)
+    save_graph(graph, folder / ENCODER)
+    sentence_encoder().tokenizer.save(str(folder / ENCODER_TOKENIZER))

@@ -1,17 +1,21 @@
 """What detectors are known to say, answered by a version before anybody asks.
 
-In: a loaded version, the curated vocabulary and composites. Out: its answers, for the file that
-the version brings along. The signals are those the ensemble's first step reads.
+In: a loaded version, the curated vocabulary and composites, and what was recorded of the same
+graph. Out: its answers, for the file that the version brings along. The signals are those the
+ensemble's first step reads.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from tqdm import tqdm
 
 from engine.mapper import MapperEngine
 from export.data.rows import DATA, load_rows
+from export.publishing.recorded import KnownAnswer, key
 from pipeline.steps import load_pipeline, queries_of
-from schemas.candidate import Candidate, Query
+from schemas.candidate import Candidate, CandidateStatus, Query
+from schemas.text import normalise
 
 _BATCH = 64
 
@@ -24,11 +28,65 @@ def known_queries() -> list[Query]:
     return list(dict.fromkeys(found))
 
 
-def answer_known(engine: MapperEngine) -> Iterator[tuple[Query, Candidate]]:
-    """The version's answers to `known_queries`."""
-    queries = known_queries()
-    with tqdm(total=len(queries), desc="      answering", unit="signal") as bar:
-        for start in range(0, len(queries), _BATCH):
-            part = queries[start : start + _BATCH]
-            yield from zip(part, engine.answer(part), strict=True)
+def spoken_by_all(
+    phrases: Mapping[str, int], answers: Sequence[Sequence[str]]
+) -> Callable[[Query], bool]:
+    """Whether a query's words are known to mean its draft under any detector's name.
+
+    phrases: normal forms and the rows of their label sets among `answers`.
+    """
+
+    def spoken(query: Query) -> bool:
+        row = phrases.get(normalise(query.signal))
+        return row is not None and query.draft is not None and {*answers[row]} == {*query.draft}
+
+    return spoken
+
+
+def answer_known(
+    engine: MapperEngine,
+    spoken: Callable[[Query], bool],
+    known: Mapping[tuple[Any, ...], KnownAnswer],
+) -> tuple[list[KnownAnswer], int]:
+    """The finished answers to `known_queries`, and how many of them had to be computed.
+
+    known: answers that hold already, by `export.publishing.recorded.key`.
+    """
+    asked = [
+        (KnownAnswer(q.detector, q.signal, q.draft, spoken(q), (), 0.0), q) for q in known_queries()
+    ]
+    new = [(question, query) for question, query in asked if key(question) not in known]
+    found = dict(known)
+    with tqdm(total=len(new), desc="      answering", unit="signal") as bar:
+        for start in range(0, len(new), _BATCH):
+            part = new[start : start + _BATCH]
+            made = engine.answer([query for _, query in part])
+            found |= {
+                key(q): _answered(q, m) for (q, _), m in zip(part, made, strict=True) if _ok(m)
+            }
             bar.update(len(part))
+    answers = [found[key(question)] for question, _ in asked if key(question) in found]
+    return answers, len(new)
+
+
+def as_served(answers: Iterable[KnownAnswer]) -> Iterator[tuple[Query, Candidate]]:
+    """Known answers as `engine.known_answers` writes them."""
+    for a in answers:
+        made = Candidate("", probability=a.probability, labels=a.labels)
+        yield Query(a.detector, a.signal, a.draft), made
+
+
+def _ok(candidate: Candidate) -> bool:
+    return candidate.status is CandidateStatus.OK and bool(candidate.labels)
+
+
+def _answered(question: KnownAnswer, made: Candidate) -> KnownAnswer:
+    probability = round(made.probability, 6)
+    return KnownAnswer(
+        question.detector,
+        question.signal,
+        question.draft,
+        question.spoken,
+        made.labels,
+        probability,
+    )

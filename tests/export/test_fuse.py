@@ -12,8 +12,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from engine.runtime.session import Device, LlamaSession, open_graph
 from engine.version import LlamaShape
+from export.checkpoint.llama import Decoder
 from export.common.errors import ExportError
-from export.onnx.fuse import Decoder, fuse
+from export.onnx.exported import ExportedWeights
+from export.onnx.fuse import fuse
 from export.onnx.graph import export_graph
 from export.onnx.int8 import quantise_weights
 from export.onnx.quantise import Quantization, quantise
@@ -117,7 +119,7 @@ def test_a_graph_that_is_no_exported_llama_is_refused(graph: Path) -> None:
     angles = np.zeros((8, 8), np.float32)
     decoder = Decoder(LAYERS, 4, KV_HEADS, 16, HIDDEN, 1e-6, cos=angles, sin=angles)
     with pytest.raises(ExportError, match="has no /model/embed_tokens/Gather"):
-        fuse(onnx.load(graph), decoder)
+        fuse(ExportedWeights(onnx.load(graph)), decoder)
 
 
 def test_int8_products_do_not_overflow_on_this_cpu(tmp_path: Path) -> None:

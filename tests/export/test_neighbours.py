@@ -20,8 +20,9 @@ from engine.neighbours import (
     write_phrases,
 )
 from export.evaluation.comparison import votes_among
-from export.onnx.encoder import SentenceEncoder, export_encoder, sentence_encoder
+from export.onnx.encoder import SentenceEncoder, nearest_graph, sentence_encoder
 from export.onnx.quantise import Quantization, quantise
+from export.onnx.saving import save_graph
 from schemas.errors import ConfigError
 from schemas.text import normalise
 
@@ -53,7 +54,7 @@ def datastore(encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory
     """A folder as a version has it, with `float.onnx` beside its int8 encoder."""
     folder = tmp_path_factory.mktemp("datastore")
     texts = write_phrases(folder / PHRASES, TEXTS, [*TEXTS.values()])
-    export_encoder(encoder, texts, folder / "float.onnx")
+    save_graph(nearest_graph(encoder.encode(texts)), folder / "float.onnx")
     quantise(folder / "float.onnx", folder / ENCODER, Quantization.INT8)
     encoder.tokenizer.save(str(folder / ENCODER_TOKENIZER))
     return folder

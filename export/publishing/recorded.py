@@ -1,0 +1,193 @@
+"""What the last export of the default version measured, so that a build need not measure it again.
+
+In: a version's files and the code and rows that its figures are of. Out: the figures, the prompt
+prefix and the known answers that were recorded, where they are of the very same; nothing else.
+
+`make record` writes them. Every record names what it depends on by hash:
+  graph    model.onnx, head and tokenizer: the prompt prefix, the agreement with the float graph
+  content  all files that decide an answer: with the rows and thresholds, the gate's figures
+  engine   the code between a signal and an answer: all figures and known answers
+A changed detector file leaves the graph as it is. It changes the texts that neighbours are found
+among, and so the content: the gate runs, and of the known answers those are computed that the
+change concerns.
+"""
+
+import ast
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from engine.known_answers import ANSWERS
+from engine.version import PREFIX
+from export.common.errors import ExportError
+from export.data.folds import gate_rows
+
+RECORDS = Path(__file__).resolve().parents[1] / "artefacts" / "default"
+_FIGURES = "figures.json"
+_GRAPH = ("model.onnx", "head.npy", "tokenizer.json")
+_CONTENT = (*_GRAPH, PREFIX, "encoder.onnx", "encoder-tokenizer.json", "phrases.json")
+_ROOT = Path(__file__).resolve().parents[2]
+_ENGINE = (
+    "engine/confidence.py",
+    "engine/decoder.py",
+    "engine/label_decoder.py",
+    "engine/mapper.py",
+    "engine/neighbours.py",
+    "engine/prompt.py",
+    "engine/runtime/batch.py",
+    "engine/runtime/session.py",
+    "schemas/text.py",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Hashes of what figures depend on: hex SHA-256 of graph, content, engine and gate."""
+
+    graph: str
+    content: str
+    engine: str
+    gate: str
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAnswer:
+    """What a graph said of a drafted signal. `spoken`: the signal's words are known to mean the
+    draft for everyone, which adds to the model's own voice."""
+
+    detector: str
+    signal: str
+    draft: tuple[str, ...] | None
+    spoken: bool
+    labels: tuple[str, ...]
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded; `identity` None: nothing."""
+
+    identity: Identity | None = None
+    checks: Mapping[str, Any] = field(default_factory=dict)
+    answers: tuple[KnownAnswer, ...] = ()
+    folder: Path = RECORDS
+
+    def prefix(self, graph: str) -> Path | None:
+        """The prompt prefix's cache as the float graph of `graph` computed it."""
+        file = self.folder / PREFIX
+        return file if self.identity and self.identity.graph == graph and file.is_file() else None
+
+    def weights_checks(self, now: Identity) -> dict[str, Any] | None:
+        """The checks of the stored weights against torch and the float graph."""
+        if self.identity is None or self._of(self.identity) != self._of(now):
+            return None
+        return {key: value for key, value in self.checks.items() if key != "gate"}
+
+    def gate(self, now: Identity, thresholds: Mapping[str, float]) -> dict[str, Any] | None:
+        """The gate's figures, where nothing changed that they depend on and they pass."""
+        gate: dict[str, Any] | None = self.checks.get("gate")
+        same = self.identity == now and gate is not None
+        if not same or gate is None or not gate["passed"]:
+            return None
+        return gate if sorted(gate["thresholds"].values()) == sorted(thresholds.values()) else None
+
+    def known(self, now: Identity) -> dict[tuple[Any, ...], KnownAnswer]:
+        """Known answers that still hold, by detector, signal, draft and `spoken`.
+
+        Without a draft the nearest texts have a say, so those hold for the same content only.
+        """
+        if self.identity is None or self._of(self.identity) != self._of(now):
+            return {}
+        same = self.identity.content == now.content
+        return {key(a): a for a in self.answers if a.draft is not None or same}
+
+    @staticmethod
+    def _of(identity: Identity) -> tuple[str, str]:
+        return identity.graph, identity.engine
+
+
+def key(answer: KnownAnswer) -> tuple[Any, ...]:
+    """What a known answer depends on beside the graph and the engine."""
+    return answer.detector, answer.signal, answer.draft, answer.spoken
+
+
+def read_recorded(folder: Path = RECORDS) -> Recorded:
+    """What `record` wrote, nothing where there is none. Raises ExportError for a damaged file."""
+    file = folder / _FIGURES
+    if not file.is_file():
+        return Recorded(folder=folder)
+    try:
+        figures = json.loads(file.read_text("utf-8"))
+        lines = (folder / ANSWERS).read_text("utf-8").split("\n")
+        answers = tuple(_answer(json.loads(line)) for line in lines if line)
+        return Recorded(Identity(**figures["identity"]), figures["checks"], answers, folder)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ExportError(f"{folder}: damaged ({error}); write it anew: `make record`") from error
+
+
+def record(
+    version: Path, answers: Iterable[KnownAnswer], checks: Mapping[str, Any], folder: Path = RECORDS
+) -> None:
+    """Write what an export of the default version measured."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(version / PREFIX, folder / PREFIX)
+    lines = (
+        json.dumps(
+            [a.detector, a.signal, a.draft, a.spoken, a.labels, a.probability], ensure_ascii=False
+        )
+        for a in answers
+    )
+    (folder / ANSWERS).write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    hashes = json.loads((version / "manifest.json").read_text("utf-8"))["files"]
+    figures = {"identity": asdict(identity_of(hashes)), "checks": dict(checks)}
+    text = json.dumps(figures, indent=2, ensure_ascii=False)
+    (folder / _FIGURES).write_text(f"{text}\n", "utf-8")
+
+
+def identity_of(hashes: Mapping[str, str]) -> Identity:
+    """hashes: of a version's files by name."""
+    return Identity(
+        graph=graph_of(hashes),
+        content=_digest({name: hashes.get(name) for name in _CONTENT}),
+        engine=_digest({name: _code(_ROOT / name) for name in _ENGINE}),
+        gate=_digest([[row.detector, row.output, row.gold] for row in gate_rows()]),
+    )
+
+
+def graph_of(hashes: Mapping[str, str]) -> str:
+    """The hash of the files that decide what the graph says of a prompt."""
+    return _digest({name: hashes[name] for name in _GRAPH})
+
+
+def _code(file: Path) -> str:
+    """What a module does, without its comments and docstrings."""
+    tree = ast.parse(file.read_text("utf-8"))
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [x for x in body if not _is_text(x)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _answer(raw: list[Any]) -> KnownAnswer:
+    detector, signal, draft, spoken, labels, probability = raw
+    return KnownAnswer(
+        detector,
+        signal,
+        None if draft is None else tuple(draft),
+        spoken,
+        tuple(labels),
+        probability,
+    )
