@@ -62,7 +62,8 @@ def reader() -> Reader:
 
 @pytest.mark.parametrize(("output", "said"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE])
 def test_precedence(reader: Reader, output: Any, said: list[str] | str) -> None:
-    import json
+    import itertools
+import json
 
     signals = reader.read("a-vendor-nobody-knows", json.dumps(output)).signals
     if said == CLEAN:
@@ -77,7 +78,7 @@ def test_precedence(reader: Reader, output: Any, said: list[str] | str) -> None:
 
 def test_a_stronger_clean_statement_silences_all_that_a_weaker_one_does() -> None:
     order = (Basis.PRESENCE, Basis.SCORE, Basis.GRADE, Basis.FLAG)
-    for weaker, stronger in zip(order, order[1:], strict=False):
+    for weaker, stronger in itertools.pairwise(order):
         assert SILENCED[weaker] <= SILENCED[stronger]
     assert all(Basis.FLAG not in silenced for silenced in SILENCED.values())
 
