@@ -1,5 +1,7 @@
 """The order of precedence, as one table: which statement about a scope or a name wins."""
 
+import itertools
+import json
 from typing import Any
 
 import pytest
@@ -62,9 +64,6 @@ def reader() -> Reader:
 
 @pytest.mark.parametrize(("output", "said"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE])
 def test_precedence(reader: Reader, output: Any, said: list[str] | str) -> None:
-    import itertools
-import json
-
     signals = reader.read("a-vendor-nobody-knows", json.dumps(output)).signals
     if said == CLEAN:
         assert signals[0].verdict is Verdict.NOTHING_FOUND
