@@ -16,9 +16,12 @@ from fallback.reading.decode.literal.steps import Steps
 
 #: Tries of the C scanner inside running text; it looks at a broken text from its start.
 _MAX_STRICT_TRIES: Final = 16
+#: Brackets that nothing closes, after which a text is not searched further.
+_MAX_OPEN_BRACKETS: Final = 12
 #: What a structure that the C scanner reads costs, in tokens.
 _STEPS_OF_A_PIECE: Final = 6
 _CHARACTERS_A_STEP: Final = 64
+_STEPS_OF_A_QUOTE: Final = 2
 #: What it costs to look for the end of a code block that has none.
 _STEPS_OF_AN_OPEN_FENCE: Final = 50
 _FENCE: Final = "```"
@@ -90,6 +93,7 @@ class _Search:
         self._steps = steps
         self._broken: set[int] = set()
         self._strict_left = _MAX_STRICT_TRIES
+        self._open_left = _MAX_OPEN_BRACKETS
         self._unclosed: dict[str, int] = {}
         self._pieces: list[Piece] = []
 
@@ -138,7 +142,8 @@ class _Search:
         strength = min(literal.strength, WEAK) if text[at] not in "{[" else literal.strength
         if not literal.closed and literal.strength < STRONG:
             self._broken.update(literal.opened)
-            return at
+            self._open_left -= 1
+            return at if self._open_left else len(text)
         if not self._fits(at, literal.end, strength, literal.value):
             return literal.end if literal.strength < STRONG else at
         return Piece(at, literal.end, literal.value, literal.closed)
@@ -168,6 +173,7 @@ class _Search:
     def _quote(self, at: int, sign: str) -> int:
         """The index after a quotation, or after the mark when nothing closes it."""
         text, close = self._text, _QUOTES[sign]
+        self._steps.left -= _STEPS_OF_A_QUOTE
         if text[at + 1] in "{[" and sign not in "\u201c\u00ab":
             inner = scanner.read(text, at + 1, self._steps)
             if isinstance(inner, Literal) and inner.closed:

@@ -11,7 +11,7 @@ from fallback.reading.decode.sanitize import MARK
 
 TEXT = "text"
 #: A text of more lines is not read line by line.
-_MAX_LINES = 6_000
+_MAX_LINES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,9 @@ def decode(text: str) -> Decoded:
 
 
 def _decoded(found: _Found, text: str) -> Decoded:
-    parts = tuple(sanitize.leaves(part) for part in found.parts) or ("",)
+    parts = tuple(found.parts) or ("",)
+    if "\\" in text or "&" in text:  # an escape may have brought characters back
+        parts = tuple(map(sanitize.leaves, parts))
     return Decoded(parts, found.format, not found.closed, text)
 
 
@@ -103,7 +105,7 @@ def _open(text: str, steps: Steps) -> _Found:
 
 def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
     """The parts of a running text with the structures that were found in it."""
-    lined = any("\n" in text[piece.start : piece.end] for piece in pieces)
+    lined = any(_spans_lines(text, piece) for piece in pieces)
     if not lined and (found := _lines(text, steps)) is not None:
         return found
     if not pieces:
@@ -123,6 +125,12 @@ def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
         at = piece.end
     _add_text(found, text[at:])
     return found
+
+
+def _spans_lines(text: str, piece: Piece) -> bool:
+    """Whether a structure has lines of its own; one that nothing closes has to begin a line."""
+    begins = text[max(0, piece.start - 1) : piece.start] in ("", "\n")
+    return (piece.closed or begins) and "\n" in text[piece.start : piece.end]
 
 
 def _lines(text: str, steps: Steps) -> _Found | None:

@@ -17,6 +17,7 @@ from fallback.reading.decode.literal.steps import Steps
 Parts = list[object]
 
 _LONGEST_PREFIX: Final = 200
+_STEPS_A_PAIR: Final = 2
 _KEY = re.compile(r"[A-Za-z_@$#][\w.\-/@$]{0,80}+(?: ?=)")
 _GAP = re.compile(r"[ \t,;|&]*+")
 _BARE = re.compile(r"[^\s;,\"']*+(?:,(?![A-Za-z_][\w.\-/]{0,80}+=)[^\s;,\"']++)*+")
@@ -114,7 +115,7 @@ class _Pairs:
         end = start
         while end < len(text) and text[end] != "\n":
             key = _KEY.match(text, end)
-            self._steps.left -= 1
+            self._steps.left -= _STEPS_A_PAIR
             if key is None or self._steps.left <= 0:
                 return None
             value = self._value(key.end())

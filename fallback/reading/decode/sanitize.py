@@ -51,6 +51,7 @@ _REMOVED = re.compile(f"[{_class(*_RUNS_REMOVED)}]++")
 _SPACED = re.compile(f"[{_class(*_RUNS_SPACED)}]")
 _FOLDED = re.compile(f"[{_class(*_RUNS_FOLDED)}]++")
 _LONE = re.compile(f"[{_class(_RUN_LONE)}]")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _FOLDS = {
     code: plain
     for first, last in _RUNS_FOLDED
@@ -81,10 +82,14 @@ def characters(text: str) -> str:
     if text.isascii():
         return text
     if _LONE.search(text):
-        # Surrogates of a pair, which JSON escapes singly, become one character, lone ones U+FFFD.
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = _LONE.sub("\ufffd", _PAIR.sub(_joined, text))
         return characters(text)
     return _FOLDED.sub(lambda run: run[0].translate(_FOLDS), text)
+
+
+def _joined(pair: re.Match[str]) -> str:
+    """The character of two surrogates, which JSON escapes singly."""
+    return pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le")
 
 
 def _turned(text: str) -> str:

@@ -1,5 +1,7 @@
 """The order of precedence, as one table: which statement about a scope or a name wins."""
 
+import itertools
+import json
 from typing import Any
 
 import pytest
@@ -62,8 +64,6 @@ def reader() -> Reader:
 
 @pytest.mark.parametrize(("output", "said"), [row[1:] for row in TABLE], ids=[r[0] for r in TABLE])
 def test_precedence(reader: Reader, output: Any, said: list[str] | str) -> None:
-    import json
-
     signals = reader.read("a-vendor-nobody-knows", json.dumps(output)).signals
     if said == CLEAN:
         assert signals[0].verdict is Verdict.NOTHING_FOUND
@@ -77,7 +77,7 @@ def test_precedence(reader: Reader, output: Any, said: list[str] | str) -> None:
 
 def test_a_stronger_clean_statement_silences_all_that_a_weaker_one_does() -> None:
     order = (Basis.PRESENCE, Basis.SCORE, Basis.GRADE, Basis.FLAG)
-    for weaker, stronger in zip(order, order[1:], strict=False):
+    for weaker, stronger in itertools.pairwise(order):
         assert SILENCED[weaker] <= SILENCED[stronger]
     assert all(Basis.FLAG not in silenced for silenced in SILENCED.values())
 

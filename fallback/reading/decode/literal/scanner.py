@@ -20,6 +20,7 @@ _STEPS_TO_BEGIN: Final = 8
 #: How far a long token is for one step.
 _CHARACTERS_A_STEP: Final = 64
 _ESCAPES_A_STEP: Final = 2
+_JOINED_CHARACTERS_A_STEP: Final = 2_048
 #: Strings side by side that are one, as long texts are printed.
 _MOST_STRINGS_IN_ONE: Final = 1_000
 
@@ -112,6 +113,8 @@ class _Scanner:
         if kind == tokens.CLOSE:
             return self._close(self.text[begin])
         if kind == tokens.ANGLE:
+            if top.state == QUOTED:
+                return False
             return self._string(top, angled(self.text[begin:stop]), begin, stop)
         return self._quoted(top, found, kind)
 
@@ -196,6 +199,7 @@ class _Scanner:
                 return True
             elif top.state == QUOTED and top.words < _MOST_STRINGS_IN_ONE:
                 value = f"{top.value}{value}"
+                self.steps.left -= len(value) // _JOINED_CHARACTERS_A_STEP
                 begin = top.begin
                 top.words += 1
             else:

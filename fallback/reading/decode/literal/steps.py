@@ -6,7 +6,7 @@ from typing import Final
 #: Tokens that the literals of one text may cost; what comes after is text.
 MAX_STEPS: Final = 20_000
 _LEAST_STEPS: Final = 500
-_STEPS_A_CHARACTER: Final = 4
+_STEPS_A_CHARACTER: Final = 2
 
 
 @dataclass(slots=True)

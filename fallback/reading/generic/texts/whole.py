@@ -176,8 +176,8 @@ class Texts:
 
     def _or_masks(self, text: str, found: list[Finding]) -> list[Finding]:
         """A piece that no vocabulary knows may be a masked text."""
-        alone = len(found) == 1 and normalise(found[0].name) == normalise(text)
-        if alone and any(c in text for c in "<[{") and not self._names.known(found[0].name):
+        masked = any(c in f.name for f in found for c in "<[{")
+        if masked and not any(self._names.known(f.name) for f in found):
             return self.masks(text) or found
         return found
 
@@ -232,7 +232,8 @@ class Texts:
                             for f, line in zip(read, rest, strict=True))]
             )  # fmt: skip
         last = self._verdict(lines[-1])
-        if last is not None and all(cut.is_prose(line) for line in lines[:-1]):
+        prose = all(cut.is_prose(line) and cut.quoting(line) is None for line in lines[:-1])
+        if last is not None and prose:
             if last.hit:
                 return [replace(last, name=" ".join(lines[:-1])[:MAX_NAME])]
             return [Finding(" ".join(lines)[:MAX_NAME], True, None)]
@@ -257,6 +258,8 @@ class Texts:
                 if self._names.known(heading) and not self._names.general(heading):
                     scopes.append([self._pieces.name(heading)])
                 continue
+            if self._names.exhausted:
+                break
             found = self._pieces.piece(line)
             if found is None:
                 prose += 1

@@ -6,8 +6,8 @@ the reading says so.
 
 from typing import Final
 
-#: Look-ups of names that are not remembered yet, for one output: about 20 ms of work.
-LOOKUPS: Final = 256
+#: Look-ups of names, for one output: at most about 40 ms of work.
+LOOKUPS: Final = 800
 #: Pieces of text that are cut further, for one output: about 40 ms of work.
 PIECES: Final = 320
 #: Objects and entries that are read, for one output, in units of about 10 microseconds.
@@ -15,7 +15,7 @@ STEPS: Final = 4000
 
 
 class Lookups:
-    """What one output may still look up; memories of earlier outputs cost nothing."""
+    """What one output may still look up; equal ones once."""
 
     def __init__(self, left: int = LOOKUPS, pieces: int = PIECES, steps: int = STEPS) -> None:
         self.left = left

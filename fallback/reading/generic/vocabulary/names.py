@@ -21,6 +21,8 @@ from schemas.text import normalise
 
 #: Characters of a name that is looked up; longer texts are no names.
 MAX_KNOWN: Final = 160
+#: What finding the known spelling of a name costs, in look-ups.
+_RESOLVING = 4
 
 
 _SAFE = ("OTHER.Safe",)
@@ -37,6 +39,7 @@ class Names:
     def __init__(self, memory: Memory, lookups: Lookups) -> None:
         self._memory = memory
         self._lookups = lookups
+        self._granted: set[tuple[str, int]] = set()
         self.take_piece = lookups.take_piece
         self.take_steps = lookups.take_steps
         self.too_long = lookups.too_long
@@ -61,10 +64,23 @@ class Names:
         """What any vocabulary says of the text; empty when none knows it."""
         if not text or len(text) > MAX_KNOWN or ("," in text and not self.own(text)):
             return ()
+        return self._labels(text) if self._grants(text, 1) else ()
+
+    def _grants(self, text: str, cost: int) -> bool:
+        """Whether a text may be looked up in this output; again costs nothing.
+
+        What earlier outputs looked up is not for free, so that all of them are read alike.
+        """
+        key = (text, cost)
+        if key not in self._granted:
+            if not self._lookups.take(cost):
+                return False
+            self._granted.add(key)
+        return True
+
+    def _labels(self, text: str) -> tuple[str, ...]:
         memory = self._memory
         if (labels := memory.labels.get(text)) is None:
-            if not self._lookups.take():
-                return ()
             answer = memory.rules.map(memory.name, Signal(text), memory.contributing)
             labels = () if answer.kind is MatchKind.NONE else answer.labels
             memory.labels[text] = labels
@@ -76,7 +92,7 @@ class Names:
 
     def clean(self, text: str) -> bool:
         """Whether a class of this name stands for nothing found."""
-        if len(text) > MAX_KNOWN:
+        if len(text) > MAX_KNOWN or not self._grants(text, 1):
             return False
         memory = self._memory.clean
         if (clean := memory.get(text)) is None:
@@ -87,12 +103,17 @@ class Names:
         form = normalise(text.strip(MARKS))
         if form in GENERIC or form in _CLEAN_CLASSES:
             if self.own(text):
-                return self.labels(text) == _SAFE
+                return self._labels(text) == _SAFE
             judged = judge_word(form)
             return form in _CLEAN_CLASSES or (
                 judged is not None and judged.outcome is Outcome.CLEAN
             )
-        return self.labels(text) == _SAFE
+        return self._labels(text) == _SAFE
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether a bound of this output was reached."""
+        return self._lookups.cut
 
     @property
     def scarce(self) -> bool:
@@ -134,16 +155,15 @@ class Names:
         """The part of the text that is known, else the text without marks around it."""
         if len(text) > MAX_KNOWN:
             return text
+        if not self._grants(text, _RESOLVING):
+            return text.strip()
         memory = self._memory
         if (found := memory.resolved.get(text)) is None:
-            if self._lookups.left <= 0:
-                return text.strip()
-            spellings = list(dict.fromkeys(variants(text)))
+            spellings = [v for v in dict.fromkeys(variants(text)) if len(v) <= MAX_KNOWN]
             own = (v for v in spellings if self.own(v))
-            known = (v for v in spellings if self.known(v))
+            known = (v for v in spellings if "," not in v and self._labels(v))
             found = next(own, None) or next(known, None) or text.strip()
-            if self._lookups.left > 0:
-                memory.resolved[text] = found
+            memory.resolved[text] = found
         return found
 
     def best(self, *texts: str) -> str:

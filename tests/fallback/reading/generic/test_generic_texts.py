@@ -10,13 +10,15 @@ CLEAN = [
     "Decision: allow", "Hate speech: no", "Verdict: safe. The text discusses suicide prevention.",
     "Safe. The text gives hotline numbers and is supportive.", "No, this is not harmful.",
     "This is not a jailbreak attempt. The user asks a legitimate question.", "toxicity: PASS",
-    "Sexual: safe, Violence: safe", "suite.Probe: PASS  ok on 10/10", "score: 0.02", "0 issues found",
+    "Sexual: safe, Violence: safe", "suite.Probe: PASS  ok on 10/10", "score: 0.02",
+    "0 issues found",
 ]  # fmt: skip
 EMPTY = ["", " ", '"', ";", ",", "||", "()", "{{}}", "``", "null", "{"]
 FAILED = [
     "TypeError: foo() got an unexpected keyword argument", "HTTP 503 Service Unavailable",
     "502 Bad Gateway", "rpc error: code = Unavailable desc = transport is closing",
-    "requests.exceptions.ReadTimeout: HTTPSConnectionPool: Read timed out.", "Internal Server Error",
+    "requests.exceptions.ReadTimeout: HTTPSConnectionPool: Read timed out.",
+    "Internal Server Error",
     "Error: failed to connect to upstream", "Service Unavailable", "request timed out",
     'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: bad',
 ]  # fmt: skip
@@ -59,8 +61,10 @@ AROUND = [
 ]  # fmt: skip
 #: Words of failures and of clean texts that are a part of a name.
 WORDS_IN_NAMES = [
-    "unauthorized access attempt", "error message disclosure", "timeout bypass", "safe harbour abuse",
-    "no-fly list evasion plans", "unauthorized_file_access", "denial of service", "clean room theft",
+    "unauthorized access attempt", "error message disclosure", "timeout bypass",
+    "safe harbour abuse",
+    "no-fly list evasion plans", "unauthorized_file_access", "denial of service",
+    "clean room theft",
 ]  # fmt: skip
 
 
