@@ -16,7 +16,7 @@ from client_api.app import create_app
 from client_api.cli import keys as keys_cli
 from client_api.http.shutdown import DrainingServer
 from client_api.http.state import State
-from client_api.settings import Settings
+from client_api.settings import RepositorySettings, Settings
 from client_api.telemetry import logs, tracing
 from client_api.triton import versions
 from client_api.triton.install import TritonError, find_installation
@@ -46,15 +46,15 @@ def main() -> int:
         return keys_cli.main(rest)
     args = parser.parse_args()
     command = args.command
+    if command in ("versions", "promote", "rollback"):
+        # An empty text is what `make` passes for a variable that is not set.
+        wanted = getattr(args, "version", None) or None
+        return versions.main(command, RepositorySettings().model_repository, wanted)
     try:
         settings = Settings()
     except ValidationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if command in ("versions", "promote", "rollback"):
-        # An empty text is what `make` passes for a variable that is not set.
-        wanted = getattr(args, "version", None) or None
-        return versions.main(command, settings.model_repository, wanted)
     logs.configure(settings.log_level)
     tracing.install(settings.otlp_endpoint)
     # uvicorn drains and then lets the signal through: leave by the front door, past `finally`.

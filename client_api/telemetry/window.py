@@ -22,8 +22,8 @@ SLOT_S = 5.0
 class Counts:
     """What happened in a span of time.
 
-    buckets: latencies of the items that were taken in, one count per upper edge; answers: items by detector and by who answered,
-    None for nobody; reasons: why the model's answer did not stand.
+    buckets: latencies of the items that were taken in, one count per upper edge; answers: items by
+    detector and by who answered, None for nobody; reasons: why the model's answer did not stand.
     """
 
     items: int = 0
@@ -87,8 +87,11 @@ class Window:
         valid: bool | None,
         reason: FallbackReason | None,
     ) -> None:
-        """One item. seconds: to its answer, None when it was turned away; detector: one of a bounded set; source: None when nobody answered; valid: None
-        when there was no candidate to validate; reason: why the model's answer did not stand.
+        """One item.
+
+        seconds: to its answer, None when it was turned away; detector: one of a bounded set;
+        source: None when nobody answered; valid: None when there was no candidate to validate;
+        reason: why the model's answer did not stand.
         """
         for counts in (self._current(), self.ever):
             counts.items += 1
