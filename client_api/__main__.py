@@ -8,12 +8,12 @@ import argparse
 import signal
 import sys
 
-import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
 from client_api.app import create_app
 from client_api.cli import keys as keys_cli
+from client_api.http.server import server_config
 from client_api.http.shutdown import DrainingServer
 from client_api.http.state import State
 from client_api.settings import RepositorySettings, Settings
@@ -115,18 +115,7 @@ def _facade(settings: Settings) -> int:
 
 def _run(app: FastAPI, settings: Settings) -> int:
     print(f"Facade  http://{settings.host}:{settings.port}   docs /docs", flush=True)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Whose X-Forwarded-For is believed is MAPPER_TRUSTED_PROXIES' to say.
-        proxy_headers=False,
-        # Limits, kept answers, metrics and the kill switch are one process's.
-        workers=1,
-    )
+    config = server_config(app, settings)
     server = DrainingServer(config, app.state.drain, settings.drain_delay_s)
     server.run()
     return 0 if server.started else 1

@@ -85,6 +85,7 @@ def create_app(
         telemetry=tracing.FASTAPI,
     )
     app.state.drain = drain = Drain()
+    app.state.metrics = counted
     for module in (mapping, health, metrics, info, admin, console):
         app.include_router(module.router)
     errors.install(app, counted)

@@ -183,6 +183,15 @@ class Settings(RepositorySettings):
         default=128 * 1024 * 1024,
         description="bodies in memory together, as sent and as parsed; more get 503",
     )
+    max_connections: Count = Field(
+        default=1000, description="connections open at once, of all callers; more get 503"
+    )
+    max_connections_per_address: Count = Field(
+        default=256, description="of one address that is no trusted proxy; more get 429"
+    )
+    head_timeout_s: Seconds = Field(
+        default=10.0, description="for a request line and its headers to arrive; then 408"
+    )
     body_timeout_s: Seconds = Field(default=30.0, description="for a body to arrive; then 408")
 
     canary_interval_s: Seconds = Field(default=10.0, description="between canary mappings")

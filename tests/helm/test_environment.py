@@ -19,6 +19,9 @@ NOT_IN_CHART = {
     "mode": "the kill switch is in the policies' ConfigMap, which needs no restart",
     "allow_open": "keys are required",
     "triton_model": "the image has the one",
+    "max_connections": "a pod's default suits 100 requests in flight",
+    "max_connections_per_address": "as above",
+    "head_timeout_s": "as above",
 }
 # What differs from the default on this machine, and why.
 CHANGED = {
