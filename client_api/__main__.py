@@ -9,15 +9,15 @@ import signal
 import sys
 from functools import partial
 
-import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
 from client_api.app import create_app
 from client_api.cli import keys as keys_cli
+from client_api.http.server import server_config
 from client_api.http.shutdown import DrainingServer
 from client_api.http.state import State
-from client_api.settings import Settings
+from client_api.settings import RepositorySettings, Settings
 from client_api.telemetry import logs, tracing
 from client_api.triton import versions
 from client_api.triton.first_build import build_when_none
@@ -48,15 +48,15 @@ def main() -> int:
         return keys_cli.main(rest)
     args = parser.parse_args()
     command = args.command
+    if command in ("versions", "promote", "rollback"):
+        # An empty text is what `make` passes for a variable that is not set.
+        wanted = getattr(args, "version", None) or None
+        return versions.main(command, RepositorySettings().model_repository, wanted)
     try:
         settings = Settings()
     except ValidationError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    if command in ("versions", "promote", "rollback"):
-        # An empty text is what `make` passes for a variable that is not set.
-        wanted = getattr(args, "version", None) or None
-        return versions.main(command, settings.model_repository, wanted)
     logs.configure(settings.log_level)
     tracing.install(settings.otlp_endpoint)
     # uvicorn drains and then lets the signal through: leave by the front door, past `finally`.
@@ -119,18 +119,7 @@ def _facade(settings: Settings) -> int:
 
 def _run(app: FastAPI, settings: Settings) -> int:
     print(f"Facade  http://{settings.host}:{settings.port}   docs /docs", flush=True)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Whose X-Forwarded-For is believed is MAPPER_TRUSTED_PROXIES' to say.
-        proxy_headers=False,
-        # Limits, kept answers, metrics and the kill switch are one process's.
-        workers=1,
-    )
+    config = server_config(app, settings)
     server = DrainingServer(config, app.state.drain, settings.drain_delay_s)
     server.run()
     return 0 if server.started else 1

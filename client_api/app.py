@@ -26,7 +26,7 @@ from client_api.http.routes import admin, console, health, info, mapping, metric
 from client_api.http.shutdown import Drain
 from client_api.http.state import State
 from client_api.mapping.gateway import Item, ModelGateway
-from client_api.mapping.service import Limits, MapperService, answer_by_rules
+from client_api.mapping.service import Limits, MapperService, answer_by_rules, measure_rules
 from client_api.settings import Settings
 from client_api.telemetry import logs, tracing
 from client_api.telemetry.metrics import Metrics
@@ -85,6 +85,7 @@ def create_app(
         telemetry=tracing.FASTAPI,
     )
     app.state.drain = drain = Drain()
+    app.state.metrics = counted
     for module in (mapping, health, metrics, info, admin, console):
         app.include_router(module.router)
     errors.install(app, counted)
@@ -153,13 +154,18 @@ def _state(
     guarded = GuardedGateway(
         client,
         breaker,
-        Permits(settings.model_permits, settings.permit_hold_ms / 1000),
+        Permits(
+            settings.model_permits,
+            settings.permit_hold_ms / 1000,
+            in_order=not settings.triton_url.startswith("dns:"),
+        ),
         fair_s=item_s / 2,
     )
     limits = Limits(
         item_s=item_s,
         reserve_s=settings.fallback_reserve_ms / 1000,
         chunk=settings.batch_chunk,
+        rules_s_per_byte=measure_rules(pipeline),
         on_timeout=settings.on_timeout,
     )
     return State(

@@ -5,6 +5,7 @@ has a table made from it.
 """
 
 import ipaddress
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -39,24 +40,48 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _DEFAULT_LIMITS = {"key": "6000/minute", "tenant": "off", "address": "1200/minute"}
 
 
-class Settings(BaseSettings):
-    """Every field is an environment variable with the prefix `MAPPER_`; an empty one is unset."""
+class LogLevel(StrEnum):
+    """The least grave log lines that are written."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="MAPPER_",
-        env_ignore_empty=True,
-        frozen=True,
-        extra="ignore",
-        # A URL may hold a password.
-        hide_input_in_errors=True,
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    CRITICAL = "critical"
+
+
+_CONFIG = SettingsConfigDict(
+    env_prefix="MAPPER_",
+    env_ignore_empty=True,
+    frozen=True,
+    extra="ignore",
+    # A URL may hold a password.
+    hide_input_in_errors=True,
+)
+
+
+class RepositorySettings(BaseSettings):
+    """What the commands about versions read: how the facade listens is nothing to them."""
+
+    model_config = _CONFIG
+
+    model_repository: Path = Field(
+        default=Path("model_repository"),
+        description="`serve`, `versions`, `promote`, `rollback`: what Triton serves",
     )
+
+
+class Settings(RepositorySettings):
+    """Every field is an environment variable with the prefix `MAPPER_`; an empty one is unset."""
 
     host: str = Field(
         default="127.0.0.1",
         description="address to listen on; beyond loopback it needs `MAPPER_KEYS_FILE`",
     )
     port: Port = Field(default=8080, description="port to listen on")
-    log_level: str = Field(default="info", description="of the JSON lines on standard error")
+    log_level: LogLevel = Field(
+        default=LogLevel.INFO, description="of the JSON lines on standard error"
+    )
     otlp_endpoint: str | None = Field(
         default=None,
         description="where spans go, such as `http://collector:4318/v1/traces`; unset: nowhere",
@@ -158,6 +183,15 @@ class Settings(BaseSettings):
         default=128 * 1024 * 1024,
         description="bodies in memory together, as sent and as parsed; more get 503",
     )
+    max_connections: Count = Field(
+        default=1000, description="connections open at once, of all callers; more get 503"
+    )
+    max_connections_per_address: Count = Field(
+        default=256, description="of one address that is no trusted proxy; more get 429"
+    )
+    head_timeout_s: Seconds = Field(
+        default=10.0, description="for a request line and its headers to arrive; then 408"
+    )
     body_timeout_s: Seconds = Field(default=30.0, description="for a body to arrive; then 408")
 
     canary_interval_s: Seconds = Field(default=10.0, description="between canary mappings")
@@ -177,9 +211,6 @@ class Settings(BaseSettings):
     # `python -m client_api serve` only: the Triton it starts itself.
     watchdog_patience_s: Seconds = Field(
         default=10.0, description="`serve` only: canaries that fail for longer restart Triton"
-    )
-    model_repository: Path = Field(
-        default=Path("model_repository"), description="`serve` only: what Triton serves"
     )
     triton_http_port: Port = Field(default=8000, description="`serve` only")
     triton_grpc_port: Port = Field(default=8001, description="`serve` only")

@@ -8,7 +8,7 @@ from pathlib import Path
 def write_private(path: Path, text: str) -> None:
     """Replace the file as a whole, readable by its owner only; it survives a power cut.
 
-    Raises OSError, and then the file is as it was.
+    Raises OSError; unless it is the folder that cannot be synced, the file is then as it was.
     """
     # A file of mkstemp is 0600 from the start, and the rename shows readers all or nothing.
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -21,3 +21,9 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+    # The new name is on disk only with its folder: without this a revoked key may come back.
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

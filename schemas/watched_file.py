@@ -45,16 +45,24 @@ class WatchedFile(Generic[T]):
 
     def current(self) -> T:
         """The last good value, after a look at the file."""
-        signature = self._look()
-        if signature != self._signature:
-            self._signature = signature
+        if self.changed:
+            self._signature = self._look()
+            problem = None
             try:
                 self._value = self._read(self.path)
-                self._problem = None
-            except ConfigError as problem:
-                self._problem = problem
-            self._on_change(self._problem)
+            except ConfigError as error:
+                problem = error
+            except Exception as error:  # a file of 100,000 brackets is bad, and no defect of ours
+                text = f"cannot be read ({type(error).__name__})"
+                problem = ConfigError(self.path, "(file)", text)
+            self._problem = problem
+            self._on_change(problem)
         return self._value
+
+    @property
+    def changed(self) -> bool:
+        """Whether the next `current` reads the file, which takes as long as that takes."""
+        return self._look() != self._signature
 
     @property
     def problem(self) -> ConfigError | None:

@@ -55,6 +55,12 @@ def limit_subject(address: str) -> str:
     return address
 
 
+def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
+    """Whether the peer of a connection is one of the proxies."""
+    found = _parse(peer)
+    return found is not None and _is_trusted(found, trusted)
+
+
 def _parse(text: str) -> _Address | None:
     """`1.2.3.4`, `1.2.3.4:80`, `2001:db8::1`, `[2001:db8::1]:80`; None for anything else."""
     text = text.strip()

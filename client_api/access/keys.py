@@ -28,6 +28,7 @@ from schemas.yaml_file import check_keys, read_text, read_texts
 
 _KEY = re.compile(r"lm_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
 _ID = re.compile(r"[0-9a-f]{16}")
+_TENANT_CHARS = 200
 _FIELDS = {"tenant", "scopes", "salt", "hash", "created", "expires"}
 
 
@@ -138,6 +139,19 @@ def read_keys(path: Path) -> dict[str, KeyRecord]:
     return {key_id: _read_record(path, key_id, value) for key_id, value in keys.items()}
 
 
+def read_tenant(path: Path, key: str, value: object) -> str:
+    """A tenant's name: up to 200 printable characters, without white space at its ends.
+
+    Raises ConfigError for anything else: two spellings of a name must not be two tenants.
+    """
+    name = read_text(path, key, value)
+    if name != name.strip() or not name.isprintable() or len(name) > _TENANT_CHARS:
+        raise ConfigError(
+            path, key, f"must be up to {_TENANT_CHARS} printable characters, without space around"
+        )
+    return name
+
+
 def render_keys(records: Mapping[str, KeyRecord]) -> str:
     """The text of a key file."""
     keys = {
@@ -172,7 +186,7 @@ def _read_record(path: Path, key_id: str, value: object) -> KeyRecord:
         )
     return KeyRecord(
         key_id=key_id,
-        tenant=read_text(path, f"{place}.tenant", data["tenant"]),
+        tenant=read_tenant(path, f"{place}.tenant", data["tenant"]),
         scopes=frozenset(map(Scope, scopes)),
         salt=_read_hex(path, f"{place}.salt", data["salt"], 16),
         hash=_read_hex(path, f"{place}.hash", data["hash"], 32),

@@ -15,7 +15,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from client_api.access.keys import KeyRecord, Scope, make_key, read_keys, render_keys
+from client_api.access.keys import (
+    KeyRecord,
+    Scope,
+    make_key,
+    read_keys,
+    read_tenant,
+    render_keys,
+)
 from schemas.errors import ConfigError
 from schemas.files import write_private
 
@@ -34,17 +41,9 @@ def main(argv: Sequence[str]) -> int:
         with _edit(path, create=args.command == "create") as records:
             if args.command != "create" and args.id not in records:
                 raise ConfigError(path, f"keys.{args.id}", "is not there; `keys list` shows all")
-            key = None
-            if args.command == "create":
-                scopes = frozenset(map(Scope, args.scope))
-                key = _add(records, args.tenant, scopes, now, args.expires_days)
-            elif args.command == "rotate":
-                old = _retire(records, args.id, now + timedelta(hours=args.grace_hours))
-                key = _add(records, old.tenant, old.scopes, now, args.expires_days)
-            else:
-                del records[args.id]
-                print(f"revoked {args.id}", file=sys.stderr)
-        # Shown only once it is kept: a key that was printed works.
+            key, done = _change(path, records, args, now)
+        # Said and shown only once it is kept: a key that was printed works.
+        print(done, file=sys.stderr)
         if key:
             print(key)
     except (ConfigError, OSError) as error:
@@ -70,11 +69,40 @@ def _parser() -> argparse.ArgumentParser:
         "--grace-hours", type=float, default=24, help="how long the old key still works"
     )
     for making in (create, rotate):
-        making.add_argument("--expires-days", type=float, help="default: never")
+        making.add_argument(
+            "--expires-days", type=float, help="default: never; of a rotation: as the old key"
+        )
     revoke = commands.add_parser("revoke", help="remove a key; it stops working at once")
     revoke.add_argument("id")
     commands.add_parser("list", help="show ids, tenants, scopes and expiry")
     return parser
+
+
+def _change(
+    path: Path, records: dict[str, KeyRecord], args: argparse.Namespace, now: datetime
+) -> tuple[str | None, str]:
+    """Change the records as the command says; returns a new key if there is one, and what was done.
+
+    Raises ConfigError for a tenant that is no name, or a successor without time to live.
+    """
+    if args.command == "revoke":
+        del records[args.id]
+        return None, f"revoked {args.id}"
+    days: float | None = args.expires_days
+    expires = None if days is None else now + timedelta(days=days)
+    if args.command == "create":
+        tenant = read_tenant(path, "--tenant", args.tenant)
+        return _add(records, tenant, frozenset(map(Scope, args.scope)), now, expires)
+    old = records[args.id]
+    # A rotation gives neither key more time than the old one had, unless it is told to.
+    expires = expires or old.expires
+    if expires is not None and expires <= now:
+        raise ConfigError(path, f"keys.{args.id}", "has expired; say --expires-days")
+    end = now + timedelta(hours=args.grace_hours)
+    retired = replace(old, expires=min(end, old.expires) if old.expires else end)
+    records[args.id] = retired
+    key, done = _add(records, old.tenant, old.scopes, now, expires)
+    return key, f"{args.id} works until {retired.expires}\n{done}"
 
 
 def _add(
@@ -82,21 +110,12 @@ def _add(
     tenant: str,
     scopes: frozenset[Scope],
     now: datetime,
-    expires_days: float | None,
-) -> str:
-    expires = None if expires_days is None else now + timedelta(days=expires_days)
+    expires: datetime | None,
+) -> tuple[str, str]:
     key, record = make_key(tenant, scopes, now, expires)
     records[record.key_id] = record
-    print(f"{record.key_id} acts for {tenant}; the key is shown only now", file=sys.stderr)
-    return key
-
-
-def _retire(records: dict[str, KeyRecord], key_id: str, end: datetime) -> KeyRecord:
-    old = records[key_id]
-    # A rotation never gives an old key more time than it had.
-    records[key_id] = replace(old, expires=min(end, old.expires) if old.expires else end)
-    print(f"{key_id} works until {records[key_id].expires}", file=sys.stderr)
-    return old
+    until = f" until {expires}" if expires else ""
+    return key, f"{record.key_id} acts for {tenant}{until}; the key is shown only now"
 
 
 def _list(records: dict[str, KeyRecord], now: datetime) -> None:

@@ -22,9 +22,8 @@ SLOT_S = 5.0
 class Counts:
     """What happened in a span of time.
 
-    buckets: latencies of the items that were taken in, one count per upper edge.
-    answers: items by detector and source, None without an answer.
-    reasons: why the model's answer did not stand.
+    buckets: latencies of the items that were taken in, one count per upper edge; answers: items by
+    detector and by who answered, None for nobody; reasons: why the model's answer did not stand.
     """
 
     items: int = 0
@@ -88,10 +87,10 @@ class Window:
         valid: bool | None,
         reason: FallbackReason | None,
     ) -> None:
-        """Count one item.
+        """One item.
 
-        seconds: to its answer; None when the item was turned away. detector: one of a bounded
-        set. source: None without an answer. valid: None without a candidate to validate.
+        seconds: to its answer, None when it was turned away; detector: one of a bounded set;
+        source: None when nobody answered; valid: None when there was no candidate to validate;
         reason: why the model's answer did not stand.
         """
         for counts in (self._current(), self.ever):

@@ -10,13 +10,20 @@ from collections.abc import Callable
 class Permits:
     """A semaphore that fails fast, and knows that a call given up is still being worked on.
 
-    Cancelling a call does not reach a running ensemble. So its permit stays taken until a call
-    that set out later is answered (the model works in order), or `hold_s` have passed.
+    Cancelling a call does not reach a running ensemble. So its permit stays taken until `hold_s`
+    have passed, or, where one model works in order, a call that set out later is answered.
     """
 
     def __init__(
-        self, count: int, hold_s: float, clock: Callable[[], float] = time.monotonic
+        self,
+        count: int,
+        hold_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        in_order: bool = True,
     ) -> None:
+        """in_order: one model takes all calls; of several, another's answer says nothing."""
+        self._in_order = in_order
         self._count = count
         self._hold_s = hold_s
         self._clock = clock
@@ -35,9 +42,10 @@ class Permits:
         return self._last
 
     def answered(self, permit: int) -> None:
-        """The call came back with an answer: the model is past all that it was given before."""
+        """The call came back with an answer: one model is past all that it was given before."""
         self._running.remove(permit)
-        self._held = {older: until for older, until in self._held.items() if older > permit}
+        if self._in_order:
+            self._held = {older: until for older, until in self._held.items() if older > permit}
 
     def failed(self, permit: int) -> None:
         """The call came back without one."""

@@ -18,6 +18,7 @@ import uvicorn
 from bench.processes import ROOT, eventually, free_ports
 from client_api.__main__ import MODELS
 from client_api.app import create_app
+from client_api.http.server import server_config
 from client_api.mapping.gateway import ModelGateway
 from client_api.settings import Settings
 from client_api.triton.server import LocalTriton, Ports
@@ -41,13 +42,7 @@ def local_triton(repository: Path, policies: Path | None = None) -> LocalTriton:
 @contextmanager
 def running_facade(settings: Settings, *gateway: Callable[..., ModelGateway]) -> Iterator[str]:
     """The facade over real HTTP; yields its URL. gateway: another one than Triton's."""
-    config = uvicorn.Config(
-        create_app(settings, *gateway),
-        host=settings.host,
-        port=settings.port,
-        log_config=None,
-        proxy_headers=False,
-    )
+    config = server_config(create_app(settings, *gateway), settings)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()

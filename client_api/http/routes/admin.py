@@ -1,5 +1,7 @@
 """`/admin/mode`: the kill switch."""
 
+import asyncio
+
 import structlog
 from fastapi import APIRouter, Response
 
@@ -31,7 +33,8 @@ async def put_mode(body: ModeBody, state: Shared) -> Response:
     """Switch this process, at once and beyond a restart. `rules_only` holds while the
     environment or the policy file asks for it, whatever is said here: see the answer."""
     try:
-        holds = state.switch.set(body.mode)
+        # The file is synced: on a slow disk that takes long.
+        holds = await asyncio.to_thread(state.switch.set, body.mode)
     except OSError as error:
         _log.error("the mode holds but was not kept", **exception_facts(error))
         detail = "the mode holds in this process, but could not be kept for its next start"

@@ -1,6 +1,7 @@
 """Budgets, chunks, permits and the circuit, in front of a model that is slow or lost."""
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,11 +17,12 @@ from client_api.mapping.gateway import (
     ModelRefused,
     ModelTimeout,
 )
-from client_api.mapping.service import ChunkPace
+from client_api.mapping.service import ChunkPace, answer_by_rules, measure_rules
 from client_api.upstream.circuit import CircuitBreaker
 from client_api.upstream.guarded import GuardedGateway
 from client_api.upstream.permits import Permits
 from fallback.decision.decision import Decision
+from pipeline.steps import load_pipeline
 from schemas.contract import CircuitState, FallbackReason
 from tests.support.fake_model import HATE, FakeGateway, Mapped, facade, model, raising, samples
 
@@ -74,7 +76,8 @@ def test_a_lost_model_is_no_timeout_and_rules_answer_whatever_the_operator_chose
         assert client.post("/map", json=HATE).json()["fallback_reason"] == "model_error"
 
 
-def test_the_models_budget_ends_before_the_requests() -> None:
+def test_the_models_budget_ends_before_the_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("client_api.app.measure_rules", lambda pipeline: 3e-6)
     gateway = SlowGateway(0.0)
     with facade(gateway, fallback_reserve_ms=50) as client:
         client.post("/map", json=HATE)
@@ -84,6 +87,15 @@ def test_the_models_budget_ends_before_the_requests() -> None:
     assert small < BUDGET_S - 0.05
     # The rules take longer for it.
     assert large < small - 0.02
+
+
+def test_what_the_rules_take_is_measured_on_this_machine() -> None:
+    per_byte = measure_rules(load_pipeline())
+    item = Item("d", json.dumps([{"label": f"other {n}", "score": 0.1} for n in range(1000)]))
+    begun = time.perf_counter()
+    answer_by_rules(load_pipeline(), item, FallbackReason.RULES_ONLY)
+    taken = time.perf_counter() - begun
+    assert 0.1 < taken / (per_byte * len(item.output)) < 10
 
 
 def test_a_chunk_that_was_late_makes_the_next_ones_smaller() -> None:
@@ -124,31 +136,6 @@ def test_pace_grows_back_slowly() -> None:
     for _ in range(3):
         pace.ended(pace.size, 0.05, 0.24, in_time=True)
     assert pace.size == 4
-
-
-def test_a_permit_of_a_call_given_up_is_free_when_a_later_one_is_answered_or_time_has_passed() -> (
-    None
-):
-    now = [0.0]
-    permits = Permits(2, hold_s=1.0, clock=lambda: now[0])
-    first, second = permits.take(), permits.take()
-    assert first is not None
-    assert second is not None
-    assert permits.take() is None
-    permits.given_up(first)
-    assert permits.take() is None
-    permits.answered(second)
-    third, fourth = permits.take(), permits.take()
-    assert third is not None
-    assert fourth is not None
-    permits.given_up(fourth)
-    permits.answered(third)  # it set out earlier: the fourth may still be worked on
-    fifth = permits.take()
-    assert fifth is not None
-    assert permits.take() is None
-    now[0] = 1.1
-    assert permits.take() is not None
-    permits.failed(fifth)
 
 
 def guarded(answer: Mapped | FakeGateway, permits: int = 5, failures: int = 3) -> GuardedGateway:
