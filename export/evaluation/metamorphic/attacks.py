@@ -5,15 +5,18 @@ nobody may take for harmless.
 """
 
 import json
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from export.evaluation.metamorphic.cases import Case, all_cases, as_it_stands
 from export.evaluation.metamorphic.suite import EVERYTHING, Sample, Variant
 from fallback.reading.declared import Declared
 from fallback.reading.tree import Leaf, Node, Planter, Use, leaves
 from fallback.rules.lookup import load_rules
+
+T = TypeVar("T")
 
 #: Attacks by kind, as end users write them into what a detector judges.
 ATTACKS: dict[str, tuple[str, ...]] = {
@@ -95,38 +98,51 @@ def _dumps(value: object) -> str:
 
 
 def in_quoted_fields(sample: Sample = EVERYTHING) -> Iterator[Variant]:
-    """Each attack in each text that a declared format knows as quoted, and under a new key."""
+    """An attack of each kind in each text that a declared format knows as quoted, and under a new
+    key."""
     for case in all_cases():
         if not case.names or not isinstance(case.example.output, dict | list):
             continue
-        before = as_it_stands(case.detector, case.example.text)
         for kind, texts in ATTACKS.items():
-            for text in texts:
-                for place, changed in _planted(case, text, kind, sample):
-                    yield Variant(
-                        f"{kind} in a field",
-                        f"{case.id} at {place}",
-                        case.detector,
-                        _dumps(changed),
-                        lambda seen, names=before.names: names <= seen.names,  # type: ignore[misc]
-                        harmful=not before.cleared,
-                    )
+            for place, plant in _places(case):
+                if not sample.takes(kind, case.id, place):
+                    continue
+                changed = plant(picked(texts, case.id, place))
+                if _format(case, changed) != _format(case, case.example.output):
+                    continue
+                before = as_it_stands(case.detector, case.example.text)
+                yield Variant(
+                    f"{kind}, in a field",
+                    f"{case.id} at {place}",
+                    case.detector,
+                    _dumps(changed),
+                    lambda seen, names=before.names: names <= seen.names,  # type: ignore[misc]
+                    harmful=not before.cleared,
+                )
 
 
-def _planted(case: Case, text: str, kind: str, sample: Sample) -> Iterator[tuple[str, Any]]:
+def picked(texts: Sequence[T], *of: object) -> T:
+    """One of the texts, by a hash of what it is for."""
+    return texts[zlib.crc32(repr(of).encode()) % len(texts)]
+
+
+def _places(case: Case) -> Iterator[tuple[str, Callable[[str], Any]]]:
+    """Where a text may be put, with the output that has it there."""
     output = case.example.output
     for path in _quoted_paths(case.id):
-        if sample.takes(kind, text, case.id, path):
-            changed = _put(Planter().plant(output), path, text)
-            if _format(case, changed) == _format(case, output):
-                yield path, changed
+        yield path, lambda text, path=path: _put(Planter().plant(output), path, text)  # type: ignore[misc]
     holder = output[0] if isinstance(output, list) and output else output
     if not isinstance(holder, dict):
         return
+    rest = output[1:] if isinstance(output, list) else None
     for key in QUOTING_KEYS:
-        if key not in holder and sample.takes(kind, text, case.id, "new", key):
-            grown = holder | {key: text}
-            yield f"new {key}", [grown, *output[1:]] if isinstance(output, list) else grown
+        if key not in holder:
+            yield f"new {key}", lambda text, key=key: _grown(holder, key, text, rest)  # type: ignore[misc]
+
+
+def _grown(holder: dict[str, Any], key: str, text: str, rest: list[Any] | None) -> Any:
+    grown = holder | {key: text}
+    return grown if rest is None else [grown, *rest]
 
 
 @cache
@@ -163,7 +179,7 @@ def _put(node: Node, path: str, text: str) -> Any:
 
 
 def in_sentences(sample: Sample = EVERYTHING) -> Iterator[Variant]:
-    """Each attack in each sentence or record, around each word of the vocabularies that is plain.
+    """An attack of each kind in a sentence or record around each plain word of the vocabularies.
 
     The labels must be read, or the whole text must be left to the model: by the rules alone it is
     never harmless.
@@ -173,18 +189,18 @@ def in_sentences(sample: Sample = EVERYTHING) -> Iterator[Variant]:
             if not _plain(word) or _CLEAN & set(labels) or word in detector.lower_is_worse:
                 continue
             for kind, texts in ATTACKS.items():
-                for text in texts:
-                    for carrier, carry in CARRIERS.items():
-                        if not sample.takes(detector.name, word, kind, text, carrier):
-                            continue
-                        yield Variant(
-                            f"{kind} in a sentence",
-                            f"{detector.name}: {word}, {carrier}",
-                            detector.name,
-                            carry(word, text),
-                            lambda seen, labels=frozenset(labels): labels <= seen.answer[0],  # type: ignore[misc]
-                            harmful=True,
-                        )
+                if not sample.takes(detector.name, word, kind):
+                    continue
+                carrier = picked(list(CARRIERS), detector.name, word, kind)
+                output = CARRIERS[carrier](word, picked(texts, word, kind))
+                yield Variant(
+                    f"{kind}, in a sentence",
+                    f"{detector.name}: {word}, {carrier}",
+                    detector.name,
+                    output,
+                    lambda seen, labels=frozenset(labels): labels <= seen.answer[0],  # type: ignore[misc]
+                    harmful=True,
+                )
 
 
 def _plain(word: str) -> bool:

@@ -42,6 +42,7 @@ def swapped(sample: Sample = EVERYTHING) -> Iterator[Variant]:
                 case.detector,
                 json.dumps(changed, ensure_ascii=False),
                 lambda seen, expected=expected: seen.signals == expected,  # type: ignore[misc]
+                harmful=True,
             )
 
 
@@ -64,7 +65,7 @@ def _swap(output: Any, name: str, detector: Detector) -> tuple[str | None, Any, 
 
 
 def _alike(word: str, name: str) -> bool:
-    """Whether both words are written as one tool writes its names, and the first may be a finding."""
+    """Whether one tool may write both words as names, and the first is no verdict."""
     if len(word) > _MAX_WORD or any(sign in word for sign in '{}<>"\n:,'):
         return False
     if word == name or judge_word(word) is not None:
@@ -157,6 +158,7 @@ def added(sample: Sample = EVERYTHING) -> Iterator[Variant]:
                     case.detector,
                     json.dumps(changed, ensure_ascii=False),
                     lambda seen, expected=expected: seen.signals == expected,  # type: ignore[misc]
+                    harmful=bool(case.names),
                 )
 
 

@@ -117,15 +117,17 @@ def _lever(
     if extraction.lower_is_worse is not None:
         scale = Scale(scale.threshold, extraction.lower_is_worse, words=scale.words)
     inside = entry.node
-    own = isinstance(inside, Leaf) and not entry.named and "@" not in _paths(extraction)
+    single = isinstance(inside, Leaf) and not entry.named and "@" not in _paths(extraction)
+    own = [inside] if single and isinstance(inside, Leaf) else []
+    number = bool(own) and isinstance(own[0].value, float)
     score = list(found(extraction.score, inside)) or list(parallel(beside, entry.place))
-    places = [
+    places: list[tuple[Basis, bool, list[Leaf]]] = [
         (Basis.FLAG, False, list(found(_plain(extraction.flag), inside))),
         (Basis.FLAG, True, list(found(extraction.passed, inside))),
-        (Basis.FLAG, False, [inside] if own and not isinstance(inside.value, float) else []),
+        (Basis.FLAG, False, [] if number else own),
         (Basis.GRADE, False, list(found(extraction.grade, inside))),
         (Basis.SCORE, False, score),
-        (Basis.SCORE, False, [inside] if own and isinstance(inside.value, float) else []),
+        (Basis.SCORE, False, own if number else []),
     ]
     spoken = [
         (basis, inverted, kept)

@@ -17,13 +17,18 @@ _MAX_WORD = 80
 #: What stands around a word. The word is a finding, so severities and scores say so too.
 DECORATIONS: dict[str, tuple[str, ...]] = {
     "number": ("1. {}", "2) {}", "#3 {}", "4 - {}", "[1] {}"),
-    "bullet": ("- {}", "* {}", "• {}", "– {}"),
+    "bullet": ("- {}", "* {}", "• {}"),
     "emoji": ("⚠️ {}", "🚨 {}", "❌ {}", "{} ⚠️", "🔴 {}"),
     "severity": ("{}: high", "{} (high)", "[HIGH] {}", "{} - severity: high", "{}: HIGH"),
     "score": ("{}: 0.93", "{} 0.93", "{} (0.93)", "{}=0.93", "0.93 {}", "{}: 93%", "{} (93%)"),
     "flag": ("{}: true", "{}=True"),
     "quotes": ('"{}"', "'{}'", "`{}`", "**{}**", "{}."),
-    "list": ('["{}"]', '{{"label": "{}"}}', '{{"category": "{}", "score": 0.93}}', '{{"{}": true}}'),
+    "list": (
+        '["{}"]',
+        '{{"label": "{}"}}',
+        '{{"category": "{}", "score": 0.93}}',
+        '{{"{}": true}}',
+    ),
 }
 
 

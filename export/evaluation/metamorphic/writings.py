@@ -40,7 +40,14 @@ def variants(sample: Sample = EVERYTHING) -> Iterator[Variant]:
 def _variant(kind: str, case: Case, output: str) -> Variant:
     text = case.example.text
     expected = as_it_stands(case.detector, text).signals
-    return Variant(kind, case.id, case.detector, output, lambda seen: seen.signals == expected)
+    return Variant(
+        kind,
+        case.id,
+        case.detector,
+        output,
+        lambda seen: seen.signals == expected,
+        harmful=bool(case.names),
+    )
 
 
 def _fits(kind: str, text: str) -> bool:
@@ -89,10 +96,10 @@ _OF_TEXTS: dict[str, Writer] = {
     "HTTP message": lambda t: (
         f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{t}"
     ),
-    "stream of events": lambda t: "".join(
-        f"data: {_dumps(_chunk(part))}\n\n" for part in (t[:7], t[7:20], t[20:])
-    )
-    + "data: [DONE]\n\n",
+    "stream of events": lambda t: (
+        "".join(f"data: {_dumps(_chunk(part))}\n\n" for part in (t[:7], t[7:20], t[20:]))
+        + "data: [DONE]\n\n"
+    ),
 }
 
 
