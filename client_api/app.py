@@ -7,7 +7,7 @@ its lifespan.
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 from fastapi import FastAPI
@@ -66,15 +66,14 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(logs.on_loop_exception)
-        client = gateway(settings)
-        app.state.shared = state = _state(settings, pipeline, counted, guarding, rates, client)
-        canary = asyncio.create_task(state.canary.run())
-        yield
-        canary.cancel()
-        with suppress(asyncio.CancelledError):
-            await canary
-        await client.close()
-        await guarding.close()
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(guarding.close)
+            client = gateway(settings)
+            closing.push_async_callback(client.close)
+            app.state.shared = state = _state(settings, pipeline, counted, guarding, rates, client)
+            canary = asyncio.create_task(state.canary.run())
+            closing.push_async_callback(_end, canary)
+            yield
 
     app = FastAPI(
         title="Llama Mapper",
@@ -108,6 +107,13 @@ def create_app(
     app.add_middleware(RequestContextMiddleware, metrics=counted)
     app.add_middleware(DrainMiddleware, drain=drain)
     return app
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel a task and wait for it; how it ended is in the log."""
+    task.cancel()
+    with suppress(asyncio.CancelledError, Exception):
+        await task
 
 
 def _body_limits(settings: Settings) -> Callable[[str], int]:
@@ -163,7 +169,7 @@ def _state(
         switch=guarding.switch,
         service=MapperService(guarded, pipeline, guarding.switch, counted, limits),
         canary=canary,
-        gate=ItemGate(guarding.policies, settings, counted),
+        gate=ItemGate(guarding.policies, settings),
         rates=rates,
         idempotency=guarding.idempotency,
         config_problems=guarding.problems,

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from client_api.access.addresses import is_loopback
 from client_api.access.rate_limits import parse_limit
-from schemas.contract import Mode, OnTimeout
+from schemas.contract import Mode, OnTimeout, RawContent
 
 
 def _split(value: object) -> object:
@@ -66,6 +66,10 @@ class Settings(BaseSettings):
     mode_state_file: Path | None = Field(
         default=Path("build/mode.json"),
         description="keeps what `PUT /admin/mode` said across restarts",
+    )
+    raw_content: RawContent = Field(
+        default=RawContent.ACCEPT,
+        description="`refuse` answers outputs that quote much content with 422",
     )
     policies_file: Path | None = Field(
         default=None,

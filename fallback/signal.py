@@ -65,7 +65,9 @@ class Reading:
     format: the name of the declared format or of the decoded notation.
     envelopes: the names of what was unwrapped, outermost first.
     unread: paths of what could not be read, at most a few of them.
-    cut: whether a bound was reached, so that a part of the output was not looked at.
+    cut: whether a bound was reached, so that a part of the output was not looked at. An answer that
+        clears such an output does not stand.
+    quoted: characters of quoted content: judged texts, explanations, snippets.
     """
 
     signals: tuple[Signal, ...]
@@ -74,6 +76,7 @@ class Reading:
     envelopes: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     cut: bool = False
+    quoted: int = 0
 
 
 def storable(text: str) -> str:

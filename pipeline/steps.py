@@ -77,6 +77,10 @@ class Pipeline:
             _log.exception("an output could not be read")
             return self._with_rules(detector, UNREADABLE, hints)
 
+    def reading(self, detector: str, output: str) -> Reading:
+        """The reading of an output alone, without the rules."""
+        return self.read(detector, output).reading
+
     def decide(
         self,
         item: ReadItem,
@@ -101,6 +105,7 @@ class Pipeline:
             threshold=threshold,
             mode=mode,
             reason=reason,
+            cut=item.reading.cut,
         )
         return replace(decision, reading=summary(item.reading))
 

@@ -82,21 +82,20 @@ def respond(
 
 
 def dump_item(item: ReadItem) -> bytes:
-    """READ_SIGNALS: the signals with their curated answers."""
-    return orjson.dumps(
-        [
-            {
-                "name": signal.name,
-                "score": signal.score,
-                "flagged": signal.flagged,
-                "verdict": signal.verdict,
-                "legend": signal.legend,
-                "rule": rule.kind,
-                "labels": rule.labels,
-            }
-            for signal, rule in zip(item.reading.signals, item.rules, strict=True)
-        ]
-    )
+    """READ_SIGNALS: the signals with their curated answers, and whether a bound cut the output."""
+    signals = [
+        {
+            "name": signal.name,
+            "score": signal.score,
+            "flagged": signal.flagged,
+            "verdict": signal.verdict,
+            "legend": signal.legend,
+            "rule": rule.kind,
+            "labels": rule.labels,
+        }
+        for signal, rule in zip(item.reading.signals, item.rules, strict=True)
+    ]
+    return orjson.dumps({"cut": item.reading.cut, "signals": signals})
 
 
 def dump_reading(reading: Reading) -> bytes:
@@ -109,7 +108,9 @@ def load_item(detector: str, text: str) -> ReadItem:
     signals: list[Signal] = []
     rules: list[RuleAnswer] = []
     try:
-        for entry in orjson.loads(text):
+        loaded = orjson.loads(text)
+        cut = loaded["cut"] is True
+        for entry in loaded["signals"]:
             verdict = entry["verdict"]
             signals.append(
                 Signal(
@@ -126,7 +127,7 @@ def load_item(detector: str, text: str) -> ReadItem:
         raise ValueError("READ_SIGNALS is not what signal_reader writes") from error
     if not signals:
         raise ValueError("READ_SIGNALS is empty: an item has at least one signal")
-    return ReadItem(detector, Reading(tuple(signals)), tuple(rules))
+    return ReadItem(detector, Reading(tuple(signals), cut=cut), tuple(rules))
 
 
 # --- step 2: CANDIDATE and STATUS ----------------------------------------------------------

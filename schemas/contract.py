@@ -77,14 +77,10 @@ class ErrorCode(StrEnum):
 
 
 class RawContent(StrEnum):
-    """Why raw content was refused; a label of the counter."""
+    """What becomes of an output that quotes much content: setting `MAPPER_RAW_CONTENT`."""
 
-    PROSE = "prose"
-    MESSAGE = "message"
-    CHAT = "chat"
-    HTML = "html"
-    RECORDS = "records"
-    ENCODED = "encoded"
+    ACCEPT = "accept"
+    REFUSE = "refuse"
 
 
 class CircuitState(IntEnum):

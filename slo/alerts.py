@@ -48,7 +48,10 @@ def groups(slo: Slo, goal: LatencyGoal) -> list[Group]:
     if not goal.informative:
         burns += _window_alerts(slo)
     return [
-        Group("mapper-slo-level-alerts", [*_level_alerts(slo), _detector_alert(slo)]),
+        Group(
+            "mapper-slo-level-alerts",
+            [*_level_alerts(slo), _detector_alert(slo), _overload_alert(slo)],
+        ),
         Group("mapper-slo-burn-alerts", burns, "\n".join(left_out)),
         Group("mapper-slo-absent", [_absent_alert(slo)]),
     ]
@@ -108,6 +111,23 @@ def _detector_alert(slo: Slo) -> Rule:
         f"{{{{ $value | humanizeDuration }}}}, above {gravest.level * 1000:g} ms "
         f"for {gravest.hold} or longer.",
         hold=str(gravest.hold),
+    )
+
+
+def _overload_alert(slo: Slo) -> Rule:
+    """Requests that we turned away: a 503, or a connection that we ended before the answer."""
+    first, guards = slo.windows[0], slo.guards
+    refused = f'increase(mapper_errors_total{{error_code="OVERLOADED"}}[{first}])'
+    return _alert(
+        slo,
+        "MapperOverloadedWarning",
+        f"sum by ({DEPLOYMENT}) ({refused}) >= {guards.errors}\n",
+        Severity.WARNING,
+        {"slo": Indicator.AVAILABILITY},
+        "Llama Mapper: requests are turned away",
+        "{{ $labels.job }} has turned away {{ $value | humanize }} requests "
+        f"in {first}, for {first} or longer: there are more than it takes at once.",
+        hold=str(first),
     )
 
 

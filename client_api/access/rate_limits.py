@@ -6,9 +6,10 @@ costs nothing. In memory the limits are this process's own; through Redis all po
 When Redis does not answer, calls pass and are counted as unlimited: limits protect, and must not
 become the outage.
 
-A caller with a key is limited by the key, then by its tenant (the sum over the tenant's keys).
-A caller without one is limited by address. A tenant that is only claimed limits nobody: claims
-could be varied to escape a limit, or used to spend another tenant's.
+A caller with a key is limited by the key and by its tenant (the sum over the tenant's keys): a
+call is charged to both, or to neither. A caller without one is limited by address. A tenant that is
+only claimed limits nobody: claims could be varied to escape a limit, or used to spend another
+tenant's.
 """
 
 import math
@@ -40,9 +41,37 @@ class LimitOutcome:
     retry_after_s: int | None = None
 
 
+_Subject = tuple[RateLimitItem, str, str]
+"""A limit, its kind, and whom it counts."""
+
+
 def parse_limit(text: str) -> RateLimitItem | None:
     """`6000/minute`, `100 per second`; None for `off`. Raises ValueError for anything else."""
     return None if text.strip().lower() == "off" else parse(text)
+
+
+@dataclass(slots=True)
+class _State:
+    """One limit of a caller: the items left, and the seconds until the oldest leave the window."""
+
+    limit: RateLimitItem
+    kind: str
+    remaining: int
+    left_s: float
+
+    @property
+    def window_s(self) -> int:
+        return self.limit.get_expiry()
+
+    @property
+    def reset_s(self) -> int:
+        """At least 1, since a 0 invites a busy loop."""
+        return max(1, min(self.window_s, math.ceil(self.left_s)))
+
+    def charge(self, cost: int) -> None:
+        if self.remaining == self.limit.amount:
+            self.left_s = self.window_s
+        self.remaining -= cost
 
 
 class RateLimits:
@@ -61,14 +90,17 @@ class RateLimits:
         address: RateLimitItem | None,
         shared: SharedRedis | None = None,
         on_outage: Callable[[], None] = lambda: None,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
     ) -> None:
+        """clock: seconds; by default one that nobody can set for counts in memory, and the wall
+        clock for those in Redis, whose windows are in its own time.
+        """
         self._limits = {"key": key, "tenant": tenant, "address": address}
-        self._clock = clock
+        self._clock = clock or (time.monotonic if shared is None else time.time)
         self._on_outage = on_outage
         self._shared = shared
         storage = (
-            _Memory(clock)
+            _Memory(self._clock)
             if shared is None
             else RedisStorage(
                 "redis://",
@@ -80,52 +112,76 @@ class RateLimits:
         )
         self._limiter = MovingWindowRateLimiter(storage)
 
+    async def test(
+        self, *, key_id: str | None, tenant: str | None, address: str, cost: int = 1
+    ) -> LimitOutcome:
+        """What `charge` would say; counts nothing."""
+        return await self._ask(self._windows(key_id, tenant, address), cost, hit=False)
+
     async def charge(
         self, *, key_id: str | None, tenant: str | None, address: str, cost: int = 1
     ) -> LimitOutcome:
-        """Count `cost` items, or refuse all of them.
+        """Count `cost` items, or refuse all of them and count nothing.
 
         key_id, tenant: of an authenticated caller, else None.
         address: the client's, from `client_address`.
         """
+        return await self._ask(self._windows(key_id, tenant, address), cost, hit=True)
+
+    def _windows(self, key_id: str | None, tenant: str | None, address: str) -> list[_Subject]:
+        """The limits that hold for a caller, and whom they count."""
         subjects = (
             [("address", limit_subject(address))]
             if key_id is None
-            # The key first: a key over its own limit must not spend its tenant's.
             else [("key", key_id), *([("tenant", tenant)] if tenant is not None else [])]
         )
-        outcome = LimitOutcome(allowed=True)
-        for kind, subject in subjects:
-            if (limit := self._limits[kind]) is None:
-                continue
-            try:
-                async with self._shared.reach() if self._shared else nullcontext():
-                    outcome = await self._hit(limit, kind, subject, cost)
-            except RedisOutageError:
-                self._on_outage()
-                return LimitOutcome(allowed=True)
-            if not outcome.allowed:
-                break
-        return outcome
+        limits = ((self._limits[kind], kind, subject) for kind, subject in subjects)
+        return [(limit, kind, subject) for limit, kind, subject in limits if limit is not None]
 
-    async def _hit(self, limit: RateLimitItem, kind: str, subject: str, cost: int) -> LimitOutcome:
-        allowed = await self._limiter.hit(limit, kind, subject, cost=cost)
+    async def _ask(self, windows: list[_Subject], cost: int, hit: bool) -> LimitOutcome:
+        if not windows:
+            return LimitOutcome(allowed=True)
+        try:
+            async with self._shared.reach() if self._shared else nullcontext():
+                states = [await self._look(*window) for window in windows]
+                fits = all(state.remaining >= cost for state in states)
+                if fits and hit:
+                    for window, state in zip(windows, states, strict=True):
+                        # Another pod may have been quicker since the look.
+                        fits &= await self._limiter.hit(*window, cost=cost)
+                        state.charge(cost)
+        except RedisOutageError:
+            if hit:  # a call is tested first: one outage, counted once
+                self._on_outage()
+            return LimitOutcome(allowed=True)
+        return _outcome(states, cost, allowed=fits)
+
+    async def _look(self, limit: RateLimitItem, kind: str, subject: str) -> _State:
         window = await self._limiter.get_window_stats(limit, kind, subject)
-        window_s, remaining = limit.get_expiry(), max(0, window.remaining)
-        # Until the oldest items leave the window; at least 1, since a 0 invites a busy loop.
-        reset_s = max(1, min(window_s, math.ceil(window.reset_time - self._clock())))
-        retry_after_s = None if allowed or cost > limit.amount else reset_s
-        headers = [
-            # The names that clients read today, and the two of the current IETF draft.
-            ("ratelimit-limit", str(limit.amount)),
-            ("ratelimit-remaining", str(remaining)),
-            ("ratelimit-reset", str(reset_s)),
-            ("ratelimit-policy", f'"{kind}";q={limit.amount};w={window_s}'),
-            ("ratelimit", f'"{kind}";r={remaining};t={reset_s}'),
-        ]
-        if not allowed:
-            headers.append(("retry-after", str(retry_after_s or window_s)))
-        return LimitOutcome(allowed, tuple(headers), retry_after_s)
+        left_s = window.reset_time - self._clock()
+        return _State(limit, kind, max(0, window.remaining), left_s)
+
+
+def _outcome(states: list[_State], cost: int, *, allowed: bool) -> LimitOutcome:
+    """The headers speak of the limit that is nearest: of those that refuse, or of all."""
+    refusing = [state for state in states if state.remaining < cost]
+    candidates = states if allowed else (refusing or states)
+    nearest = min(candidates, key=lambda s: (s.remaining, -s.reset_s))
+    kind, amount, window_s = nearest.kind, nearest.limit.amount, nearest.window_s
+    headers = [
+        # The names that clients read today, and the two of the current IETF draft.
+        ("ratelimit-limit", str(amount)),
+        ("ratelimit-remaining", str(nearest.remaining)),
+        ("ratelimit-reset", str(nearest.reset_s)),
+        ("ratelimit-policy", f'"{kind}";q={amount};w={window_s}'),
+        ("ratelimit", f'"{kind}";r={nearest.remaining};t={nearest.reset_s}'),
+    ]
+    if allowed:
+        return LimitOutcome(True, tuple(headers))
+    never = any(cost > state.limit.amount for state in states)
+    wait_s = max(state.reset_s for state in candidates)
+    headers.append(("retry-after", str(window_s if never else wait_s)))
+    return LimitOutcome(False, tuple(headers), None if never else wait_s)
 
 
 class _Window:

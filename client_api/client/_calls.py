@@ -8,6 +8,7 @@ the tests, run the same flows; how to send and to wait is theirs.
 import random
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
@@ -19,10 +20,11 @@ from client_api.client._types import (
     MappedEvent,
     MapRequest,
     mapping_headers,
+    parse,
     read,
+    read_batch,
     read_event,
 )
-from schemas.contract import ErrorCode
 
 T = TypeVar("T")
 
@@ -72,27 +74,45 @@ class RetryPolicy:
         return retry_after_s + jitter if retry_after_s <= self.max_wait_s else None
 
 
+class Attempts:
+    """Counts the requests of one call of the client, whatever they are sent again for."""
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self._sent = 0
+
+    def count(self) -> None:
+        """One more request is sent."""
+        self._sent += 1
+
+    def wait_s(self, retry_after_s: float | None = None) -> float | None:
+        """As `RetryPolicy.wait_s`, after the requests counted."""
+        return self._policy.wait_s(self._sent, retry_after_s)
+
+
 NO_RETRY = RetryPolicy(attempts=1)
 
 
-def call(request: Send, retry: RetryPolicy) -> Flow[Any]:
+def call(request: Send, retry: RetryPolicy | Attempts) -> Flow[Any]:
     """The JSON of the answer; sent again when nothing came, or when the service says it may help.
+
+    retry: a policy, or what is left of the attempts of a longer call.
 
     Raises the last ApiError or TransportError.
     """
-    sent = 0
+    attempts = retry if isinstance(retry, Attempts) else Attempts(retry)
     while True:
-        sent += 1
+        attempts.count()
         try:
             response = yield request
             assert response is not None
             return read(response)
         except TransportError:
-            wait_s = retry.wait_s(sent)
+            wait_s = attempts.wait_s()
             if wait_s is None:
                 raise
         except ApiError as error:
-            wait_s = retry.wait_s(sent, error.retry_after_s) if error.retryable else None
+            wait_s = attempts.wait_s(error.retry_after_s) if error.retryable else None
             if wait_s is None:
                 raise
         yield Wait(wait_s)
@@ -114,7 +134,7 @@ def map_one(
         {"explain": "true"} if explain else {},
         mapping_headers(budget_ms, idempotency_key),
     )
-    return read_event((yield from call(send, retry)))
+    return parse(read_event, (yield from call(send, retry)))
 
 
 def map_chunk(
@@ -126,27 +146,18 @@ def map_chunk(
     """
     found: dict[int, MappedEvent | ItemError] = {}
     left = list(range(len(requests)))
-    sent = 0
+    attempts = Attempts(retry)
     while True:
-        sent += 1
         body = {"requests": [requests[index].body() for index in left]}
         send = Send("POST", "/map/batch", body, headers=mapping_headers(budget_ms, None))
-        data = yield from call(send, retry)
-        for index, result in zip(left, data["results"], strict=True):
-            if result is not None:
-                found[index] = read_event(result)
-        again = []
-        for error in data["errors"]:
-            index = left[error["index"]]
-            found[index] = ItemError(
-                index, ErrorCode(error["error_code"]), error["message"], error["retryable"]
-            )
-            if error["retryable"]:
-                again.append(index)
-        wait_s = retry.wait_s(sent)
-        if not again or wait_s is None:
+        data = yield from call(send, attempts)
+        events, errors = parse(partial(read_batch, places=left), data)
+        found.update(events)
+        found.update(errors)
+        left = [place for place, error in errors.items() if error.retryable]
+        wait_s = attempts.wait_s()
+        if not left or wait_s is None:
             return [found[index] for index in range(len(requests))]
-        left = again
         yield Wait(wait_s)
 
 

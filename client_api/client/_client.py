@@ -229,6 +229,7 @@ class AsyncMapperClient:
         finally:
             for worker in workers:
                 worker.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
         return collect([x for place in sorted(outcomes) for x in outcomes[place]])
 
     async def get(self, path: str) -> Any:

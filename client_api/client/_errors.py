@@ -24,7 +24,8 @@ class TransportError(MapperError):
 class ApiError(MapperError):
     """The service, or something in front of it, answered with an error.
 
-    status: of HTTP. error_code: None when the answer is not the service's own.
+    status: of HTTP. error_code: None when the answer is not the service's own, a plain text when
+    this client does not know it.
     retryable: whether the same request may succeed later; retry_after_s: how long to wait.
     request_id: what to quote when asking the service's operators.
     """
@@ -32,7 +33,7 @@ class ApiError(MapperError):
     def __init__(
         self,
         status: int,
-        error_code: ErrorCode | None,
+        error_code: ErrorCode | str | None,
         detail: str,
         *,
         retryable: bool,
@@ -65,7 +66,7 @@ class UnavailableError(ApiError):
     """The service could not answer now."""
 
 
-def error_class(status: int, code: ErrorCode | None) -> type[ApiError]:
+def error_class(status: int, code: ErrorCode | str | None) -> type[ApiError]:
     """The class of an error answer."""
     if code is ErrorCode.RAW_CONTENT_REJECTED:
         return RawContentError

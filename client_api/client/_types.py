@@ -4,18 +4,21 @@ In: arguments, and responses of the service. Out: bodies and headers, and typed 
 Sends nothing and waits for nothing.
 """
 
-import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from client_api.client._errors import ApiError, error_class
 from schemas.contract import ErrorCode, FallbackReason, Source
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
 
 #: The most items the service takes in one batch.
 BATCH_ITEMS = 100
@@ -42,14 +45,15 @@ class MappedEvent:
     """An answer: labels most specific first, their scores, and how it was made.
 
     confidence: calibrated probability 0..1 that the whole set of labels is right.
+    source, fallback_reason: a plain text where the service knows more members than this client.
     raw: everything the service sent, for what has no field here.
     """
 
     taxonomy: tuple[str, ...]
     scores: Mapping[str, float]
     confidence: float
-    source: Source
-    fallback_reason: FallbackReason | None
+    source: Source | str
+    fallback_reason: FallbackReason | str | None
     version_info: Mapping[str, str]
     signals: tuple[Mapping[str, Any], ...]
     raw: Mapping[str, Any] = field(repr=False)
@@ -60,7 +64,7 @@ class ItemError:
     """An item of a batch that got no answer; `index` counts over all items given."""
 
     index: int
-    error_code: ErrorCode
+    error_code: ErrorCode | str
     message: str
     retryable: bool
 
@@ -74,9 +78,11 @@ class BatchResult:
 
 
 def mapping_headers(budget_ms: float | None, idempotency_key: str | None) -> dict[str, str]:
-    """Of a mapping request. A key is made when none is given: an answer that was lost on the way
-    is then replayed to the next attempt."""
-    found = {"Idempotency-Key": idempotency_key or uuid.uuid4().hex}
+    """Of a mapping request. A key only when the caller gives one: the service keeps an answer for
+    each key, and mapping again without one changes nothing there."""
+    found = {}
+    if idempotency_key is not None:
+        found["Idempotency-Key"] = idempotency_key
     if budget_ms is not None:
         found["X-Budget-Ms"] = f"{budget_ms:g}"
     return found
@@ -100,19 +106,59 @@ def read(response: httpx.Response) -> Any:
     raise _error(response)
 
 
-def read_event(data: Mapping[str, Any]) -> MappedEvent:
-    """One answer of the service."""
+def parse(make: Callable[[Any], T], data: Any) -> T:
+    """What `make` reads in the JSON of a success; ApiError when it has another shape."""
+    try:
+        return make(data)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        detail = f"the answer has an unexpected shape ({type(error).__name__})"
+        raise ApiError(200, None, detail, retryable=False) from error
+
+
+def member(kind: type[E], value: object) -> E | str:
+    """A member of a closed set; the text itself when the service knows more members."""
+    if not isinstance(value, str):
+        raise TypeError(f"{kind.__name__} is not a text")
+    try:
+        return kind(value)
+    except ValueError:
+        return value
+
+
+def read_event(data: Any) -> MappedEvent:
+    """One answer of the service; raises what `parse` turns into an ApiError."""
     reason = data["fallback_reason"]
     return MappedEvent(
         taxonomy=tuple(data["taxonomy"]),
         scores=data["scores"],
         confidence=data["confidence"],
-        source=Source(data["source"]),
-        fallback_reason=None if reason is None else FallbackReason(reason),
+        source=member(Source, data["source"]),
+        fallback_reason=None if reason is None else member(FallbackReason, reason),
         version_info=data["version_info"],
         signals=tuple(data.get("signals", ())),
         raw=data,
     )
+
+
+def read_batch(
+    data: Any, places: Sequence[int]
+) -> tuple[dict[int, MappedEvent], dict[int, ItemError]]:
+    """The results and the errors of a batch, by the places of its items."""
+    events = {
+        place: read_event(result)
+        for place, result in zip(places, data["results"], strict=True)
+        if result is not None
+    }
+    errors = {
+        place: ItemError(
+            place, member(ErrorCode, error["error_code"]), error["message"], error["retryable"]
+        )
+        for error in data["errors"]
+        for place in [places[error["index"]]]
+    }
+    if events.keys() | errors.keys() != set(places):
+        raise ValueError("an item has neither a result nor an error")
+    return events, errors
 
 
 def chunks(requests: Iterable[MapRequest]) -> Iterator[list[MapRequest]]:
@@ -125,7 +171,7 @@ def chunks(requests: Iterable[MapRequest]) -> Iterator[list[MapRequest]]:
 def _error(response: httpx.Response) -> ApiError:
     try:
         problem = response.json()
-        code = ErrorCode(problem["error_code"])
+        code: ErrorCode | str | None = member(ErrorCode, problem["error_code"])
         detail, retryable = str(problem["detail"]), bool(problem["retryable"])
     except (ValueError, KeyError, TypeError):
         # A proxy's page: what it means is known from the status alone.

@@ -7,13 +7,11 @@ rules see it, or an ApiError; in a batch that becomes the item's own error. Know
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from client_api.access.raw_content import find_raw_content
 from client_api.http.auth import Caller, TenantMismatchError, acting_tenant
 from client_api.http.bodies import MapRequest
 from client_api.http.errors import ApiError
 from client_api.mapping.gateway import Item
 from client_api.settings import Settings
-from client_api.telemetry.metrics import Metrics
 from schemas.contract import ErrorCode
 from schemas.policies import PolicyFile
 
@@ -36,11 +34,10 @@ class Admitted:
 class ItemGate:
     """Admits items, or says why not."""
 
-    def __init__(self, policies: PolicyFile, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, policies: PolicyFile, settings: Settings) -> None:
         self._policies = policies
         self._max_bytes = settings.item_max_bytes
         self._budget_ms = settings.budget_ms
-        self._metrics = metrics
 
     def tenant(self, caller: Caller, claims: Sequence[str | None]) -> str | None:
         """The tenant that the caller acts for; raises ApiError when a claim contradicts it."""
@@ -61,10 +58,6 @@ class ItemGate:
         if len(item.output.encode()) + len(item.metadata.encode()) > self._max_bytes:
             limit = f"output and metadata of an item have at most {self._max_bytes} bytes"
             raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, limit)
-        if kind := find_raw_content(request.output, request.metadata):
-            self._metrics.raw_content(kind)
-            detail = f"output or metadata hold raw content ({kind}): send what the detector said"
-            raise ApiError(ErrorCode.RAW_CONTENT_REJECTED, detail)
         if item.threshold is None:
             item = Item(
                 item.detector, item.output, item.metadata, policies.threshold(detector, tenant)

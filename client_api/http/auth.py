@@ -8,8 +8,9 @@ Paths are refused by default: one that is not listed here wants a key, whatever 
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NoReturn, TypedDict
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,8 +20,7 @@ from client_api.access.addresses import Network, client_address
 from client_api.access.keys import KeyStore, Principal
 from client_api.access.keys import Scope as KeyScope
 from client_api.access.rate_limits import LimitOutcome, RateLimits
-from client_api.http.errors import ApiError
-from client_api.http.middleware import is_mapping
+from client_api.http.errors import ApiError, is_mapping
 from client_api.telemetry import context
 from schemas.contract import ErrorCode
 
@@ -30,6 +30,7 @@ _PUBLIC = _PROBES | {"/", "/docs", "/openapi.json"}
 # Pages that a browser shows or that switch something: another site must not reach them by a name
 # of its own that it points here.
 _OWN_HOST_ONLY = frozenset({"/", "/docs", "/openapi.json", "/admin"})
+_UNLIMITED = _PROBES | {"/metrics", "/admin"}
 _SCOPES = {"/map": KeyScope.MAP_WRITE, "/metrics": KeyScope.METRICS_READ, "/admin": KeyScope.ADMIN}
 
 
@@ -79,11 +80,14 @@ def acting_tenant(principal: Principal | None, *claims: str | None) -> str | Non
 
 @dataclass(slots=True)
 class Caller:
-    """principal: None without keys; address: the client's; limit_headers: `RateLimit-*`."""
+    """principal: None without keys; address: the client's; limit_headers: `RateLimit-*`;
+    charged: whether the limits have counted the request, or refused it.
+    """
 
     principal: Principal | None
     address: str
     limit_headers: tuple[tuple[str, str], ...] = field(default=())
+    charged: bool = False
 
 
 def get_caller(request: Request) -> Caller:
@@ -98,15 +102,23 @@ class RateGate:
     def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
 
+    async def test(self, caller: Caller) -> None:
+        """Raises ApiError for who has nothing left; counts nothing."""
+        self._take(caller, await self._limits.test(**_who(caller)))
+
     async def charge(self, caller: Caller, items: int) -> None:
-        """Raises ApiError when it is too much; the caller's headers say what is left."""
-        known = caller.principal
-        outcome = await self._limits.charge(
-            key_id=known.key_id if known else None,
-            tenant=known.tenant if known else None,
-            address=caller.address,
-            cost=items,
-        )
+        """Raises ApiError when it is too much, and counts nothing then; the caller's headers say
+        what is left."""
+        caller.charged = True
+        self._take(caller, await self._limits.charge(**_who(caller), cost=items))
+
+    async def settle(self, caller: Caller) -> None:
+        """A request that nobody charged, as it was not valid, costs one item."""
+        if not caller.charged:
+            with suppress(ApiError):
+                await self.charge(caller, 1)
+
+    def _take(self, caller: Caller, outcome: LimitOutcome) -> None:
         caller.limit_headers = outcome.headers
         _raise_if_refused(outcome)
 
@@ -178,29 +190,55 @@ class AccessMiddleware:
 
 
 class RateLimitMiddleware:
-    """Charges a mapping request its first item, and adds `RateLimit-*` to every answer to one."""
+    """Refuses who has nothing left, and adds `RateLimit-*` to every answer that is counted.
+
+    A mapping handler charges its items; a mapping request that never gets there costs one. Other
+    pages cost one, but probes, metrics and the kill switch: they must work under any load.
+    """
 
     def __init__(self, app: ASGIApp, gate: RateGate) -> None:
         self._app = app
         self._gate = gate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not is_mapping(scope):
+        if scope["type"] != "http" or _belongs(scope["path"], _UNLIMITED):
             await self._app(scope, receive, send)
             return
         caller: Caller = scope[_CALLER]
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
+                await self._gate.settle(caller)
                 MutableHeaders(scope=message).update(dict(caller.limit_headers))
             await send(message)
 
-        await self._gate.charge(caller, 1)
+        if is_mapping(scope):
+            await self._gate.test(caller)
+        else:
+            await self._gate.charge(caller, 1)
         try:
             await self._app(scope, receive, send_with_limits)
         except ApiError as refusal:
+            await self._gate.settle(caller)
             refusal.headers.update(caller.limit_headers)
             raise
+        finally:
+            await self._gate.settle(caller)
+
+
+class _Who(TypedDict):
+    key_id: str | None
+    tenant: str | None
+    address: str
+
+
+def _who(caller: Caller) -> _Who:
+    known = caller.principal
+    return {
+        "key_id": known.key_id if known else None,
+        "tenant": known.tenant if known else None,
+        "address": caller.address,
+    }
 
 
 def _belongs(path: str, places: frozenset[str]) -> bool:

@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from client_api.http.bodies import BatchRequest, MapRequest, ModeBody
 from client_api.http.openapi import MEDIA_TYPE, document
@@ -104,6 +105,24 @@ def problem_response(path: str, error: ApiError) -> Response:
     return Response(orjson.dumps(body), error.status, error.headers, MEDIA_TYPE)
 
 
+def is_mapping(scope: Scope) -> bool:
+    """Whether it is `/map` or below: what costs, and so is counted and limited."""
+    path: str = scope.get("path", "")
+    return path == "/map" or path.startswith("/map/")
+
+
+def count(metrics: Metrics, scope: Scope, error: ApiError, *, ours: bool = False) -> None:
+    """Count a request that ends in an error: as refused, or as failed when the reason is `ours`,
+    as it is for every 5xx. A mapping request whose items do not count by themselves is one item.
+    """
+    if not ours and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        metrics.rejected(error.code)
+    elif is_mapping(scope) and not current().accepted:
+        metrics.turned_away(error.code)
+    else:
+        metrics.failed(error.code)
+
+
 def describe(errors: Sequence[ErrorDetails] | Sequence[Any]) -> str:
     """What a validation found, as `place: problem`, without the offending values and names."""
     return "; ".join(f"{_place(error['loc'])}: {error['msg']}" for error in errors[:10])
@@ -117,17 +136,13 @@ def _place(parts: Sequence[int | str]) -> str:
 def install(app: FastAPI, metrics: Metrics) -> None:
     """Make every error path of the app answer with a problem body, and count it."""
 
-    def respond(request: Request, error: ApiError, *, failed: bool = False) -> Response:
-        if failed:
-            metrics.failed(error.code)
-        else:
-            metrics.rejected(error.code)
+    def respond(request: Request, error: ApiError, *, budget: bool = False) -> Response:
+        count(metrics, request.scope, error, ours=budget)
         return problem_response(request.url.path, error)
 
     async def on_api_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, ApiError)
-        failed = error.status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.status == 408
-        return respond(request, error, failed=failed)
+        return respond(request, error, budget=error.status == HTTPStatus.REQUEST_TIMEOUT)
 
     async def on_http_error(request: Request, error: Exception) -> Response:
         """404, 405, 413 and the like, raised by the framework or while a body is read."""

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from client_api.http.errors import ApiError, problem_response
+from client_api.http.errors import ApiError, count, is_mapping, problem_response
 from client_api.http.shutdown import Drain
 from client_api.telemetry import context, tracing
 from client_api.telemetry.logs import exception_facts
@@ -22,12 +22,7 @@ from schemas.contract import ErrorCode
 _log = structlog.get_logger()
 _BUSY = {"Retry-After": "1"}
 _HOLD = "mapper.hold"
-
-
-def is_mapping(scope: Scope) -> bool:
-    """Whether it is `/map` or below: what costs, and so is counted and limited."""
-    path: str = scope.get("path", "")
-    return path == "/map" or path.startswith("/map/")
+_CUT_OFF = ApiError(ErrorCode.OVERLOADED, "the process ended first")
 
 
 def hold_memory(scope: Scope, size: int) -> None:
@@ -65,14 +60,18 @@ class RequestContextMiddleware:
         try:
             await self._app(scope, receive, send_with_id)
         except ApiError as refusal:
-            self._metrics.rejected(refusal.code)
+            count(self._metrics, scope, refusal)
             await problem_response(scope["path"], refusal)(scope, receive, send_with_id)
         except Exception as failure:
             _log.error("unexpected failure", **exception_facts(failure))
-            self._metrics.failed(ErrorCode.INTERNAL_ERROR)
+            error = ApiError(ErrorCode.INTERNAL_ERROR, "an unexpected failure; it is logged")
+            count(self._metrics, scope, error)
             if status == 0:
-                error = ApiError(ErrorCode.INTERNAL_ERROR, "an unexpected failure; it is logged")
                 await problem_response(scope["path"], error)(scope, receive, send_with_id)
+        except BaseException:  # cut off by us: at shutdown the server waits only so long
+            if status == 0:
+                count(self._metrics, scope, _CUT_OFF)
+            raise
         finally:
             _log.info(
                 "request",

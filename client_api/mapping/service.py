@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from client_api.access.raw_content import is_raw_content
 from client_api.mapping.gateway import Item, ModelError, ModelGateway
 from client_api.mapping.kill_switch import ModeSwitch
 from client_api.telemetry.logs import exception_facts
@@ -66,6 +67,11 @@ class MapperService:
         self._metrics = metrics
         self._limits = limits
         self.clock = clock
+
+    async def is_raw_content(self, item: Item) -> bool:
+        """Whether an output quotes so much content that an operator may refuse it."""
+        reading = await asyncio.to_thread(self._pipeline.reading, item.detector, item.output)
+        return is_raw_content(item.output, reading)
 
     async def map(self, item: Item, started: float, budget_s: float) -> Decision:
         """Answer one item, `started` (clock seconds) being when its request came in.

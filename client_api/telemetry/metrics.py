@@ -4,7 +4,7 @@ In: items, batches and refusals as they happen. Out: the exposition text and the
 window. Knows no HTTP. Every answer that a client got counts here once and nowhere else.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
@@ -24,7 +24,6 @@ from schemas.contract import (
     ErrorCode,
     FallbackReason,
     Mode,
-    RawContent,
     SharedUse,
 )
 
@@ -36,6 +35,7 @@ LATENCY_EDGES: Final = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.12, 0.15, 0.175, 0.2),
     *(0.225, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0),
 )
+_BUILD_PARTS: Final = ("taxonomy", "frameworks", "rules", "model")
 _BATCH_EDGES: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
 _SIZE_EDGES: Final = (1, 2, 5, 10, 20, 50, 100)
 _CONFIDENCE_EDGES: Final = tuple(n / 20 for n in range(1, 21))
@@ -53,7 +53,10 @@ class Metrics:
         self.window = Window(LATENCY_EDGES)
         self.circuit = CircuitState.CLOSED
         self._requests = self._counter(
-            "mapper_requests_total", "Items accepted for mapping", "detector", "status"
+            "mapper_requests_total",
+            "Items for mapping that were answered, or failed for a reason of ours",
+            "detector",
+            "status",
         )
         self._duration = self._histogram(
             "mapper_request_duration_seconds", "Time to an answer", LATENCY_EDGES, "detector"
@@ -91,9 +94,6 @@ class Metrics:
         self._confidence = self._histogram(
             "mapper_confidence", "Calibrated confidence of the answers", _CONFIDENCE_EDGES
         )
-        self._raw_content = self._counter(
-            "mapper_raw_content_rejected_total", "Items refused as raw content, by kind", "reason"
-        )
         self._outages = self._counter(
             "mapper_shared_store_outages_total",
             "Requests answered without Redis, as it was out",
@@ -113,7 +113,7 @@ class Metrics:
         self._build = Gauge(
             "mapper_build_info",
             "Versions being served; always 1",
-            ("version", "taxonomy", "frameworks", "rules", "model"),
+            ("version", *_BUILD_PARTS),
             registry=self.registry,
         )
         for name, text, value in (
@@ -133,8 +133,6 @@ class Metrics:
         for code in ErrorCode:
             self._rejected.labels(code.value)
             self._errors.labels(code.value)
-        for kind in RawContent:
-            self._raw_content.labels(kind.value)
         for use in SharedUse:
             self._outages.labels(use.value)
         self._seen = {OTHER}
@@ -181,12 +179,15 @@ class Metrics:
         self._rejected.labels(code.value).inc()
 
     def failed(self, code: ErrorCode) -> None:
-        """A request or a batch item failed for a reason of ours."""
+        """A request or a batch item failed for a reason of ours: every 5xx, a spent budget."""
         self._errors.labels(code.value).inc()
 
-    def raw_content(self, kind: RawContent) -> None:
-        """An item was refused for what it holds; counts beside `rejected`."""
-        self._raw_content.labels(kind.value).inc()
+    def turned_away(self, code: ErrorCode) -> None:
+        """A mapping request failed for a reason of ours before its items were taken in. It counts
+        as one item that failed, of no detector, and has no time."""
+        self.failed(code)
+        self._requests.labels(OTHER, "error").inc()
+        self.window.add(None, detector=OTHER, source=None, valid=None, reason=None)
 
     def outage(self, use: SharedUse) -> None:
         """A request was answered without what Redis would have told."""
@@ -205,10 +206,11 @@ class Metrics:
         self.circuit = state
         self._circuit.set(state)
 
-    def set_build(self, version: str, versions: dict[str, str]) -> None:
-        """versions: taxonomy, frameworks, rules, model; replaces what was said before."""
+    def set_build(self, version: str, versions: Mapping[str, str]) -> None:
+        """Replace the versions being served; what `versions` names beyond the four is left out."""
+        four = {name: versions.get(name, "") for name in _BUILD_PARTS}
         self._build.clear()
-        self._build.labels(version=version, **versions).set(1)
+        self._build.labels(version=version, **four).set(1)
 
     def label(self, detector: str) -> str:
         """The value of the label `detector`; a known one's series begin at first sight."""

@@ -74,7 +74,7 @@ def _events(window: Window, counts: Counts, indicator: Indicator, goal_s: float)
     """How many events count for an indicator, and how many of them are bad."""
     match indicator:
         case Indicator.LATENCY:
-            return counts.items, window.slower(counts, goal_s)
+            return counts.timed, window.slower(counts, goal_s)
         case Indicator.SCHEMA_VALID:
             return counts.validated, counts.validated - counts.valid
         case Indicator.FALLBACK:

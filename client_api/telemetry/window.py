@@ -22,8 +22,9 @@ SLOT_S = 5.0
 class Counts:
     """What happened in a span of time.
 
-    buckets: latencies, one count per upper edge; answers: items by detector and by who answered,
-    None for nobody; reasons: why the model's answer did not stand.
+    buckets: latencies of the items that were taken in, one count per upper edge.
+    answers: items by detector and source, None without an answer.
+    reasons: why the model's answer did not stand.
     """
 
     items: int = 0
@@ -45,6 +46,11 @@ class Counts:
         self.buckets = [a + b for a, b in zip(self.buckets, other.buckets, strict=True)]
         self.answers += other.answers
         self.reasons += other.reasons
+
+    @property
+    def timed(self) -> int:
+        """Items whose time was taken: all but those that were turned away."""
+        return sum(self.buckets)
 
     @property
     def success_percentage(self) -> float:
@@ -75,15 +81,18 @@ class Window:
 
     def add(
         self,
-        seconds: float,
+        seconds: float | None,
         *,
         detector: str,
         source: Source | None,
         valid: bool | None,
         reason: FallbackReason | None,
     ) -> None:
-        """One item. detector: one of a bounded set; source: None when nobody answered; valid: None
-        when there was no candidate to validate; reason: why the model's answer did not stand.
+        """Count one item.
+
+        seconds: to its answer; None when the item was turned away. detector: one of a bounded
+        set. source: None without an answer. valid: None without a candidate to validate.
+        reason: why the model's answer did not stand.
         """
         for counts in (self._current(), self.ever):
             counts.items += 1
@@ -91,7 +100,8 @@ class Window:
             counts.validated += valid is not None
             counts.valid += valid is True
             counts.fallbacks += reason is not None
-            counts.buckets[bisect_left(self._edges, seconds)] += 1
+            if seconds is not None:
+                counts.buckets[bisect_left(self._edges, seconds)] += 1
             counts.answers[detector, source] += 1
             if reason is not None:
                 counts.reasons[reason] += 1
@@ -119,8 +129,8 @@ class Window:
         """Seconds below which a share `q` of the items took, interpolated within a bucket as
         Prometheus does; None without items.
         """
-        rank, seen = q * counts.items, 0
-        if counts.items == 0:
+        rank, seen = q * counts.timed, 0
+        if counts.timed == 0:
             return None
         lower = 0.0
         for edge, count in zip((*self._edges, math.inf), counts.buckets, strict=True):

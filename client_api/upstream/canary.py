@@ -84,10 +84,13 @@ class Canary:
     async def run(self) -> None:
         """Until cancelled; tries again sooner while the model is lost."""
         while True:
-            if self._switch.current().mode is Mode.HYBRID:
-                await self.ask()
-            else:
-                self._lost_since = None  # nobody looks
+            try:
+                if self._switch.current().mode is Mode.HYBRID:
+                    await self.ask()
+                else:
+                    self._lost_since = None  # nobody looks
+            except Exception as error:
+                _log.error("a round of the canary failed", **exception_facts(error))
             pause = _RETRY_S if self._problem else self._interval_s
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._doubt.wait(), pause)
@@ -104,26 +107,29 @@ class Canary:
         try:
             item = Item(probe.DETECTOR, probe.new_output())
             [decision] = await self._gateway.map([item], self._timeout_s)
+            self._judge(decision)
         except ModelError as error:
             self._fail(str(error), error.reason)
-            return
         except Exception as error:
             # The canary must outlive every defect: a dead one would keep its last word.
             _log.error("the canary failed", **exception_facts(error))
             self._fail(f"the canary failed: {type(error).__name__}", FallbackReason.MODEL_ERROR)
-            return
+
+    def _judge(self, decision: Decision) -> None:
+        """Take an answer over. Raises for one that is not as the contract says."""
         reason = decision.fallback_reason
         if reason is not None and not reason.has_candidate:
             self._fail(f"the ensemble answered without the model: {reason.value}", reason)
             return
+        model = decision.versions["model"]
+        self._on_answer(decision)
         if self._problem:
-            _log.info("the model answers", model=decision.versions["model"])
+            _log.info("the model answers", model=model)
         self._problem = ""
         self._lost_since = None
         self._breaker.trial_succeeded()
         self._last_answer = self._clock()
-        self._model = decision.versions["model"]
-        self._on_answer(decision)
+        self._model = model
 
     def _fail(self, problem: str, reason: FallbackReason) -> None:
         if self._breaker.is_busy(reason):

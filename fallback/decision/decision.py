@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
-from fallback.decision.judge import Judgement, judge
+from fallback.decision.judge import Judgement, judge, uncleared
 from fallback.rules.lookup import RuleAnswer, RuleMapper, load_rules
 from fallback.signal import Signal
 from schemas.candidate import Candidate, CandidateSet
@@ -94,6 +94,7 @@ class MappingGuard:
         threshold: float | None = None,
         mode: Mode | None = None,
         reason: FallbackReason | None = None,
+        cut: bool = False,
     ) -> Decision:
         """Answer one item.
 
@@ -101,6 +102,7 @@ class MappingGuard:
         candidates: the model's answers in the order of `signals`; None answers by rules.
         threshold: 0..1, the service's default when None.
         reason: why there are no candidates, where the caller knows (`timeout`, `overloaded`).
+        cut: whether a part of the output was not looked at, so that nothing can clear it.
 
         Raises ValueError without signals or when there are more candidates than signals.
         """
@@ -121,6 +123,8 @@ class MappingGuard:
             judge(signal, answer, rule, limit, self.taxonomy)
             for signal, answer, rule in zip(signals, answers, rules, strict=True)
         ]
+        if cut:
+            judgements = [uncleared(judgement) for judgement in judgements]
         return self._assemble(detector, judgements, candidates.model if candidates else NO_MODEL)
 
     def _assemble(self, detector: str, judgements: list[Judgement], model: str) -> Decision:

@@ -4,10 +4,10 @@ The order is the contract's (docs/architecture.md); the first step that applies 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fallback.decision.injection import is_injection
-from fallback.rules.lookup import NEEDS_REVIEW, MatchKind, RuleAnswer
+from fallback.rules.lookup import CONFIDENCE, NEEDS_REVIEW, MatchKind, RuleAnswer
 from fallback.signal import Signal, Verdict
 from schemas.candidate import Candidate, CandidateStatus
 from schemas.contract import FallbackReason, Source
@@ -84,6 +84,20 @@ def judge(
     # 5. The model's answer.
     score = signal.score if signal.score is not None else answer.probability
     return Judgement(signal, labels, Source.MODEL, confidence, score, rule.kind, schema_valid=True)
+
+
+def uncleared(judgement: Judgement) -> Judgement:
+    """The judgement on a part of an output of which another part was not looked at."""
+    if CLEARING.isdisjoint(judgement.labels):
+        return judgement
+    return replace(
+        judgement,
+        labels=NEEDS_REVIEW,
+        source=Source.RULES,
+        confidence=CONFIDENCE[MatchKind.NONE],
+        reason=FallbackReason.UNREAD,
+        guess=judgement.labels,
+    )
 
 
 def _read_candidate(text: str, taxonomy: Taxonomy) -> tuple[str, ...] | FallbackReason:

@@ -83,9 +83,10 @@ def reason(nodes: Iterable[Node], thoughts: Sequence[str]) -> str:
 def _explanations(nodes: Iterable[Node], thoughts: Sequence[str]) -> Iterator[str]:
     for node in nodes:
         for leaf in leaves(node):
-            if leaf.use in (Use.QUOTED, Use.UNREAD) and isinstance(leaf.value, str):
-                if key_role(last_key(leaf.path), Kind.TEXT).role is Role.WHY:
-                    yield leaf.value
+            if leaf.use not in (Use.QUOTED, Use.UNREAD) or not isinstance(leaf.value, str):
+                continue
+            if key_role(last_key(leaf.path), Kind.TEXT).role is Role.WHY:
+                yield leaf.value
     yield from thoughts
 
 
@@ -151,3 +152,13 @@ def _unique(findings: Iterable[Finding], scores: Mapping[str, float]) -> tuple[S
         key=lambda s: (s.flagged is not True, -(s.score if s.score is not None else 0)),
     )
     return tuple(ordered[:MAX_SIGNALS]) or (Signal("unread", verdict=Verdict.UNREAD),)
+
+
+def quoted(nodes: Sequence[Node]) -> int:
+    """Characters of quoted content in an output."""
+    return sum(
+        len(leaf.value)
+        for node in nodes
+        for leaf in leaves(node)
+        if leaf.use is Use.QUOTED and isinstance(leaf.value, str)
+    )

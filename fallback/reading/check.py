@@ -65,8 +65,8 @@ class Outcome:
 def examine(form: Format, example: Example, detector: Detector | None) -> Outcome:
     """Read an example by the declared formats alone and compare it with what it says."""
     reader = _Stages(Declared(detector))
-    root = Planter().plant(_decoded(example.text))
-    said = _said(reader.read(root, 0), example.text, recognised=bool(reader.used))
+    root, findings = _read(reader, example.text)
+    said = _said(findings, example.text, recognised=bool(reader.used))
     expected = example.says if isinstance(example.says, str) else sorted(example.says)
     lines = []
     if said != expected:
@@ -91,7 +91,7 @@ def examine(form: Format, example: Example, detector: Detector | None) -> Outcom
 def names_read(text: str, detector: Detector | None) -> str | list[str]:
     """The names that the declared formats alone read in an output, or a word as in examples."""
     reader = _Stages(Declared(detector))
-    findings = reader.read(Planter().plant(_decoded(text)), 0)
+    _, findings = _read(reader, text)
     return _said(findings, text, recognised=bool(reader.used))
 
 
@@ -126,6 +126,16 @@ class _Stages:
         if found and all(leaf.use is not Use.UNREAD for leaf in leaves(inner)):
             node.use = Use.SIGNAL
         return found
+
+
+def _read(reader: _Stages, text: str) -> tuple[Node, list[Finding]]:
+    """The whole text first, as patterns want it; else the value that it is decoded to."""
+    root: Node = Leaf(decode(text).text.strip(), "")
+    findings = reader.read(root, 0)
+    if not reader.used:
+        root = Planter().plant(_decoded(text))
+        findings = reader.read(root, 0)
+    return root, findings
 
 
 def _decoded(text: str) -> object:

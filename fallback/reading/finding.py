@@ -7,6 +7,7 @@ readings end here alike. Knows no formats and no vocabularies.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 from schemas.text import normalise
@@ -143,8 +144,12 @@ def across(scopes: Iterable[Iterable[Finding]]) -> list[Finding]:
 
 
 def _key(finding: Finding) -> tuple[str, bool, bool]:
-    name = finding.name
-    return normalise(name) or name, finding.general, finding.failed
+    return _form(finding.name), finding.general, finding.failed
+
+
+@lru_cache(maxsize=8192)
+def _form(name: str) -> str:
+    return normalise(name) or name
 
 
 def _rank(finding: Finding) -> tuple[bool, bool, int]:

@@ -15,7 +15,7 @@ from fallback.rules.catalog import Detector
 from schemas.text import normalise
 
 DEFAULT_THRESHOLD = 0.5
-MAX_WORD = 80
+MAX_WORD = 60
 _MARKS = " \t\r\n<>\"'`*[](){}.!,;:✅❌🚫⚠️"
 
 
@@ -109,6 +109,10 @@ def word_key(text: str) -> str:
     return normalise(bare)
 
 
+_NUMBER_STARTS = frozenset("+-.0123456789nNiI")
+_NUMBER_ENDS = frozenset("0123456789%)]")
+
+
 def _outcomes() -> dict[str, tuple[Outcome, Basis | None]]:
     values = load_words().values
     table: dict[str, tuple[Outcome, Basis | None]] = {}
@@ -167,6 +171,8 @@ def judge_word(text: str, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> 
 
 def _graded(text: str, scale: Scale, basis: Basis) -> Judged | None:
     """A word with a number: `medium (4)`, `High 0.93`, `l4: 12%`."""
+    if text.strip()[-1:] not in _NUMBER_ENDS:
+        return None
     head, _, tail = text.strip().rstrip(")]").rpartition(" ")
     number = as_number(tail.lstrip("(["))
     if not head or number is None:
@@ -183,8 +189,8 @@ def as_number(text: str) -> float | None:
 
     `NaN` and `Infinity` are numbers too, as `float` reads them.
     """
-    body = text.strip().strip("()[]").rstrip(",;").strip()
-    if not 0 < len(body) <= 40:
+    body = text.strip().strip("()[]").rstrip(",;").strip() if len(text) <= 60 else ""
+    if not body or body[0] not in _NUMBER_STARTS:
         return None
     if body.endswith("%"):
         part = _float(body[:-1])

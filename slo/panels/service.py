@@ -178,10 +178,16 @@ def quality() -> list[PanelSpec]:
             [rate_by("mapper_requests_total", "detector")],
         ),
         PanelSpec(
-            "Raw content refused",
-            "Items that held customer content, by kind.",
+            "Outputs by how they were read",
+            "By a declared format, by structure, as text; `unread`: a part was not understood.",
             "reqps",
-            [rate_by("mapper_raw_content_rejected_total", "reason")],
+            [rate_by("mapper_reading_total", "reading")],
+        ),
+        PanelSpec(
+            "Curated overrides",
+            "Items in which a curated entry decided against the model; not a fallback.",
+            "reqps",
+            [rate_by("mapper_override_total", "detector")],
         ),
     ]
 

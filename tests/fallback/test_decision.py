@@ -150,6 +150,14 @@ def test_an_unread_part_without_a_finding_is_for_a_person_to_review() -> None:
     assert got.confidence < 0.3
 
 
+def test_an_output_that_was_cut_is_never_cleared() -> None:
+    got = decide(Signal("safe"), answer("OTHER.Safe", confidence=1.0), cut=True)
+    assert got.event["taxonomy"] == ["OTHER.NeedsReview"]
+    assert (got.fallback_reason, got.source) == (FallbackReason.UNREAD, Source.RULES)
+    found = decide(Signal("US_SSN"), answer("PII.Identifier.SSN"), "presidio", cut=True)
+    assert found.event["taxonomy"] == ["PII.Identifier.SSN"]
+
+
 def test_each_label_has_a_confidence_of_its_own() -> None:
     signals = [Signal("US_SSN"), Signal("zzz-new-label")]
     answers = [answer("PII.Identifier.SSN"), answer("CYBER.Malware", confidence=0.7)]

@@ -36,10 +36,10 @@ answers = st.builds(
 )
 
 
-@given(st.text(), st.lists(st.tuples(signals, rules), min_size=1, max_size=4))
-def test_items_travel(detector: str, pairs: list[tuple[Signal, RuleAnswer]]) -> None:
+@given(st.text(), st.lists(st.tuples(signals, rules), min_size=1, max_size=4), st.booleans())
+def test_items_travel(detector: str, pairs: list[tuple[Signal, RuleAnswer]], cut: bool) -> None:
     read, known = zip(*pairs, strict=True)
-    item = ReadItem(detector, Reading(read), known)
+    item = ReadItem(detector, Reading(read, cut=cut), known)
     assert wire.load_item(detector, wire.dump_item(item).decode()) == item
 
 

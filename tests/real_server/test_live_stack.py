@@ -22,7 +22,6 @@ from client_api.client import (
     InvalidRequestError,
     MapperClient,
     MapRequest,
-    RawContentError,
 )
 from schemas.contract import FallbackReason, Mode
 from tests.real_server.test_ensemble import infer
@@ -136,8 +135,9 @@ def test_the_clients_speak_to_the_facade(stack: Stack, kind: str) -> None:
     with pytest.raises(InvalidRequestError):
         call("map", "", "hate")
     letter = "Dear support, I have been waiting for my refund for weeks and I am very angry. " * 9
-    with pytest.raises(RawContentError):
-        call("map", "d", letter)
+    assert call("map", "d", {"label": "hate", "text": letter}).taxonomy == (
+        "HARM.SPEECH.Hate.Other",
+    )
     try:
         assert call("set_mode", Mode.RULES_ONLY) == {"mode": "rules_only"}
         assert call("map", *HATE.values()).fallback_reason is FallbackReason.RULES_ONLY

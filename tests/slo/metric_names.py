@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from client_api.telemetry.metrics import Metrics
+from fallback.decision.decision import Decision
 from schemas.contract import CircuitState, ErrorCode, FallbackReason, Mode, Source
 
 _TRITON = Path(__file__).with_name("triton_metrics.txt")
@@ -20,9 +21,7 @@ def facade() -> Metrics:
     metrics = Metrics({"presidio": "presidio"}.get)
     for detector in ("presidio", "made-up"):
         for reason in (None, *FallbackReason):
-            metrics.answered(
-                detector, 0.1, source=Source.RULES, reason=reason, schema_valid=True, confidence=0.9
-            )
+            metrics.answered(detector, 0.1, _decision(detector, reason))
         metrics.unanswered(detector, 0.3)
     metrics.batch(2, 0.2)
     metrics.replayed()
@@ -34,6 +33,19 @@ def facade() -> Metrics:
     versions = {"taxonomy": "t", "frameworks": "f", "rules": "r", "model": "m"}
     metrics.set_build("0", versions)
     return metrics
+
+
+def _decision(detector: str, reason: FallbackReason | None) -> Decision:
+    return Decision(
+        event={"provenance": {"detector": detector}},
+        confidence=0.9,
+        source=Source.RULES,
+        fallback_reason=reason,
+        schema_valid=True,
+        signals=[],
+        versions={},
+        reading={"how": "generic"},
+    )
 
 
 def series_names(exposition: str) -> set[str]:

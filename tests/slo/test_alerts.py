@@ -180,6 +180,23 @@ def test_one_slow_detector(tmp_path: Path) -> None:
     )
 
 
+def test_requests_that_are_turned_away_have_an_alert_of_their_own(tmp_path: Path) -> None:
+    """However few they are among all: a hundredth of a percent does not burn the budget."""
+    name, counter = "MapperOverloadedWarning", 'mapper_errors_total{job="mapper", error_code='
+    away = f'{counter}"OVERLOADED"}}'
+    others = {f'{counter}"REQUEST_TIMEOUT"}}': "0+60x60"}
+    values = "0x10 2+2x19 40x30"
+    Replay(evaluate_s=30, series=series([Phase(HOUR)]) | {away: values} | others).check(
+        tmp_path,
+        [
+            firing(12 * MINUTE, 0, name),
+            firing(22 * MINUTE, 1, name, priority="P2"),
+            firing(22 * MINUTE, 0, "MapperAvailabilityBurnFast"),
+            firing(45 * MINUTE, 0, name),
+        ],
+    )
+
+
 def test_metrics_absent(tmp_path: Path) -> None:
     name, wait = "MapperMetricsAbsent", SLO.guards.absent.seconds
     # Nobody scrapes for a quarter of an hour; a series without samples is stale after 5 minutes.
@@ -264,6 +281,6 @@ def test_every_alert_is_tested_here() -> None:
     for o, b in BURNS:
         tested.add(f"Mapper{FACES[o.indicator]}Burn{'Fast' if b.rate >= 6 else 'Slow'}")
     tested |= {"MapperLatencyWindowsBurnSlow", "MapperDetectorLatencyP95Warning"}
-    tested |= {"MapperMetricsAbsent"}
+    tested |= {"MapperMetricsAbsent", "MapperOverloadedWarning"}
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
     assert {r["alert"] for g in rules for r in g["rules"] if "alert" in r} == tested

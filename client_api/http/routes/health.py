@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from client_api.http.errors import ApiError
+from client_api.http.errors import ApiError, problem_response
 from client_api.http.json_route import json_response
 from client_api.http.openapi import problem_docs
 from client_api.http.state import Shared, State
@@ -25,7 +25,9 @@ async def live() -> Response:
 async def ready(request: Request, state: Shared) -> Response:
     """Requests are answered; `degraded` when by rules alone, or with settings of before."""
     if request.app.state.drain.begun:
-        raise _unavailable("shutting down: send requests elsewhere", {"status": "draining"})
+        return _unavailable(
+            request, "shutting down: send requests elsewhere", {"status": "draining"}
+        )
     model = state.canary.health()
     reasons = [*([] if model.ok else [model.problem]), *state.config_problems()]
     if not reasons:
@@ -33,17 +35,17 @@ async def ready(request: Request, state: Shared) -> Response:
     hybrid = state.switch.current().mode is Mode.HYBRID
     starting = hybrid and not model.ok and model.age_s is None
     if starting and time.monotonic() - state.started < state.settings.startup_grace_s:
-        raise _unavailable("waiting for the first canary mapping", {"status": "starting"})
+        return _unavailable(request, "waiting for the first canary mapping", {"status": "starting"})
     return json_response({"status": "degraded", "reasons": reasons} | _facts(state))
 
 
 @router.get("/model", responses=problem_docs(503))
-async def model(state: Shared) -> Response:
+async def model(request: Request, state: Shared) -> Response:
     """A real canary mapping went through the model lately."""
     health = state.canary.health()
     facts = _facts(state)
     if not health.ok:
-        raise _unavailable(health.problem, {"model_status": "lost"} | facts)
+        return _unavailable(request, health.problem, {"model_status": "lost"} | facts)
     return json_response({"status": "ok"} | facts)
 
 
@@ -59,5 +61,7 @@ def _facts(state: State) -> dict[str, Any]:
     }
 
 
-def _unavailable(problem: str, extra: dict[str, Any]) -> ApiError:
-    return ApiError(ErrorCode.OVERLOADED, problem, headers={"Retry-After": "1"}, extra=extra)
+def _unavailable(request: Request, problem: str, extra: dict[str, Any]) -> Response:
+    """The state, as a problem; a probe that hears it is no request that failed, so none counts."""
+    error = ApiError(ErrorCode.OVERLOADED, problem, headers={"Retry-After": "1"}, extra=extra)
+    return problem_response(request.url.path, error)

@@ -18,7 +18,7 @@ from client_api.http.state import Shared, State
 from client_api.mapping.service import BudgetSpent
 from client_api.telemetry.context import current
 from fallback.decision.decision import Decision
-from schemas.contract import ErrorCode
+from schemas.contract import ErrorCode, RawContent
 
 router = APIRouter(
     tags=["mapping"],
@@ -56,10 +56,14 @@ async def map_one(
     replay: Replay = None,
 ) -> Response:
     """Map one detector output to the canonical taxonomy."""
-    admitted = state.gate.admit(body, get_caller(request), _claims(request))
+    caller = get_caller(request)
+    await state.rates.charge(caller, 1)
+    admitted = state.gate.admit(body, caller, _claims(request))
+    await _refuse_raw_content(state, admitted)
     budget_s = min(budget_ms or admitted.usual_ms, admitted.most_ms) / 1000
 
     async def answer() -> Response:
+        current().accepted = True
         try:
             decision = await state.service.map(admitted.item, current().started, budget_s)
         except BudgetSpent as late:
@@ -87,13 +91,14 @@ async def map_batch(
     """Map up to 100 outputs, in order; a bad item is reported and does not fail the others."""
     caller = get_caller(request)
     acting = state.gate.tenant(caller, _claims(request))
-    if len(body.requests) > 1:
-        await state.rates.charge(caller, len(body.requests) - 1)
+    await state.rates.charge(caller, len(body.requests))
     admitted: dict[int, Admitted] = {}
     refused: dict[int, ApiError] = {}
     for index, raw in enumerate(body.requests):
         try:
-            admitted[index] = state.gate.admit(_parse_item(raw), caller, _claims(request))
+            one = state.gate.admit(_parse_item(raw), caller, _claims(request))
+            await _refuse_raw_content(state, one)
+            admitted[index] = one
         except ApiError as error:
             state.metrics.rejected(error.code)
             refused[index] = error
@@ -102,6 +107,7 @@ async def map_batch(
     budget_s = _batch_budget_ms(list(admitted.values()), budget_ms, state) / 1000
 
     async def answer() -> Response:
+        current().accepted = True
         outcomes = await state.service.map_batch(
             [one.item for one in admitted.values()], current().started, budget_s
         )
@@ -120,6 +126,14 @@ async def map_batch(
         )
 
     return await _once(request, state, acting, replay, budget_s, answer)
+
+
+async def _refuse_raw_content(state: State, admitted: Admitted) -> None:
+    if state.settings.raw_content is RawContent.ACCEPT:
+        return
+    if await state.service.is_raw_content(admitted.item):
+        detail = "the output quotes much of the judged text; send the detector's result alone"
+        raise ApiError(ErrorCode.RAW_CONTENT_REJECTED, detail)
 
 
 async def _once(

@@ -7,7 +7,10 @@ grows with the size of the node.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
+from fallback.reading.declared.classes import highest, together
 from fallback.reading.declared.entries import entries, found
 from fallback.reading.declared.statements import Statements, Vocabulary, inverted
 from fallback.reading.finding import Basis, Finding
@@ -20,6 +23,8 @@ from fallback.rules.normalise import match_key
 
 #: Characters of a text that a pattern looks at; longer ones are no documented verdict.
 MAX_PATTERN_TEXT = 65_536
+#: Matches of a repeated pattern in one text; a text with more is none of the format's.
+MAX_MATCHES = 2_048
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,9 @@ class _Reader:
         items = [root] if form.of is None else form.of.all(root)
         places = items if form.of is None else [root, *items]
         contents, verdicts = (
-            tuple(node for path in paths for place in places for node in path.all(place))
+            tuple(
+                x for path in paths for place in places for y in path.all(place) for x in _texts(y)
+            )
             for paths in (form.contents, form.verdicts)
         )
         scopes = [] if form.of is None else [Scope(root, tuple(self._decisions(root)), ())]
@@ -134,11 +141,23 @@ class _Reader:
     def _findings(self, item: Node) -> Iterator[Finding]:
         """What the extractions of the format find in the item."""
         for extraction in self._form.findings:
-            beside = [node for path in extraction.score if (node := path.find(item)) is not None]
-            for selected in extraction.each.all(item):
-                for entry in entries(extraction, selected):
-                    for name, judged in self._statements.about(extraction, entry, beside):
+            paths = (path for path in extraction.score if path.text != "@")
+            beside = [node for path in paths if (node := path.find(item)) is not None]
+            for selected in together(extraction, extraction.each.all(item)):
+                read = list(entries(extraction, selected))
+                top = highest(extraction, read)
+                for entry in read:
+                    for name, judged in self._statements.about(extraction, entry, beside, top):
                         yield _finding(name, judged, entry.path)
+
+
+def _texts(node: Node) -> list[Node]:
+    """The texts of a list of texts one by one, any other content as it is."""
+    if isinstance(node, list) and all(
+        isinstance(x, Leaf) and isinstance(x.value, str) for x in node
+    ):
+        return node
+    return [node]
 
 
 def _finding(name: str, judged: Judged, path: str) -> Finding:
@@ -147,9 +166,12 @@ def _finding(name: str, judged: Judged, path: str) -> Finding:
 
 
 def _recognised(form: Format, node: Node) -> Node | None:
-    """The node that the paths run on: itself, or the named groups of a pattern."""
+    """The node that the paths run on: itself, or the named groups of the pattern's match.
+
+    A list of them where the matches repeat; None when the node has another format.
+    """
     if form.pattern is None:
-        if isinstance(node, Leaf):
+        if isinstance(node, Leaf) or not all(path.may_hold(node) for path in form.when):
             return None
         holds = Path.true if form.truth else Path.there
         return node if all(holds(path, node) for path in form.when) else None
@@ -157,14 +179,21 @@ def _recognised(form: Format, node: Node) -> Node | None:
         return None
     if len(node.value) > MAX_PATTERN_TEXT:
         return None
-    match = form.pattern.fullmatch(node.value)
-    if match is None:
-        return None
-    node.use = Use.SIGNAL
-    groups: dict[str, Node] = {
-        name: Leaf(text, node.path) for name, text in match.groupdict().items() if text is not None
-    }
-    return groups
+    root: Node | None = None
+    if form.repeat:
+        matches = list(islice(form.pattern.finditer(node.value), MAX_MATCHES + 1))
+        if 0 < len(matches) <= MAX_MATCHES:
+            root = [_groups(match, node.path) for match in matches]
+    elif (match := form.pattern.fullmatch(node.value)) is not None:
+        root = _groups(match, node.path)
+    if root is not None:
+        node.use = Use.SIGNAL
+    return root
+
+
+def _groups(match: Any, path: str) -> Node:
+    """The named groups of a match that took part in it."""
+    return {name: Leaf(text, path) for name, text in match.groupdict().items() if text is not None}
 
 
 #: What it is called when a check of that name is not true.

@@ -12,6 +12,8 @@ from fallback.reading.tree import Leaf, Node, Use, leaves
 
 #: Names that one text is split into; the rest of it stays unread.
 MAX_NAMES = 256
+#: Characters of a text in which names are found; a longer one stays unread.
+MAX_TEXT = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,12 @@ def entries(extraction: Extraction, node: Node, place: str | int | None = None) 
         elif fixed:
             yield Entry(fixed, node, node.path, place)
         elif isinstance(node.value, str):
-            names = _names((node,), extraction.split)
-            yield Entry(names, node, node.path, place, (node,))
+            if extraction.find is None:
+                names = _names((node,), extraction.split)
+                yield Entry(names, node, node.path, place, (node,))
+            elif inside := _found_names(extraction, node.value):
+                node.use = Use.QUOTED
+                yield Entry(inside, node, node.path, None, (node,))
     elif fixed:
         yield Entry(fixed, node, first_path(node), place)
     elif extraction.name:
@@ -49,6 +55,19 @@ def entries(extraction: Extraction, node: Node, place: str | int | None = None) 
     else:
         for key, inner in node.items():
             yield Entry((key,), inner, first_path(inner), key)
+
+
+def _found_names(extraction: Extraction, text: str) -> tuple[str, ...]:
+    """The names that the pattern of an extraction finds in a text, each once."""
+    if extraction.find is None or len(text) > MAX_TEXT:
+        return ()
+    names: dict[str, None] = {}
+    for match in extraction.find.finditer(text):
+        named = match.group("name") or ""
+        for name in named.split(extraction.split) if extraction.split else [named]:
+            if name.strip() and len(names) < MAX_NAMES:
+                names[name.strip()] = None
+    return tuple(names)
 
 
 def _names(named: Sequence[Leaf], split: str | None) -> tuple[str, ...]:

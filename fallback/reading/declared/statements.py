@@ -76,16 +76,21 @@ class Statements:
         return Judged(Outcome.CLEAN if benign else Outcome.FOUND, None, basis)
 
     def about(
-        self, extraction: Extraction, entry: Entry, beside: Sequence[Node]
+        self,
+        extraction: Extraction,
+        entry: Entry,
+        beside: Sequence[Node],
+        top: float | None = None,
     ) -> Iterator[tuple[str, Judged]]:
         """The names of an entry with what is said of them; none where nobody says anything.
 
-        beside: what the paths of the scores select outside the entry.
+        beside: what the paths of the scores select outside the entry. top: the highest score of
+        exclusive classes, which stands for the threshold.
         """
         places = list(_places(extraction, entry, beside))
         if isinstance(entry.place, str) and not extraction.fixed and self._aside(entry, places):
             return
-        threshold = _threshold(extraction, entry)
+        threshold = _threshold(extraction, entry) if top is None else top
         for name in entry.names:
             scale = self._scales.of(name, threshold)
             if extraction.lower_is_worse is not None:

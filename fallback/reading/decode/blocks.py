@@ -219,6 +219,7 @@ class _Parser:
     def _scalar(self, first: str, at: int, indent: int) -> tuple[object, int]:
         """A value on its line, with the deeper lines that go on with it."""
         parts = [first]
+        above = self._lines[at - 1].number
         if first[0] == '"' and not _closes(first):
             at = self._quoted(parts, at, indent)
         while at < len(self._lines) and self._lines[at].indent > indent:
@@ -227,7 +228,9 @@ class _Parser:
                 parts[-1] = parts[-1][:-1]
                 parts.append(more.removeprefix("\\"))
             else:
-                parts += (" ", more)
+                gap = self._lines[at].number - above - 1
+                parts += ("\n" * gap or " ", more)
+            above = self._lines[at].number
             at += 1
         source = "".join(parts)
         return value_of(source, self._steps), at

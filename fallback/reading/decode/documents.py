@@ -19,6 +19,8 @@ _MAX_STRICT_TRIES: Final = 16
 #: What a structure that the C scanner reads costs, in tokens.
 _STEPS_OF_A_PIECE: Final = 6
 _CHARACTERS_A_STEP: Final = 64
+#: What it costs to look for the end of a code block that has none.
+_STEPS_OF_AN_OPEN_FENCE: Final = 50
 _FENCE: Final = "```"
 _SIGN = re.compile(r"[{\[(\"'`\u201c\u00ab]")
 _QUOTES = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u00ab": "\u00bb"}
@@ -105,7 +107,7 @@ class _Search:
             if text.startswith(_FENCE, at):
                 return self._fence(at)
             return self._quote(at, sign) if self._opens(at) else at + 1
-        if at in self._broken:
+        if at in self._broken or (sign != "(" and text[at - 1 : at].isalnum()):
             return at + 1
         start = tokens.constructor_at(text, at) if sign == "(" else at
         if start < 0 or (self._pieces and start < self._pieces[-1].end):
@@ -190,17 +192,20 @@ class _Search:
         """The index after a code block; a block that holds only structure is a piece."""
         text = self._text
         inside = at + len(_FENCE)
-        end = text.find(_FENCE, inside)
-        stop = len(text) if end < 0 else end
-        after = stop if end < 0 else end + len(_FENCE)
-        line = text.find("\n", at, inside + _LONGEST_FENCE_NAME)
         opens_line = text[max(0, at - 1) : at] in ("", "\n")
+        closing = f"\n{_FENCE}" if opens_line else _FENCE
+        end = text.find(closing, inside)
+        stop = len(text) if end < 0 else end
+        after = stop if end < 0 else end + len(closing)
+        line = text.find("\n", at, inside + _LONGEST_FENCE_NAME)
         if opens_line and inside <= line < stop:
             content = text[line + 1 : stop].strip()
             held = alone(content, self._steps) if tokens.begins(content) else None
             if held:
                 self._pieces += [Piece(at, after, one.value, one.closed) for one in held[1]]
                 return after
+        if end < 0:
+            self._steps.left -= _STEPS_OF_AN_OPEN_FENCE
         return inside if end < 0 else after
 
 

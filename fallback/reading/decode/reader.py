@@ -180,12 +180,15 @@ def _found(name: str, pieces: list[Piece]) -> _Found:
 def _unfenced(text: str) -> str:
     """The inside of a code block that is the whole text, or its start."""
     line, _, inside = text.partition("\n")
-    if not inside or "`" in line[3:] or " " in line[3:].strip():
+    if not inside:
+        single = text.endswith("```") and text.count("`") == 6
+        return text.strip("`").strip() if single else text
+    if "`" in line[3:] or " " in line[3:].strip():
         return text
-    end = inside.find("```")
+    end = inside.find("\n```") if not inside.startswith("```") else 0
     if end < 0:
         return inside.strip()
-    return text if inside[end + 3 :].strip("` \n\t") else inside[:end].strip()
+    return text if inside[end:].strip("` \n\t") else inside[:end].strip()
 
 
 def _loose_token(text: str, pieces: list[Piece]) -> int:

@@ -9,8 +9,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from fallback.reading.words import load_words
+from schemas.text import normalise
 
 _KEYS = load_words().keys
+_MAX_KEY = 120
+#: Words that make a list passive beside a noun, and may head findings alone.
+_NOT_PASSIVE = frozenset(
+    {"all", "known", "target", "required", "active", "negative", "used", "run"}
+)
 
 
 class Role(StrEnum):
@@ -103,6 +109,12 @@ JUDGING = frozenset(
 
 
 @lru_cache(maxsize=8192)
+def key_form(key: str) -> str:
+    """A key in its normal form; a long one is cut."""
+    return normalise(key[:_MAX_KEY])
+
+
+@lru_cache(maxsize=8192)
 def key_role(form: str, kind: Kind) -> Key:
     """The role of a key in its normal form beside a value of that kind."""
     for role in _EXACT[kind]:
@@ -120,7 +132,8 @@ def _modified(words: list[str], kind: Kind) -> Key | None:
     ):
         return Key(Role.THRESHOLD)
     if len(words) == 1:
-        return None
+        alone = kind in (Kind.LIST, Kind.DICT) and first in _KEYS["passive_words"]
+        return Key(Role.PASSIVE) if alone and first not in _NOT_PASSIVE else None
     if kind in (Kind.LIST, Kind.DICT, Kind.NUMBER):
         listed = {last, words[-2] if last in _KEYS["passive_words"] else last}
         if (first in _KEYS["passive_words"] or last in _KEYS["passive_words"]) and (

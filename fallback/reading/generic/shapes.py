@@ -6,7 +6,9 @@ and by a few closed key names. Marks no leaves, except for counts that are judge
 
 from collections.abc import Iterator
 
-from fallback.reading.tree import Leaf, Node, Use
+from fallback.reading.generic.record import kind_of
+from fallback.reading.generic.roles import Role, key_form, key_role
+from fallback.reading.tree import Leaf, Node, Use, mark
 from schemas.text import normalise
 
 _PARALLEL = (
@@ -123,3 +125,35 @@ def take_odds(node: dict[str, Node]) -> None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def different(nodes: list[Node]) -> Iterator[Node]:
+    """The entries of a long list, those that differ in place and identifiers only once."""
+    seen: set[tuple[object, ...]] = set()
+    for node in nodes:
+        said = _spoken(node)
+        if said is None:
+            yield node
+        elif said not in seen:
+            seen.add(said)
+            yield node
+        else:
+            mark(node, Use.BOOKKEEPING)
+
+
+def _spoken(node: Node) -> tuple[object, ...] | None:
+    """What an object of scalars says, without its bookkeeping; None for any other node."""
+    if not isinstance(node, dict):
+        return None
+    parts: list[object] = []
+    for key, inner in node.items():
+        if not isinstance(inner, Leaf) or inner.use is not Use.UNREAD:
+            return None
+        role = key_role(key_form(key), kind_of(inner)).role
+        if role in (Role.BOOKKEEPING, Role.QUOTED):
+            continue
+        value = inner.value
+        if isinstance(value, float) and role in (Role.SCORE, Role.CONFIDENCE):
+            value = round(value, 1) if abs(value) <= 1 else round(value)
+        parts += (key, value)
+    return tuple(parts)

@@ -7,19 +7,24 @@ unread is accounted for elsewhere. Each leaf is visited a bounded number of time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from fallback.reading.finding import Basis, Finding, across, merge, settle
+from fallback.reading.finding import Basis, Finding, across, merge
 from fallback.reading.generic import shapes
-from fallback.reading.generic.categories import Categories
-from fallback.reading.generic.goals import forbidden, forbids
-from fallback.reading.generic.names import Names
-from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Entry, Record, kind_of, sort_record
+from fallback.reading.generic.exclusive import exclusive
+from fallback.reading.generic.objects import Objects
+from fallback.reading.generic.record import HIT_WORDS, Entry, Record, kind_of
 from fallback.reading.generic.roles import Kind, Role
+from fallback.reading.generic.sorting import sort_record
+from fallback.reading.generic.vocabulary.goals import forbidden, forbids
+from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.judge import Scales
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 from fallback.reading.words import load_words
-from schemas.text import normalise
 
 _CHECKERS = load_words().keys["checkers"]
+_MAPS = load_words().keys["maps"]
+_OBJECT, _ENTRY = 6, 4
+_MATCHES = frozenset({"matches", "hits"})
+_LONG = 64
 ReadText = Callable[[Leaf], list[Finding]]
 
 
@@ -47,7 +52,7 @@ class Walker:
         self._names = names
         self._scales = scales
         self._read_names = read_names
-        self._categories = Categories(names, scales)
+        self._categories = Objects(names, scales)
 
     def read(self, node: Node, place: Place = Place()) -> list[Finding]:
         """The findings of a node."""
@@ -70,8 +75,8 @@ class Walker:
 
     def _list(self, nodes: list[Node], place: Place) -> list[Finding]:
         if (pairs := shapes.pairs(nodes)) is not None:
-            return self._categories.exclusive(
-                [f for name, value in pairs for f in self._pair(name, value)]
+            return exclusive(
+                [f for name, value in pairs for f in self._pair(name, value)], self._names
             )
         plain = [n for n in nodes if isinstance(n, Leaf)]
         if nodes and len(plain) == len(nodes):
@@ -82,10 +87,12 @@ class Walker:
                 for name, valid, score in validity
             ]
         inner = replace(place, depth=place.depth + 1)
+        if len(nodes) > _LONG:
+            nodes = list(shapes.different(nodes))
         scopes = [self.read(n, inner) for n in nodes if not isinstance(n, Leaf)]
         texts = self._plain(plain, place) if plain else []
         if all(len(scope) == 1 for scope in scopes):
-            scopes = [self._categories.exclusive([f for scope in scopes for f in scope])]
+            scopes = [exclusive([f for scope in scopes for f in scope], self._names)]
         return across([*scopes, texts])
 
     def _plain(self, nodes: Sequence[Leaf], place: Place) -> list[Finding]:
@@ -108,6 +115,8 @@ class Walker:
         """Texts that stand where names stand."""
         found: list[list[Finding]] = []
         for leaf in texts:
+            if not self._names.take_steps(_ENTRY):
+                break
             read = self._read_names(leaf)
             if place.flagged:
                 read = [self._confirmed(f) for f in read]
@@ -127,10 +136,12 @@ class Walker:
     # --- objects --------------------------------------------------------------------------
 
     def _object(self, node: dict[str, Node], place: Place) -> list[Finding]:
+        if not self._names.take_steps(_OBJECT + len(node)):
+            return []
         if (parallel := shapes.parallel(node)) is not None:
             read = [f for name, value in parallel for f in self._pair(name, value)]
             rest = self._object({k: n for k, n in node.items() if _left(n)}, place)
-            return merge([*self._categories.exclusive(read), *rest])
+            return merge([*exclusive(read, self._names), *rest])
         shapes.take_odds(node)
         record = sort_record(node, self._scales)
         self._categories.take_own(record, node)
@@ -139,11 +150,11 @@ class Walker:
         same, apart, inside = self._inside(record, replace(place, mapping=mapping), named)
         same += record.own
         if named:
-            found = self._named(named, record, same, inside)
+            found = self._categories.of_named(named, record, same, inside=inside)
         elif place.heading and record.said:
-            found = self._headed(place.heading, record, same)
+            found = self._categories.of_heading(place.heading, record, same)
         else:
-            found = self._unnamed(record, same)
+            found = self._categories.of_all(record, same)
         found = self._with_errors(record, found)
         if any(f.clears and f.basis is Basis.DECISION for f in found) and not any(
             f.hit for f in found
@@ -182,6 +193,8 @@ class Walker:
                     node.use = Use.SIGNAL
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE, node.path))
                 elif role is Role.CATEGORY or role is Role.NAMES or role is Role.COUNT:
+                    if not self._names.take_steps(_ENTRY):
+                        break
                     maps += self._categories.scalar(
                         entry, record.threshold, place.heading, place.mapping, bool(named)
                     )
@@ -192,6 +205,9 @@ class Walker:
                 room = True
                 if not node:
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE))
+                    continue
+                if entry.form in _MATCHES and _prose(node):
+                    maps += self._matches(node)
                     continue
                 if entry.form in _CHECKERS and _prose(node):
                     mark(node, Use.BOOKKEEPING)
@@ -213,7 +229,7 @@ class Walker:
                 maps += read
             else:
                 apart.append(read)
-        return [*same, *self._categories.exclusive(maps)], apart, room
+        return [*same, *exclusive(maps, self._names)], apart, room
 
     def _below(self, entry: Entry, place: Place, depth: int) -> list[Finding]:
         """What stands under a key of no role: a category, or a mere level."""
@@ -251,6 +267,13 @@ class Walker:
             return []
         return self._names_of(texts, Place())
 
+    def _matches(self, nodes: Node) -> list[Finding]:
+        """Texts that matched something: quoted, unless all are known names."""
+        assert isinstance(nodes, list)
+        found = self._only_known(nodes)
+        mark(nodes, Use.QUOTED)
+        return found
+
     def _known(self, entry: Entry) -> bool:
         core = entry.role.core
         return self._names.own(entry.key) or self._names.known(core or entry.form)
@@ -264,62 +287,9 @@ class Walker:
         node = entry.node
         if not isinstance(node, dict):
             return False
-        last = entry.form.rpartition(" ")[2]
-        if last in ("scores", "categories", "probabilities", "probs", "classes", "entities",
-                    "labels", "attributes", "scanners", "checks", "flags", "confidences", "metrics",
-                    "violations", "risks", "topics", "harms", "details", "detectors",
-                    "guardrails", "rules", "filters", "policies", "tests", "validators"):  # fmt: skip
+        if entry.form.rpartition(" ")[2] in _MAPS:
             return True
         return all(self._categories.gradable(inner) for inner in node.values())
-
-    # --- what the object says ---------------------------------------------------------------
-
-    def _named(
-        self, named: Sequence[str], record: Record, same: list[Finding], inside: bool
-    ) -> list[Finding]:
-        """Findings of an object that names what it is about."""
-        path = next((leaf.path for _, leaf in [*record.names, *record.broad, *record.weak]), "")
-        verdict = self._categories.verdict(record, named[0], path)
-        decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
-        settled = [f for f in settle(decisions, same) if f not in decisions]
-        telling = [f for f in settled if f.category]
-        own = [self._categories.named(name, verdict, record) for name in named]
-        checker = not record.names or all(form in CHECKERS for form, _ in record.names)
-        if telling and checker and any(self._names.known(f.name) for f in telling):
-            return settled
-        if verdict.failed and not checker:
-            own = [*own, *(replace(f, hit=True, basis=Basis.PRESENCE, failed=False) for f in own)]
-        if verdict.basis is Basis.PRESENCE and verdict.hit:
-            if telling and not record.names:
-                return settled
-            headed = [f for f in settled if normalise(f.name) in map(normalise, named)]
-            if headed:
-                return settled
-            if inside and not telling and (checker or not self._names.known(named[0])):
-                return [*settled, *(replace(f, hit=None) for f in own)]
-        return merge([*own, *settled])
-
-    def _headed(self, heading: str, record: Record, same: list[Finding]) -> list[Finding]:
-        """Judgements of an object without a name: they are of its heading."""
-        verdict = self._categories.verdict(record, heading, record.said[0].path)
-        decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
-        settled = [f for f in settle(decisions, same) if f not in decisions]
-        if verdict.hit and any(f.category and self._names.known(f.name) for f in settled):
-            if not self._names.known(heading):
-                return settled
-        return merge([verdict, *settled])
-
-    def _unnamed(self, record: Record, same: list[Finding]) -> list[Finding]:
-        """Judgements of an object without name and heading: they are of all that is inside."""
-        decisions = [f for f in record.said if f.basis.general or f.basis is Basis.FLAG or f.failed]
-        decisions = [
-            replace(f, basis=Basis.DECISION) if f.basis is Basis.FLAG else f for f in decisions
-        ]
-        numbers = [f for f in record.said if f.name and f not in decisions and not f.basis.general
-                   and f.basis in (Basis.SCORE, Basis.GRADE) and not f.failed]  # fmt: skip
-        if not any(d.hit is not None for d in decisions):
-            decisions += [replace(f, whole=True) for f in numbers]
-        return settle(decisions, same)
 
     def _with_errors(self, record: Record, found: list[Finding]) -> list[Finding]:
         """What an `error` entry holds: findings of its own, or the tool's failure."""

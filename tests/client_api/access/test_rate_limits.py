@@ -96,6 +96,49 @@ def test_a_key_is_limited_by_itself_wherever_it_calls_from() -> None:
     assert allowed(charges(limits(), *calls, other)) == [True, True, True, False, True]
 
 
+def test_a_tenants_refusal_costs_the_key_nothing_and_the_other_way_round() -> None:
+    limiter = limits(tenant=parse_limit("1/minute"))
+    a = {"key_id": "a", "tenant": "t"}
+    assert allowed(charges(limiter, a, a, a, a)) == [True, False, False, False]
+    # Two of three are left to the key, in a call for another tenant.
+    assert allowed(charges(limiter, a | {"tenant": None, "cost": 2})) == [True]
+    assert allowed(charges(limiter, a | {"tenant": "u"})) == [False]
+    assert allowed(charges(limiter, {"key_id": "b", "tenant": "u"})) == [True]
+
+
+def test_the_headers_speak_of_the_nearer_limit() -> None:
+    near, far = parse_limit("4/minute"), parse_limit("100/minute")
+    a = {"key_id": "a", "tenant": "t"}
+    for own, tenant, kind in ((near, far, "key"), (far, near, "tenant")):
+        limiter = limits(key=own, tenant=tenant)
+        passed, refused = charges(limiter, a, a | {"cost": 4})
+        assert dict(passed.headers)["ratelimit"] == f'"{kind}";r=3;t=60'
+        assert dict(refused.headers)["ratelimit"] == f'"{kind}";r=3;t=60'
+        assert refused.retry_after_s == 60
+
+
+def test_a_test_counts_nothing() -> None:
+    limiter = limits()
+    caller: dict[str, Any] = {"key_id": None, "tenant": None, "address": "192.0.2.1"}
+
+    async def run() -> list[bool]:
+        return [(await limiter.test(**caller, cost=3)).allowed for _ in range(4)]
+
+    assert asyncio.run(run()) == [True] * 4
+    assert allowed(charges(limiter, {"cost": 3})) == [True]
+    assert asyncio.run(run()) == [False] * 4
+
+
+def test_a_wall_clock_that_is_set_back_keeps_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    steady = Clock()
+    monkeypatch.setattr("time.monotonic", steady)
+    limiter = limits()
+    assert allowed(charges(limiter, {"cost": 3}, {})) == [True, False]
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    steady.now += 61
+    assert allowed(charges(limiter, {"cost": 3})) == [True]
+
+
 def test_the_keys_of_a_tenant_share_its_limit_and_nobody_elses() -> None:
     limiter = limits(tenant=parse_limit("4/minute"))
     a, b = {"key_id": "a", "tenant": "t"}, {"key_id": "b", "tenant": "t"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from client_api.client import (
     AccessError,
@@ -23,7 +23,7 @@ from client_api.client import (
     UnavailableError,
 )
 from schemas.contract import ErrorCode, FallbackReason, Mode, Source
-from tests.support.fake_service import FakeService, problem
+from tests.support.fake_service import FakeService, event, problem
 
 
 class Blocking(httpx.BaseTransport):
@@ -115,19 +115,75 @@ def test_what_may_help_is_tried_again_as_the_same_request(call: Both) -> None:
         ]
     )
     assert call(service, "map", "d", "o").taxonomy == ("o",)
-    assert len({request.headers["idempotency-key"] for request, _ in service.seen}) == 1
+    assert len({str(body) for _, body in service.seen}) == 1
     assert len(service.seen) == 3
     assert 0 <= call.waits[0] <= 0.1
     assert 2 <= call.waits[1] <= 2.15
 
 
-def test_each_request_has_its_own_idempotency_key(call: Both) -> None:
-    service = FakeService()
-    for key in (None, None, "mine"):
-        call(service, "map", "d", "o", idempotency_key=key)
-    keys = [request.headers["idempotency-key"] for request, _ in service.seen]
-    assert len(set(keys)) == 3
-    assert keys[2] == "mine"
+def test_an_idempotency_key_is_sent_only_when_it_was_given(call: Both) -> None:
+    service = FakeService([problem(503, "OVERLOADED", retryable=True)])
+    call(service, "map", "d", "o", idempotency_key="mine")
+    call(service, "map", "d", "o")
+    call(service, "map_many", [MapRequest("d", "o")])
+    keys = [request.headers.get("idempotency-key") for request, _ in service.seen]
+    assert keys == ["mine", "mine", None, None]
+
+
+def test_attempts_are_those_of_the_whole_call(call: Both) -> None:
+    busy = problem(503, "OVERLOADED", retryable=True)
+    service = FakeService([busy], flaky={"always": 99})
+    found = call(service, "map_many", [MapRequest("d", "always")])
+    assert [error.retryable for error in found.errors] == [True]
+    assert len(service.seen) == 3
+    service = FakeService([busy] * 9)
+    with pytest.raises(UnavailableError):
+        call(service, "map_many", [MapRequest("d", "o")])
+    assert len(service.seen) == 3
+
+
+def test_members_of_a_newer_service_pass_through(call: Both) -> None:
+    newer = event({"output": "o"}) | {"source": "oracle", "fallback_reason": "full_moon"}
+    found = call(FakeService([JSONResponse(newer)]), "map", "d", "o")
+    assert (found.source, found.fallback_reason) == ("oracle", "full_moon")
+    with pytest.raises(InvalidRequestError) as error:
+        call(FakeService([problem(422, "NEW_CODE", retryable=False)]), "map", "d", "o")
+    assert error.value.error_code == "NEW_CODE"
+    refused = {"index": 0, "error_code": "NEW_CODE", "message": "no", "retryable": False}
+    batch = {"results": [None], "errors": [refused]}
+    found = call(FakeService([JSONResponse(batch)]), "map_many", [MapRequest("d", "o")])
+    assert found.errors[0].error_code == "NEW_CODE"
+
+
+@pytest.mark.parametrize("method", ["map", "map_many"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        None,
+        "text",
+        {"taxonomy": None, "fallback_reason": 5, "source": []},
+        {"results": [None], "errors": [{"index": 7, "error_code": "X"}]},
+        {"results": [None], "errors": []},
+    ],
+)
+def test_an_answer_of_another_shape_is_an_api_error(call: Both, method: str, body: Any) -> None:
+    args = ("d", "o") if method == "map" else ([MapRequest("d", "o")],)
+    with pytest.raises(ApiError, match="unexpected shape"):
+        call(FakeService([JSONResponse(body)]), method, *args)
+
+
+def test_no_worker_of_map_many_outlives_a_failure() -> None:
+    async def run() -> list[str]:
+        service = FakeService([problem(401, "UNAUTHORIZED", retryable=False)])
+        client = AsyncMapperClient("http://svc", transport=service.transport(), concurrency=3)
+        with pytest.raises(AccessError):
+            await client.map_many(MapRequest("d", "o") for _ in range(1000))
+        names = [t.get_name() for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        await client.aclose()
+        return names
+
+    assert asyncio.run(run()) == []
 
 
 @pytest.mark.parametrize(
@@ -216,8 +272,6 @@ def test_only_items_that_may_succeed_are_sent_again(call: Both) -> None:
     ]
     sent = [[item["output"] for item in body["requests"]] for _, body in service.seen]
     assert sent == [["good", "never", "once", "always"], ["once", "always"], ["always"]]
-    # Other bodies, so other keys.
-    assert len({request.headers["idempotency-key"] for request, _ in service.seen}) == 3
 
 
 def test_errors_of_later_batches_count_over_all_items(call: Both) -> None:

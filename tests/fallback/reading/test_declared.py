@@ -71,6 +71,18 @@ class TestRecognition:
         assert apply(verdict, Leaf("safe " * 20_000, "")) is None
         assert apply(verdict, Planter().plant({"a": "safe"})) is None
 
+    def test_a_repeated_pattern_reads_every_match_or_the_text_is_another_format(self) -> None:
+        keys = {"pattern": r"(?m)^type: (?P<name>\w+), score: (?P<score>[\d.]+)$", "repeat": True}
+        findings = [{"each": "@", "name": "name", "score": "score"}]
+        console = Format.model_validate({**SOURCE, **keys, "findings": findings})
+        leaf = Leaf("2 results\ntype: EMAIL, score: 0.9\n--\ntype: PHONE, score: 0.1", "")
+        found = apply(console, leaf)
+        assert found is not None
+        assert hits(found) == {"EMAIL": True, "PHONE": False}
+        assert leaf.use is Use.SIGNAL
+        assert apply(console, Leaf("nothing to see: type: EMAIL", "")) is None
+        assert apply(console, Leaf("type: A, score: 1\n" * 2_100, "")) is None
+
 
 class TestDecisions:
     @pytest.mark.parametrize(
@@ -110,11 +122,8 @@ class TestDecisions:
     def test_parts_are_judged_by_themselves(self) -> None:
         output = {"id": "x", "results": [{"flagged": True}, {"flagged": False, "model": "y"}]}
         result, node = applied(output, of="results[]", decision="flagged", ignored=["id", "model"])
-        assert [[d.hit for d in scope.decisions] for scope in result.scopes] == [
-            [],
-            [True],
-            [False],
-        ]
+        decisions = [[d.hit for d in scope.decisions] for scope in result.scopes]
+        assert decisions == [[], [True], [False]]
         assert Use.UNREAD not in uses(node).values()
 
 
@@ -187,6 +196,17 @@ class TestFindings:
             ),
             ({"each": "l", "split": ";"}, {"l": "x; y;"}, {"x": True, "y": True}),
             ({"each": "l"}, {"l": ["None"]}, {"None": False}),
+            (
+                {"each": "t", "find": "<(?P<name>.)>"},
+                {"t": "a <B> b <C> <B>"},
+                {"B": True, "C": True},
+            ),
+            (
+                {"each": "t", "find": "PII: (?P<name>.+)", "split": ","},
+                {"t": "PII: B,"},
+                {"B": True},
+            ),
+            ({"each": "t", "find": "<(?P<name>.)>"}, {"t": "nothing masked"}, {}),
             # fixed names
             ({"as": "jailbreak", "flag": "u.hit"}, {"u": {"hit": True}}, {"jailbreak": True}),
             ({"as": "jailbreak", "flag": "u.hit"}, {"u": {}}, {}),
@@ -200,6 +220,24 @@ class TestFindings:
         self, extraction: dict[str, object], output: object, expected: dict[str, bool]
     ) -> None:
         result, _ = applied(output, findings=[extraction])
+        assert hits(result) == expected
+
+    @pytest.mark.parametrize(
+        ("scores", "expected"),
+        [
+            ([{"x": 0.4, "y": 0.35, "safe": 0.25}], {"x": True, "y": False}),
+            ([{"x": 0.3, "safe": 0.4, "y": 0.3}], {"x": False, "y": False, "safe": False}),
+            ([{"x": 0.9}, {"safe": 0.9, "y": 0.1}], {"x": True, "y": False, "safe": False}),
+            ([{"x": 0.9, "safe": 0.8}], {"x": True, "safe": False}),
+            ([{"x": 0.4}], {"x": False}),
+        ],
+    )
+    def test_of_exclusive_classes_the_highest_counts(
+        self, scores: list[dict[str, float]], expected: dict[str, bool]
+    ) -> None:
+        output = [[{"t": name, "s": x} for name, x in text.items()] for text in scores]
+        keys = {"each": "@", "name": "t", "score": "s", "exclusive": True}
+        result, _ = applied(output, findings=[keys])
         assert hits(result) == expected
 
     def test_scores_of_a_parallel_map(self) -> None:

@@ -42,6 +42,10 @@ class TestFiles:
             ("examples: [{about: x, output: 1, says: fine}]", "says 'fine'"),
             ("examples: [{about: x, says: clean}]", "examples[0].output: is missing"),
             ("content: x", "not a known key"),
+            ("repeat: true", "has `repeat` without `pattern`"),
+            ("findings: [{each: a, find: 'x'}]", "without a group `name`"),
+            ("findings: [{each: a, as: b, find: '(?P<name>x)'}]", "keep one"),
+            ("findings: [{each: a, exclusive: true}]", "without `score`"),
         ],
     )
     def test_mistakes_are_named_with_their_place(
@@ -53,8 +57,23 @@ class TestFiles:
     def test_patterns_and_names(self, tmp_path: Path) -> None:
         first = "outputs:\n  - format: a\n    source: b\n    "
         assert "no RE2 pattern" in self.refused(tmp_path, first + "pattern: '(?=x)'\n")
+        assert "empty text" in self.refused(tmp_path, first + "pattern: 'x*'\n    repeat: true\n")
         two = first + "when: c\n  - format: a\n    source: b\n    when: d\n"
         assert "two formats" in self.refused(tmp_path, two)
+
+    def test_a_shared_format_is_used_with_own_fields(self, tmp_path: Path) -> None:
+        path = tmp_path / "x.yaml"
+        path.write_text(
+            "outputs:\n  - uses: hf-text-classification\n    source: a model card\n",
+            encoding="utf-8",
+        )
+        (own,) = read_formats(path, "outputs", read_yaml(path)["outputs"])
+        assert (own.name, own.source) == ("hf-text-classification", "a model card")
+        assert own.findings
+        unknown = "outputs:\n  - uses: hf-nothing\n"
+        assert "line 2: outputs[0].uses: 'hf-nothing' is no shared" in self.refused(
+            tmp_path, unknown
+        )
 
     def test_the_version_follows_what_is_read_and_not_the_examples(self) -> None:
         example = {"about": "x", "output": {}, "says": "clean"}

@@ -1,0 +1,188 @@
+"""What an object says of what it names.
+
+In: a record. Out: its names, and findings of them. Knows the detector's names and scales.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from fallback.reading.finding import Basis, Finding, merge, settle
+from fallback.reading.generic.categories import MAX_ENTRY, Categories, path_of
+from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Record
+from fallback.reading.generic.vocabulary.goals import forbidden, forbids
+from fallback.reading.tree import Node, Use, mark
+from schemas.text import normalise
+
+_RULES = frozenset({"violated policy", "violated rule", "principle", "guideline", "rule code"})
+
+
+class Objects(Categories):
+    """Reads objects that name something, and single categories, for one detector."""
+
+    def take_own(self, record: Record, node: dict[str, Node]) -> None:
+        """Entries of the detector's own vocabulary that are pairs: `{"blockReason": "SAFETY"}`."""
+        if not self._names.pairs:
+            return
+        for key, inner in node.items():
+            form = normalise(key[:MAX_ENTRY])
+            if form not in self._names.pairs:
+                continue
+            found = self._names.pair(key, inner)
+            if found is None:
+                continue
+            labels = self._names.labels(found)
+            record.said = [f for f in record.said if not f.path or f.path != path_of(inner)]
+            mark(inner, Use.SIGNAL)
+            record.entries = [e for e in record.entries if e.node is not inner]
+            record.weak = [w for w in record.weak if w[1] is not inner]
+            record.names = [w for w in record.names if w[1] is not inner]
+            if labels == ("OTHER.LowRisk",):
+                record.own.append(
+                    Finding(found, False, None, Basis.GRADE, path_of(inner), low=True, whole=True)
+                )
+            elif labels == ("OTHER.Safe",):
+                basis = Basis.DECISION if "stop" not in normalise(found) else Basis.ACTION
+                record.said.append(Finding(found, False, None, basis, path_of(inner)))
+            elif self._names.vague(found):
+                record.said.append(Finding(found, True, None, Basis.DECISION, path_of(inner)))
+            else:
+                record.own.append(Finding(found, True, None, Basis.FLAG, path_of(inner)))
+
+    def record_names(self, record: Record) -> list[str]:
+        """Names of the object itself: the known ones, else the first that is no mere heading."""
+        every = [*record.names, *record.broad, *record.weak]
+        if record.taken:
+            return []
+        for _, leaf in every:
+            leaf.use = Use.SIGNAL
+        if not every:
+            return []
+        texts = [str(leaf.value).strip() for _, leaf in every]
+        if len(every) > 1:
+            for sign in (".", "/", ":"):
+                joined = sign.join(texts[:2])
+                if self._names.own(joined):
+                    return [joined]
+        for group in (record.names, record.broad, record.weak):
+            found = [self._names.resolve(str(leaf.value)) for _, leaf in group]
+            known = [name for name in found if self._names.known(name)]
+            if known:
+                return list(dict.fromkeys(known))
+        first = record.names or record.broad
+        if not first and record.said:
+            first = [w for w in record.weak if len(str(w[1].value).split()) <= 6]
+        for _, leaf in record.weak if not first else ():
+            leaf.use = Use.UNREAD
+        return [str(leaf.value).strip() for _, leaf in first][:1]
+
+    def verdict(self, record: Record, name: str, path: str) -> Finding:
+        """What an object's judgements say of its name, the strongest first."""
+        said = record.said
+        scale = self._scales.of(name, record.threshold)
+        scores = [f.score for f in said if f.score is not None]
+        if scale.lower_is_worse:
+            said = [self._turned(f, scale.threshold) for f in said]
+        score = max(scores, default=None)
+        if any(f.failed for f in said) and not any(f.hit for f in said):
+            return Finding(name, None, None, Basis.FLAG, path, failed=True)
+        if not said and any(_told_found(form) for form, _ in record.names):
+            return Finding(name, True, None, Basis.FLAG, path)
+        for basis, bases in (
+            (Basis.FLAG, (Basis.FLAG, Basis.DECISION)),
+            (Basis.ACTION, (Basis.ACTION,)),
+            (Basis.GRADE, (Basis.GRADE,)),
+            (Basis.ACTION, (Basis.ACTION,)),
+            (Basis.SCORE, (Basis.SCORE,)),
+        ):
+            told = [f for f in said if f.basis in bases and f.hit is not None]
+            if basis is Basis.ACTION and not any(f.hit for f in told):
+                graded = any(f.basis is Basis.GRADE and f.hit for f in said)
+                if graded or not told:
+                    continue
+            if told:
+                return self._told(told, record, name, score, path, basis)
+        return Finding(name, True, score, Basis.PRESENCE, path)
+
+    def named(self, name: str, verdict: Finding, record: Record) -> Finding:
+        """What the judgements of an object say of one of its names.
+
+        A rule that forbids is a finding of what it forbids; a class such as `not_hate` is a clean
+        one. Yes and no, and the key of a rule, tell the two apart.
+        """
+        own = self._names.own(name)
+        ruled = any(form in CHECKERS or form in _RULES for form, _ in record.names)
+        if not own and forbids(name) and (ruled or verdict.basis >= Basis.FLAG):
+            return replace(verdict, name=self._names.resolve(forbidden(name)))
+        found = self.finding(name, verdict.hit, verdict.score, verdict.path, verdict.basis)
+        if not verdict.failed and not verdict.low:
+            return found
+        return replace(found, failed=verdict.failed, low=verdict.low)
+
+    def _told(
+        self, told: list[Finding], record: Record, name: str, score: float | None, path: str,
+        basis: Basis,
+    ) -> Finding:  # fmt: skip
+        hit = any(f.hit for f in told)
+        low = not hit and any(f.low for f in told)
+        if low and record.graded:
+            hit, low = True, False
+        basis = Basis.FLAG if basis is Basis.ACTION else basis
+        return Finding(name, hit, score, basis, path, low=low)
+
+    def _turned(self, finding: Finding, threshold: float) -> Finding:
+        if finding.basis is not Basis.SCORE or finding.score is None:
+            return finding
+        hit = finding.score < threshold
+        return replace(finding, hit=hit, score=1 - finding.score)
+
+    def of_named(
+        self, named: Sequence[str], record: Record, same: list[Finding], *, inside: bool
+    ) -> list[Finding]:
+        """Findings of an object that names what it is about."""
+        path = next((leaf.path for _, leaf in [*record.names, *record.broad, *record.weak]), "")
+        verdict = self.verdict(record, named[0], path)
+        decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
+        settled = [f for f in settle(decisions, same) if f not in decisions]
+        telling = [f for f in settled if f.category]
+        own = [self.named(name, verdict, record) for name in named]
+        checker = not record.names or all(form in CHECKERS for form, _ in record.names)
+        if telling and checker and any(self._names.known(f.name) for f in telling):
+            return settled
+        if verdict.failed and not checker:
+            own = [*own, *(replace(f, hit=True, basis=Basis.PRESENCE, failed=False) for f in own)]
+        if verdict.basis is Basis.PRESENCE and verdict.hit:
+            if telling and not record.names:
+                return settled
+            headed = [f for f in settled if normalise(f.name) in map(normalise, named)]
+            if headed:
+                return settled
+            if inside and not telling and (checker or not self._names.known(named[0])):
+                return [*settled, *(replace(f, hit=None) for f in own)]
+        return merge([*own, *settled])
+
+    def of_heading(self, heading: str, record: Record, same: list[Finding]) -> list[Finding]:
+        """Judgements of an object without a name: they are of its heading."""
+        verdict = self.verdict(record, heading, record.said[0].path)
+        decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
+        settled = [f for f in settle(decisions, same) if f not in decisions]
+        known = any(f.category and self._names.known(f.name) for f in settled)
+        if verdict.hit and known and not self._names.known(heading):
+            return settled
+        return merge([verdict, *settled])
+
+    def of_all(self, record: Record, same: list[Finding]) -> list[Finding]:
+        """Judgements of an object without name and heading: they are of all that is inside."""
+        decisions = [f for f in record.said if f.basis.general or f.basis is Basis.FLAG or f.failed]
+        decisions = [
+            replace(f, basis=Basis.DECISION) if f.basis is Basis.FLAG else f for f in decisions
+        ]
+        numbers = [f for f in record.said if f.name and f not in decisions and not f.basis.general
+                   and f.basis in (Basis.SCORE, Basis.GRADE) and not f.failed]  # fmt: skip
+        if not any(d.hit is not None for d in decisions):
+            decisions += [replace(f, whole=True) for f in numbers]
+        return settle(decisions, same)
+
+
+def _told_found(form: str) -> bool:
+    """Whether the key of a name says that it was found: `violated rule`."""
+    return not HIT_WORDS.isdisjoint(form.split(" "))

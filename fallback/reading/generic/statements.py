@@ -1,0 +1,216 @@
+"""What the entries of an object say of it: flags, decisions, grades, scores, counts.
+
+In: an entry and a record. Out: the record with the judgement. Marks the leaves that it takes; an
+entry that judges nothing stays with the entries of the record.
+"""
+
+from dataclasses import replace
+
+from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.record import (
+    FAILED,
+    POLARITY,
+    Entry,
+    Record,
+    decision_word,
+    kind_of,
+    number_of,
+)
+from fallback.reading.generic.roles import Key, Kind, Role
+from fallback.reading.judge import (
+    Judged,
+    Outcome,
+    Scale,
+    as_number,
+    judge,
+    judge_number,
+    judge_word,
+)
+from fallback.reading.tree import Leaf, Use
+from schemas.text import normalise
+
+
+def flag(record: Record, entry: Entry, scale: Scale) -> None:
+    _polar(record, entry, scale, positive=True)
+
+
+def clear(record: Record, entry: Entry, scale: Scale) -> None:
+    _polar(record, entry, scale, positive=False)
+
+
+def _polar(record: Record, entry: Entry, scale: Scale, *, positive: bool) -> None:
+    """`flagged: true`, `valid: "no"`, `safe: 0`; a text of another kind names something."""
+    leaf = entry.node
+    if not isinstance(leaf, Leaf):
+        record.entries.append(entry)
+        return
+    value = leaf.value
+    if value is None:
+        leaf.use = Use.BOOKKEEPING
+        return
+    if isinstance(value, str):
+        judged = judge_word(value, scale, Basis.FLAG)
+        if judged is None and as_number(value) is None:
+            record.entries.append(replace(entry, role=Key(Role.NAMES)))
+            return
+        if judged is not None and normalise(value.strip()) not in POLARITY:
+            _say(record, entry, judged, value)
+            return
+    judged = judge(value, scale, Basis.FLAG)
+    if not positive and _is_count(value):
+        leaf.use = Use.BOOKKEEPING
+        return
+    if _is_count(value):
+        judged = judge_number(number_of(leaf), scale, Basis.SCORE)
+    hit = judged.hit if positive or judged.hit is None else not judged.hit
+    outcome = Outcome.NONE if hit is None else Outcome.FOUND if hit else Outcome.CLEAN
+    word = entry.key if positive else "unsafe" if "safe" in entry.form else FAILED
+    _say(record, entry, Judged(outcome, judged.score if positive else None, Basis.DECISION), word)
+
+
+def _is_count(value: object) -> bool:
+    """Whether a number is of votes or findings, and no flag."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and value not in (0, 1)
+
+
+def acted(record: Record, entry: Entry, scale: Scale) -> None:
+    leaf = entry.node
+    if not isinstance(leaf, Leaf):
+        record.entries.append(entry)
+        return
+    judged = judge(leaf.value, scale, Basis.ACTION)
+    if isinstance(leaf.value, str) and not judged.known:
+        leaf.use = Use.QUOTED
+        return
+    if judged.hit:
+        _say(record, entry, replace(judged, basis=Basis.ACTION), entry.key)
+    else:
+        leaf.use = Use.BOOKKEEPING
+
+
+def decision(record: Record, entry: Entry, scale: Scale) -> None:
+    _judge(record, entry, scale, Basis.DECISION)
+
+
+def action(record: Record, entry: Entry, scale: Scale) -> None:
+    _judge(record, entry, scale, Basis.ACTION)
+
+
+def finish(record: Record, entry: Entry, scale: Scale) -> None:
+    """Why a model stopped. Words that are neither a filter's nor a refusal's say nothing."""
+    leaf = entry.node
+    assert isinstance(leaf, Leaf)
+    text = str(leaf.value)
+    judged = judge_word(text, scale, Basis.ACTION)
+    if judged is not None and judged.hit:
+        _say(record, entry, judged, text)
+    elif normalise(text) in ("refusal", "safety", "recitation", "blocklist", "prohibited content"):
+        record.weak.append((entry.form, leaf))
+    else:
+        leaf.use = Use.BOOKKEEPING
+
+
+def _judge(record: Record, entry: Entry, scale: Scale, basis: Basis) -> None:
+    """A word for the whole; a flag here says neither yes nor no, another text is a name."""
+    leaf = entry.node
+    if not isinstance(leaf, Leaf) or (isinstance(leaf.value, bool) and entry.form != "prediction"):
+        record.entries.append(entry)
+        return
+    if leaf.value is None:
+        leaf.use = Use.BOOKKEEPING
+        return
+    judged = judge(leaf.value, scale, basis)
+    if not judged.known:
+        record.entries.append(entry)
+        return
+    _say(record, entry, judged, decision_word(entry.key, str(leaf.value)))
+
+
+def severity(record: Record, entry: Entry, scale: Scale) -> None:
+    _grade(record, entry, scale)
+
+
+def likelihood(record: Record, entry: Entry, scale: Scale) -> None:
+    _grade(record, entry, replace(scale, likelihood=True))
+
+
+def _grade(record: Record, entry: Entry, scale: Scale) -> None:
+    leaf = entry.node
+    if not isinstance(leaf, Leaf):
+        record.entries.append(entry)
+        return
+    basis = Basis.SCORE if entry.role.role is Role.LIKELIHOOD else Basis.GRADE
+    judged = judge(number_of(leaf), scale, basis) if kind_of(leaf) is Kind.NUMBER else None
+    if judged is None:
+        judged = judge(leaf.value, scale, Basis.GRADE)
+    if not judged.known:
+        record.entries.append(entry)
+        return
+    low = judged.outcome is Outcome.LOW and isinstance(leaf.value, str)
+    _say(record, entry, judged, f"{leaf.value} {entry.key}" if low else entry.key)
+
+
+def confidence(record: Record, entry: Entry, scale: Scale) -> None:
+    """How sure the tool is: a word confirms or clears a name, and says nothing of the whole."""
+    leaf = entry.node
+    if not isinstance(leaf, Leaf):
+        record.entries.append(entry)
+        return
+    if kind_of(leaf) is Kind.NUMBER:
+        _say(record, entry, judge_number(number_of(leaf), scale), entry.key)
+        return
+    judged = judge(leaf.value, scale, Basis.SCORE)
+    if judged.outcome is Outcome.LOW:
+        judged = Judged(Outcome.NONE, None, Basis.SCORE)
+    if not judged.known:
+        record.entries.append(entry)
+        return
+    _say(record, entry, replace(judged, basis=Basis.SCORE), "")
+
+
+def number(record: Record, entry: Entry, scale: Scale) -> None:
+    leaf = entry.node
+    if not isinstance(leaf, Leaf):
+        record.entries.append(entry)
+        return
+    if isinstance(leaf.value, str) and normalise(leaf.value) in POLARITY:
+        _polar(record, entry, scale, positive=True)
+        return
+    judged = judge(leaf.value, scale, Basis.SCORE)
+    if not judged.known:
+        record.entries.append(entry)
+        return
+    _say(record, entry, judged, entry.key)
+
+
+def count(record: Record, entry: Entry, scale: Scale) -> None:
+    """How often: zero clears a name; above zero it confirms one."""
+    leaf = entry.node
+    if not isinstance(leaf, Leaf) or kind_of(leaf) is not Kind.NUMBER:
+        record.entries.append(entry)
+        return
+    found = number_of(leaf) > 0
+    outcome = Outcome.FOUND if found else Outcome.CLEAN
+    _say(record, entry, Judged(outcome, None, Basis.SCORE), "")
+
+
+def _say(record: Record, entry: Entry, judged: Judged, word: str) -> None:
+    leaf = entry.node
+    assert isinstance(leaf, Leaf)
+    leaf.use = Use.SIGNAL if judged.hit is not None else Use.BOOKKEEPING
+    low = judged.outcome is Outcome.LOW
+    if judged.basis is Basis.GRADE and "severity" in entry.form:
+        record.graded = True
+    if judged.outcome is Outcome.NONE and judged.score is None:
+        return
+    record.said.append(
+        Finding(
+            word,
+            judged.hit,
+            judged.score,
+            judged.basis,
+            leaf.path,
+            failed=judged.outcome is Outcome.FAILED,
+            low=low,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Reads running text: labels, verdicts, lists, headers, sentences."""

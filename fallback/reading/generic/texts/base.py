@@ -1,0 +1,113 @@
+"""What all readings of a piece of text share: the names, and pairs read as an object.
+
+In: text. Out: findings. The forms of a piece have a module each; `Pieces` tries them in order.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from fallback.reading.finding import Basis, Finding, across
+from fallback.reading.generic.record import decision_word
+from fallback.reading.generic.roles import Kind, Role, key_role
+from fallback.reading.generic.texts import closed, cut
+from fallback.reading.generic.vocabulary.goals import forbidden
+from fallback.reading.generic.vocabulary.names import Names
+from fallback.reading.judge import Outcome, as_number, judge_word
+from fallback.reading.tree import Leaf, Node
+from schemas.text import normalise
+
+ReadNode = Callable[[Node], list[Finding]]
+
+
+class Base:
+    """Reads labels and pairs for one output."""
+
+    def __init__(self, names: Names, read: ReadNode) -> None:
+        """read: the findings of an object."""
+        self._names = names
+        self._read = read
+
+    def piece(self, text: str, depth: int = 0) -> list[Finding] | None:
+        """The findings of a piece; None for a sentence."""
+        raise NotImplementedError
+
+    def record(self, pairs: Sequence[tuple[str, str]]) -> list[Finding]:
+        """Pairs as an object, a new one where a key comes again."""
+        scopes: list[dict[str, Node]] = [{}]
+        for key, value in pairs:
+            if key in scopes[-1]:
+                scopes.append({})
+            scopes[-1][key] = Leaf(value, key)
+        read = [self._read(scope) for scope in scopes]
+        return read[0] if len(read) == 1 else across(read)
+
+    def name(self, text: str, path: str = "") -> Finding:
+        """A label by itself."""
+        name = self._names.resolve(text)
+        if self._names.clean(name):
+            return Finding(name, False, None, Basis.PRESENCE, path, whole=True)
+        return Finding(name, True, None, Basis.PRESENCE, path)
+
+    def _whole(self, text: str) -> list[Finding] | None:
+        """A piece that is one word of a closed list or of a vocabulary."""
+        if self._names.own(text):
+            if self._names.vague(text) and judge_word(text) is not None:
+                return [Finding(text, True, None, Basis.DECISION)]
+            return [self.name(text)]
+        judged = judge_word(text)
+        if judged is not None and as_number(text) is None:
+            if judged.outcome is Outcome.LOW:
+                return [Finding(text, False, None, Basis.GRADE, low=True, whole=True)]
+            if judged.outcome is Outcome.FAILED:
+                return [Finding(text, None, None, Basis.DECISION, failed=True)]
+            word = decision_word(text, text)
+            return [Finding(word, judged.hit, judged.score, Basis.DECISION)]
+        if closed.is_clean(text):
+            return [Finding(text, False, None, Basis.DECISION)]
+        if self._names.known(text) and not opens_with_role(text):
+            return [self.name(text)]
+        if closed.whole(text) and closed.is_failure(text):
+            return [Finding(text, None, None, Basis.DECISION, failed=True)]
+        number = as_number(text)
+        if number is not None:
+            return self._read({"score": Leaf(text, "")}) if number >= 0 else None
+        return None
+
+    def _is_role(self, key: str) -> bool:
+        return key_role(normalise(key[:80]), Kind.TEXT).role is not Role.CATEGORY
+
+    def labels_in(self, text: str) -> list[Finding]:
+        """Whole segments of a text that are known names of something bad."""
+        segments = [text]
+        for sign in (": ", " -> ", " - ", "|", ";", ". ", ", ", '"', "\n"):
+            segments = [p for s in segments[:200] for p in s.split(sign)]
+        found = []
+        for segment in segments[:60]:
+            bare = segment.strip(" .,:;'\"!?")
+            if not 0 < len(bare) <= 80 or len(bare.split()) > 5 or not self._names.known(bare):
+                continue
+            if not self._names.clean(bare) and not self._names.general(bare):
+                found.append(self.name(bare))
+        return found
+
+
+def flagged(finding: Finding) -> Finding:
+    """A name that a header says was found."""
+    if finding.category and finding.basis is Basis.PRESENCE:
+        return replace(finding, basis=Basis.FLAG)
+    if (
+        finding.whole
+        and finding.basis is Basis.PRESENCE
+        and forbidden(finding.name) != finding.name
+    ):
+        return Finding(forbidden(finding.name), True, None, Basis.FLAG, finding.path)
+    return finding
+
+
+def opens_with_role(text: str) -> bool:
+    """Whether a text is a key with a value: `Category: hate` is no name by itself."""
+    pair = cut.keyed(text)
+    if pair is None:
+        return False
+    role = key_role(normalise(pair[0]), Kind.TEXT).role
+    return role in (Role.NAME, Role.BROAD, Role.NAMES, Role.DECISION, Role.ACTION, Role.SEVERITY)

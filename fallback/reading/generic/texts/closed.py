@@ -1,0 +1,116 @@
+"""Whole texts of known meaning: clean, empty, or the tool's own failure.
+
+In: a text. Out: which of these it is. Closed lists and fixed openings only: no text is cleared,
+failed or dismissed by a word somewhere inside it. Linear in the length of the opening.
+"""
+
+from http import HTTPStatus
+
+from fallback.reading.words import load_words
+from schemas.text import normalise
+
+_TEXTS = load_words().texts
+_OPENING = 300
+_MAX_WHOLE = 120
+_MARKS = " \t\r\n.!\"'`*#✅✓👍"
+_STARTS = tuple(sorted(_TEXTS["failure_starts"], key=len, reverse=True))
+_SIGNS = tuple(_TEXTS["failure_signs"])
+#: Openings that need no further sign.
+_PLAIN = (
+    "traceback (most recent call last)", "rpc error:", "fatal error", "unhandled exception",
+    "an error occurred", "an unexpected error occurred", "an exception occurred", "curl:", "panic:",
+    "internal server error", "segmentation fault", "cuda out of memory", "cuda error",
+    "error code:",
+)  # fmt: skip
+_EXCEPTIONS = (
+    "error",
+    "exception",
+    "timeout",
+    "failure",
+    "refused",
+    "interrupt",
+    "warning",
+    "fault",
+)
+#: What findings are called: a text that has one of these in its opening reports no failure.
+_FINDINGS = (
+    "polic", "violat", "guardrail", "content filter", "content_filter", "moderation", "safety",
+    "blocked", "flagged", "tripwire", "unsafe", "harmful", "detected", "jailbreak", "toxic", "pii",
+)  # fmt: skip
+_STATUS = {str(int(s)): normalise(s.phrase) for s in HTTPStatus if s >= HTTPStatus.BAD_REQUEST}
+
+
+def whole(text: str) -> str:
+    """A short text in the form of the lists; empty for a longer one."""
+    return normalise(text.strip(_MARKS)) if len(text) <= _MAX_WHOLE else ""
+
+
+def is_empty(text: str) -> bool:
+    """Whether a text says nothing at all: blank, null, or signs only."""
+    bare = text.strip()
+    if not any(sign.isalnum() for sign in bare[:2000]):
+        return not any(sign.isalnum() for sign in bare)
+    return whole(text) in _TEXTS["empty"]
+
+
+def is_clean(text: str) -> bool:
+    """Whether a whole text is one of those that say that nothing was found."""
+    return whole(text) in _TEXTS["clean"]
+
+
+def is_failure(text: str) -> bool:
+    """Whether a text is the tool's own failure: a known text, an exception, a status."""
+    form = whole(text)
+    if form and form in _TEXTS["failures"]:
+        return True
+    opening = text[:_OPENING].strip()
+    folded = opening.casefold()
+    if not (_starts(folded) or _is_exception(opening) or _is_status(folded)):
+        return False
+    return not any(word in folded for word in _FINDINGS)
+
+
+def _starts(opening: str) -> bool:
+    if opening.startswith(_PLAIN):
+        return True
+    if not opening.startswith(_STARTS):
+        return False
+    start = next(s for s in _STARTS if opening.startswith(s))
+    rest = opening[len(start) :]
+    if rest[:1].isalnum():
+        return False
+    return any(sign in rest for sign in _SIGNS)
+
+
+def _is_exception(opening: str) -> bool:
+    """`TypeError: ...`, `requests.exceptions.ReadTimeout: ...`, `java.io.IOException: ...`."""
+    head, colon, rest = opening.partition(":")
+    if not colon or not 4 < len(head) <= 120 or " " in head or not (rest[:1].isspace() or not rest):
+        return False
+    name = head.rpartition(".")[2]
+    return (
+        name.isidentifier()
+        and name[:1].isupper()
+        and name.casefold().endswith(_EXCEPTIONS)
+        and name.casefold() not in _EXCEPTIONS
+    )
+
+
+def _is_status(opening: str) -> bool:
+    """`503 Service Unavailable`, `HTTP/1.1 429 Too Many Requests`, `status code 502: ...`."""
+    if not any(map(str.isdigit, opening[:40])):
+        return False
+    words = normalise(opening[:80]).split(" ")
+    lead = 0
+    while lead < len(words) and lead < 5 and words[lead] in _LEADING:
+        lead += 1
+    if lead >= len(words):
+        return False
+    phrase = _STATUS.get(words[lead].strip(",;-()"))
+    if phrase is None:
+        return False
+    rest = " ".join(words[lead + 1 :]).strip(" -:,(")
+    return rest.startswith(phrase) or not rest or (lead > 0 and words[0] in _LEADING)
+
+
+_LEADING = frozenset({"http", "https", "status", "code", "1", "1.1", "2", "0", "error", "response"})

@@ -1,0 +1,281 @@
+"""Pieces with a head: `Verdict: unsafe`, `Violations: A, B`, `hate: "..."`, a verdict, then prose.
+
+In: text. Out: findings, or None for a text of another form. What is quoted is never read.
+"""
+
+from dataclasses import replace
+
+from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.roles import Kind, Role, key_role
+from fallback.reading.generic.texts import closed, contrast, cut
+from fallback.reading.generic.texts.base import flagged
+from fallback.reading.generic.texts.joins import SURE, Joins
+from fallback.reading.generic.texts.trim import codes, without_number
+from fallback.reading.generic.vocabulary.spelling import is_code
+from fallback.reading.judge import Judged, Outcome, as_number, judge_word
+from fallback.reading.words import load_words
+from schemas.text import normalise
+
+
+class Headers(Joins):
+    """Reads what follows a head."""
+
+    def _pairs(self, text: str, depth: int) -> list[Finding] | None:
+        """`label=hate score=0.93`, also behind the head of a log line."""
+        if "=" not in text or "==" in text:
+            return None
+        head, found = cut.pairs(text)
+        alone = len(found) == 1 and " " in text and head.strip()
+        if not found or (alone and not self._is_role(found[0][0])):
+            return None
+        head = head.strip(" :-[](){}")
+        read = self._with_quotes(found)
+        last = head.split()[-4:]
+        for at in range(len(last)):
+            if self._names.known(name := " ".join(last[at:]).strip(":,")) and not (
+                self._names.general(name)
+            ):
+                return [self.name(name), *read]
+        told = self.piece(head, depth + 1) if head and len(head.split()) <= 3 else None
+        if told and any(f.accuses for f in told):
+            return [*told, *read]
+        return read
+
+    def _with_quotes(self, found: list[tuple[str, str]]) -> list[Finding]:
+        """Pairs, of which those after a quoted text clear nothing: a user may have written them."""
+        at = next(
+            (i for i, (k, _) in enumerate(found)
+             if key_role(normalise(k), Kind.TEXT).role in (Role.QUOTED, Role.SAID, Role.WHY)),
+            len(found),
+        )  # fmt: skip
+        before, after = found[: at + 1], found[at + 1 :]
+        keys = {key for key, _ in before}
+        if at < len(found) and any(f.hit is False for f in self.record(after)):
+            after = []
+        return self.record([*before, *((k, v) for k, v in after if k not in keys)])
+
+    def _quoting(self, text: str, depth: int) -> list[Finding] | None:
+        """`hate: "..."`, `self-harm - matched text: ...`: the label is read, the quote never."""
+        fill = text.find("\ufffd")
+        if fill > 0 and self._names.known(self._names.resolve(text[:fill].strip())):
+            return [self.name(text[:fill].strip())]
+        if text[0] in cut.QUOTES:
+            rest = cut.outside_quotes(text).strip(" ->→:|,;=")
+            return self.piece(rest, depth + 1) if rest and rest != text else None
+        head = cut.quoting(text)
+        if (
+            head is not None
+            and head != text
+            and "=" not in head
+            and (told := self.before_quote(head, depth))
+        ):
+            return told
+        return self._before_structure(text)
+
+    def before_quote(self, head: str, depth: int = 0) -> list[Finding] | None:
+        """The label in the head of a quote, known or not; None for a sentence or a mere key."""
+        if self._is_role(head) and not self._names.own(head):
+            return None
+        rest = self.without_lead(head)
+        if rest == head:
+            first, _, after = head.partition(" ")
+            judged = judge_word(first)
+            rest = after if judged is not None and judged.hit and after else head
+        if rest != head and not self._names.own(head) and not cut.is_prose(rest):
+            labels = self._spoken(rest, depth) or [self.name(rest)]
+            return [flagged(f) for f in labels]
+        if (told := self._spoken(head, depth)) is not None:
+            return told
+        return None if cut.is_prose(head) else [self.name(without_number(head))]
+
+    def spoken(self, head: str) -> list[Finding] | None:
+        """The label or the verdict that a text beside structure is; None when it is neither."""
+        told = self.piece(head)
+        if not told or any(f.clears for f in told):
+            return None
+        if any(f.accuses or (f.category and self._names.known(f.name)) for f in told):
+            return told
+        return None
+
+    def _spoken(self, head: str, depth: int) -> list[Finding] | None:
+        """The label of a head; one that is only a verdict or a general word is none."""
+        told = self.piece(head, depth + 1)
+        if told and any(f.category for f in told):
+            return [f for f in told if f.hit is not False]
+        return None
+
+    def _before_structure(self, text: str) -> list[Finding] | None:
+        """A known label before markup, braces or a fence: `self-harm {PHONE_NUMBER}`."""
+        at = min((p for s in "{<`[" if (p := text.find(s)) > 0), default=-1)
+        if at <= 0 or text[at - 1] in "([":
+            return None
+        head = text[:at].strip(" :-\u2013—|=>,")
+        if (
+            head
+            and self._names.known(head)
+            and not self._names.clean(head)
+            and (not self._names.general(head))
+        ):
+            inner = text[at:].strip("[]() ")
+            if judge_word(inner) is not None or as_number(inner) is not None:
+                return None
+            return [self.name(head)]
+        return None
+
+    def _keyed(self, text: str, depth: int) -> list[Finding] | None:
+        """`hate: medium (4)`, `Verdict: unsafe`, `Violations: A, B`, `toxicity -> 0.9`."""
+        for sign in (": ", " -> ", " => ", " = ", " - ", " \u2013 ", " — ", ":", "="):
+            head, found, rest = text.partition(sign)
+            head, rest = head.strip(" *#\"'`_"), rest.strip(" *\"'`")
+            if not found or not head or not rest or len(head.split()) > 8 or len(head) > 100:
+                continue
+            if head.count("(") > head.count(")") or head.count("[") > head.count("]"):
+                continue
+            read = self._pair(head, rest, sign, depth)
+            if read is not None:
+                return read
+        return None
+
+    def _pair(self, head: str, rest: str, sign: str, depth: int) -> list[Finding] | None:
+        spaced = " " in sign
+        value = _first_word(rest) or rest
+        bare = judge_word(value) is not None or as_number(value) is not None
+        colon = sign.startswith(":") or "=" in sign or ">" in sign
+        if bare and judge_word(head) is None and (spaced or sign == "=" or self._names.known(head)):
+            if cut.is_prose(head) and not self._names.known(head):
+                return None
+            return self.record([(head, value)])
+        if bare and judge_word(head) is not None and not self._names.known(head):
+            told = self._whole(head) or []
+            return [*told, *(self.piece(rest, depth + 1) or [])]
+        if sign == ":" and is_code(head) is False and not self._names.own(f"{head}: {rest}"):
+            return None
+        if colon and self._names.own(f"{head}: {rest}"):
+            return self.record([(head, rest)])
+        judged = judge_word(head)
+        if judged is not None or self._names.general(head):
+            return self._headed(head, rest, depth)
+        form = normalise(head)
+        role = key_role(form, Kind.TEXT)
+        if colon and role.role is not Role.CATEGORY:
+            if role.role in (Role.DECISION, Role.ACTION, Role.FLAG):
+                inner = self.piece(rest, depth + 1)
+                if inner and any(f.accuses for f in inner):
+                    return inner
+                if (headed := self._headed(head, rest, depth)) is not None:
+                    return headed
+            return self._role_pair(head, rest)
+        if not colon:
+            return None
+        listed = self._listed(rest)
+        if role.judged is Role.FLAG and listed:
+            return [flagged(f) for f in listed]
+        if self._names.known(head) and not self._names.general(head):
+            return (
+                listed
+                if listed and len(listed) == 1 and self._narrower(head, rest)
+                else [self.name(head)]
+            )
+        return None
+
+    def _narrower(self, head: str, rest: str) -> bool:
+        """Whether a known name after a known head is one of its kind: `PII: email`."""
+        kinds = [
+            {label.partition(".")[0] for label in self._names.labels(self._names.resolve(text))}
+            for text in (head, rest)
+        ]
+        return bool(kinds[1]) and "OTHER" not in kinds[1] and kinds[0] >= kinds[1]
+
+    def _role_pair(self, head: str, rest: str) -> list[Finding] | None:
+        read = self.record([(head, rest)])
+        return read or None
+
+    def _headed(self, head: str, rest: str, depth: int) -> list[Finding] | None:
+        """`Violations: A, B`, `unsafe: S11 (Self-Harm)`, `Refused: the user asked ...`."""
+        told = self._whole(head) if judge_word(head) is not None else None
+        listed = self._listed(rest)
+        if listed:
+            hit = any(f.accuses for f in told or [])
+            return [*(told or []), *(flagged(f) if hit or told is None else f for f in listed)]
+        if told is None and listed is None:
+            inner = self._leading(rest) or self.piece(rest, depth + 1)
+            return inner if inner and any(f.general for f in inner) else None
+        if told and any(f.accuses for f in told):
+            return [replace(told[0], name=rest[:500])]
+        if told and any(f.failed for f in told):
+            inner = self.piece(rest, depth + 1)
+            return inner if inner and any(f.category for f in inner) else None
+        return None
+
+    def _leading(self, text: str) -> list[Finding] | None:
+        """A verdict first, then prose: `unsafe. The reply explains ...`."""
+        for sign in (". ", " - ", ", ", "; ", " \u2013 ", " — ", ": ", " because "):
+            head, found, rest = text.partition(sign)
+            if not found or len(head.split()) > 9 or len(head) > 80 or not rest.strip():
+                continue
+            judged = judge_word(head)
+            if judged is None and (closed.is_clean(head) or self._negates(head)):
+                judged = Judged(Outcome.CLEAN)
+            if judged is None or as_number(head) is not None or judged.hit is None:
+                continue
+            if judged.hit:
+                return [Finding(rest.strip()[:500], True, None, Basis.DECISION)]
+            labels = self.labels_in(rest)
+            if labels:
+                return labels
+            if (
+                cut.is_prose(rest)
+                and not contrast.turns(rest)
+                and (sign == ". " or closed.is_clean(rest))
+            ):
+                return [Finding(head, False, None, Basis.DECISION)]
+        return None
+
+    def _negates(self, sentence: str) -> bool:
+        """Whether a sentence says that a known name is absent: `This is not a threat`."""
+        rest = contrast.predicate(sentence)
+        return rest is not None and self._names.labels(rest) == ("OTHER.Safe",)
+
+    def _marked(self, text: str, depth: int) -> list[Finding] | None:
+        """`[HIGH] hate`, `hate [medium]`, `[WARN] ...`."""
+        if text.startswith("["):
+            mark, found, rest = text[1:].partition("]")
+            if found and rest.strip(" :") and len(mark) <= 24:
+                if (
+                    normalise(mark) in load_words().values["log_levels"]
+                    and judge_word(mark) is None
+                ):
+                    return self.piece(rest.strip(" :"), depth + 1)
+                if judge_word(mark) is not None and not cut.is_prose(rest):
+                    inner = self.piece(rest.strip(" :"), depth + 1)
+                    label = inner[0] if inner and len(inner) == 1 else None
+                    if label is not None and label.category:
+                        return self.record([(label.name, mark)])
+                    return inner
+        return None
+
+    def _verdict_first(self, text: str, depth: int) -> list[Finding] | None:
+        """`No, this is safe.`, `Safe. The text discusses ...`."""
+        return self._leading(text)
+
+    def _coded(self, text: str, depth: int) -> list[Finding] | None:
+        """A verdict and its categories without a separator: `UNSAFE S2`, `unsafe (hate)`."""
+        first, _, rest = text.partition(" ")
+        judged = judge_word(first)
+        if judged is None or not judged.hit or not rest or as_number(first) is not None:
+            return None
+        if normalise(first) in ("low", "medium", "high", "critical", "severe", "very", "sensitive",
+                                "possible", "likely", "major", "serious", "extreme"):  # fmt: skip
+            return None
+        listed = self._listed(rest)
+        if codes(rest):
+            listed = [self.name(code) for code in rest.replace(",", " ").split()]
+        if listed:
+            return [Finding(first, True, None, Basis.DECISION), *(flagged(f) for f in listed)]
+        return None
+
+
+def _first_word(text: str) -> str:
+    """The verdict of `PASS  ok on 10/10`; empty where the first word is none."""
+    first = text.split(None, 1)[0] if text.split() else ""
+    return first if first in SURE and first != text else ""

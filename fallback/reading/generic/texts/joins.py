@@ -1,0 +1,244 @@
+"""Pieces of several labels: joined by signs, commas, slashes or words, in groups, after a lead.
+
+In: text. Out: findings, or None for a text of another form.
+"""
+
+from fallback.reading.finding import Basis, Finding, across
+from fallback.reading.generic.texts import cut
+from fallback.reading.generic.texts.base import Base, flagged
+from fallback.reading.generic.texts.trim import tail_of, trimmed
+from fallback.reading.generic.vocabulary.goals import forbidden
+from fallback.reading.judge import as_number, judge_word
+from fallback.reading.tree import Leaf
+from fallback.reading.words import load_words
+from schemas.text import normalise
+
+_LEADS = tuple(sorted(load_words().texts["leads"], key=len, reverse=True))
+
+
+#: Verdicts that stand behind a name without a sign.
+SURE = ("PASS", "FAIL", "PASSED", "FAILED", "OK")
+
+
+class Joins(Base):
+    """Reads labels that stand together."""
+
+    def _groups(self, text: str, depth: int) -> list[Finding] | None:
+        """`[PII: none] [TOXIC: found]`, `[type: PERSON, score: 0.85]`."""
+        grouped = cut.groups(text)
+        if grouped is None:
+            return None
+        inside, outside = grouped
+        head = outside.strip(" :->→|,;")
+        if len(inside) == 1 and head:
+            tail = self._group(inside[0])
+            if not text.startswith("[") and tail is not None:
+                key = cut.keyed(inside[0])
+                before = self.piece(head, depth + 1)
+                if self._names.general(head):
+                    return tail
+                if before is None:
+                    return [Finding(head, True, None, Basis.PRESENCE), *tail] if key else None
+                return [*before, *tail]
+            return None
+        if head and not self._names.general(head):
+            return None
+        read = [self._group(content) for content in inside]
+        if any(found is None for found in read):
+            return None
+        return across(found for found in read if found is not None)
+
+    def _group(self, content: str) -> list[Finding] | None:
+        for sign in (", ", " - ", "; ", " | ", ","):
+            parts = cut.split(content, sign)
+            keyed = [cut.keyed(part) for part in parts]
+            if all(pair is not None for pair in keyed):
+                return self.record([pair for pair in keyed if pair is not None])
+        head, found = cut.pairs(content)
+        return self.record(found) if found and not head.strip() else None
+
+    def _joined(self, text: str, depth: int) -> list[Finding] | None:
+        """`toxic|hate`, `a; b`, `a + b`, columns, and labels in bold or struck out."""
+        for sign in ("|", "\t", ";", " + ", "~~", "**"):
+            if sign not in text:
+                continue
+            parts = [p.strip() for p in cut.split(text, sign) if p.strip(" :")]
+            parts = list(dict.fromkeys(parts))
+            if len(parts) < 2:
+                if sign in ("**", "~~") and parts:
+                    return self.piece(parts[0], depth + 1)
+                continue
+            if sign in ("**", "~~") and any(p.endswith(":") for p in parts):
+                return self.piece(" ".join(parts), depth + 1)
+            read = [self.piece(part, depth + 1) for part in parts]
+            if all(found is not None for found in read):
+                return across(found for found in read if found is not None)
+            if sign == "|" and any(found and any(f.category for f in found) for found in read):
+                return across(
+                    found if found is not None else [Finding(part, True, None)]
+                    for found, part in zip(read, parts, strict=True)
+                )
+        return None
+
+    def _fields(self, text: str, depth: int) -> list[Finding] | None:
+        """`hate: 0.9, spam: 0.1`: a list of keys with values that judge."""
+        if ", " not in text or ": " not in text:
+            return None
+        fields = [cut.keyed(part) for part in cut.split(text, ", ")]
+        found = [f for f in fields if f is not None]
+        if len(found) < 2 or len(found) != len(fields):
+            return None
+        if not all(self._judges(value) or self._is_role(key) for key, value in found):
+            return None
+        return self.record(found)
+
+    def _judges(self, value: str) -> bool:
+        return judge_word(value) is not None or as_number(value) is not None
+
+    def without_lead(self, text: str) -> str:
+        """A text without the words that say that something was found: `Flagged for`."""
+        low = text[:80].casefold()
+        lead = next((x for x in _LEADS if low.startswith(f"{x} ")), None)
+        return text if lead is None else text[len(lead) :].strip()
+
+    def _commas(self, text: str, depth: int) -> list[Finding] | None:
+        """`A, B`, of which own words may have commas themselves."""
+        if "," not in text:
+            return None
+        sign = ", " if ", " in text else ","
+        parts = [p.strip() for p in cut.split(text, sign) if p.strip()]
+        parts = list(dict.fromkeys(parts)) if len(parts) > 8 else parts
+        if len(parts) < 2:
+            return None
+        found: list[list[Finding]] = []
+        at = 0
+        while at < len(parts):
+            size = next(
+                (n for n in range(min(4, len(parts) - at), 1, -1)
+                 if self._names.own(sign.join(parts[at : at + n]))), 1,
+            )  # fmt: skip
+            part = sign.join(parts[at : at + size])
+            if part.casefold().startswith("and "):
+                part = part[4:]
+            read = self.piece(part, depth + 1)
+            if read is None:
+                return None
+            found.append(read)
+            at += size
+        return across(found)
+
+    def _slashed(self, text: str, depth: int) -> list[Finding] | None:
+        """`A and B`, `A & B`, `A/B`, when the parts are known."""
+        for sign in (" and ", " & ", " / ", "/", " or "):
+            if sign not in text:
+                continue
+            parts = [p.strip() for p in text.split(sign)]
+            if not 1 < len(parts) <= 12:
+                continue
+            known = [bool(p) and self._names.known(p) and not self._names.clean(p) for p in parts]
+            several = sign == "/" and len(parts) > 2 and sum(known) >= 2 and " " not in text
+            if all(known) or several:
+                return [self.name(part) for part in parts if part]
+        return None
+
+    def _led(self, text: str, depth: int) -> list[Finding] | None:
+        """`Flagged for A and B`, `contains profanity`: every part is known."""
+        low = text[:80].casefold()
+        rest = self.without_lead(text)
+        if rest == text:
+            at, lead = next(((low.find(f" {x} "), x) for x in _LEADS if f" {x} " in low), (0, ""))
+            if not lead or not lead.endswith((" for", " to", " of", " as")):
+                return None
+            if any(n in low[:at].split() for n in ("no", "not", "never", "without", "nothing")):
+                return None
+            rest = text[at + len(lead) + 2 :]
+        rest = rest.strip(" .:")
+        listed = self._listed(rest)
+        if not listed and rest.casefold().startswith(("a ", "an ", "the ", "possible ")):
+            listed = self._listed(rest.partition(" ")[2])
+        if listed:
+            return [flagged(f) for f in listed]
+        return None
+
+    def _listed(self, text: str) -> list[Finding] | None:
+        """A list of names that are all known, or that all look like names; None for prose."""
+        text = text.strip(" .")
+        if text[:1] + text[-1:] in ("[]", "()"):
+            text = text[1:-1]
+        if not text or text[0] in cut.QUOTES:
+            return None
+        found: list[Finding] = []
+        parts = (
+            [text]
+            if self._names.own(text)
+            else [p for s in cut.split(text, ";") for p in cut.split(s, ",")]
+        )
+        for part in parts[: cut.MAX_PARTS]:
+            part = trimmed(part.strip().removeprefix("and ").strip(" \"'"))
+            if not part:
+                continue
+            head = tail_of(part)[0] if as_number(tail_of(part)[1] or "") is not None else part
+            name = self._names.resolve(head or part)
+            if not self._names.known(name):
+                slashed = self._slashed(part, 0)
+                if slashed is None:
+                    goal = forbidden(part)
+                    if goal == part or not self._names.known(self._names.resolve(goal)):
+                        return None
+                    slashed = [self.name(goal)]
+                found += slashed
+            elif head != part and head:
+                found += self._scored(part, 0) or [self.name(name)]
+            else:
+                found.append(self.name(part))
+        return found
+
+    def _scored(self, text: str, depth: int) -> list[Finding] | None:
+        """`PERSON (0.85)`, `toxic 0.93`, `0.93 toxic`, `2 emails`, `hate_6`, `pii FAIL`."""
+        head, tail = tail_of(text)
+        if head and tail and not cut.is_prose(head):
+            number = as_number(tail)
+            judged = judge_word(tail)
+            if number is not None:
+                if normalise(head) in load_words().keys["codes"] and number == int(number):
+                    return [self.name(text)]
+                return self._numbered(head, tail, number)
+            if judged is not None and (tail.isupper() or text.endswith(")") or text.endswith("]")):
+                name = self._names.resolve(head)
+                if (
+                    tail.isupper()
+                    and text[-1] not in ")]"
+                    and tail not in SURE
+                    and not (self._names.known(name))
+                ):
+                    return None
+                return self.record([(head, tail)])
+        first, _, rest = text.partition(" ")
+        number = as_number(first)
+        if number is not None and rest and not first.endswith((".", ")", ":")):
+            rest = rest.strip(" -:")
+            if cut.is_prose(rest) or not rest or not rest[0].isalpha():
+                return None
+            if first.isdigit():
+                if self._names.known(self._names.resolve(rest)) or first == "0":
+                    return self._read({"label": Leaf(rest, ""), "count": Leaf(int(first), "")})
+                return [self.name(rest)]
+            if number <= 1 or first.endswith("%"):
+                return self.record([(rest, first)])
+        cut_at = text.rfind("_")
+        if cut_at > 0 and text[cut_at + 1 :].isdigit() and " " not in text:
+            name, number_text = text[:cut_at], text[cut_at + 1 :]
+            if self._names.known(name) and len(number_text) <= 4:
+                if self._names.severe:
+                    return self.record([(name, number_text)])
+                return [self.name(name)]
+        return None
+
+    def _numbered(self, head: str, tail: str, number: float) -> list[Finding]:
+        for word in ("with confidence", "with score", "confidence", "score", "severity", "prob",
+                     "probability", "p", "conf", "x", "count"):  # fmt: skip
+            if head.casefold().endswith(f" {word}"):
+                head = head[: -len(word)].rstrip(" :=(,")
+        if "." in tail or "%" in tail or self._names.severe:
+            return self.record([(head, tail)])
+        return self._read({"label": Leaf(head, ""), "count": Leaf(tail, "")})

@@ -1,0 +1,305 @@
+"""Whole texts: a label, a verdict, lines of keys and values, tables, tags, masks, a sentence.
+
+In: the text of an output or of a part of it. Out: findings. What has none of these forms is one
+finding with the whole text, for the model to read.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from fallback.reading.finding import Basis, Finding, across, settle
+from fallback.reading.generic.roles import Kind, Role, key_role
+from fallback.reading.generic.texts import closed, cut
+from fallback.reading.generic.texts.pieces import Pieces
+from fallback.reading.generic.vocabulary.names import Names
+from fallback.reading.judge import as_number, judge_word
+from fallback.reading.tree import Leaf, Node, Use
+from fallback.reading.words import load_words
+from fallback.signal import MAX_NAME
+from schemas.text import normalise
+
+_MAX_MASKS = 200
+_HEADING = (
+    load_words().keys["general"]
+    | load_words().keys["container"]
+    | frozenset(
+        {"scan", "json", "here", "below", "following", "analysis", "reply", "log", "printed"}
+    )
+)
+
+
+class Texts:
+    """Reads the texts of one output."""
+
+    def __init__(self, names: Names, read: Callable[[Node], list[Finding]]) -> None:
+        """read: the findings of an object."""
+        self._names = names
+        self._read = read
+        self._pieces = Pieces(names, read)
+
+    def in_list(self, leaf: Leaf) -> list[Finding]:
+        """A text that stands where names stand."""
+        leaf.use = Use.SIGNAL
+        text = str(leaf.value).strip()
+        if not text:
+            return []
+        if closed.is_failure(text) and not self._names.own(text):
+            return [Finding(text[:MAX_NAME], None, None, Basis.PRESENCE, leaf.path, failed=True)]
+        found = self._pieces.piece(text)
+        if found is None:
+            found = [Finding(text[:MAX_NAME], True, None, Basis.PRESENCE)]
+        found = [
+            replace(f, basis=Basis.PRESENCE, whole=True) if f.clears and f.basis.general else f
+            for f in found
+        ]
+        return [replace(f, path=leaf.path) for f in found]
+
+    def whole(self, text: str) -> list[Finding]:
+        """A whole output, or a part of it that is running text."""
+        text = text.strip()
+        if closed.is_empty(text):
+            return []
+        if len(text) <= MAX_NAME:
+            if self._names.own(text):
+                return self._own(text)
+            if as_number(text) is not None and text[:1] not in "-+":
+                return self._pieces.piece(text) or []
+        if closed.is_failure(text):
+            return [Finding(text[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
+        return self._lines(text)
+
+    def as_whole(self, text: str, findings: Sequence[Finding]) -> list[Finding]:
+        """An output that is an entry of the vocabulary, judged by what was read in it."""
+        if self._names.clean(text):
+            return [Finding(text, False, None, Basis.DECISION)]
+        hits = [f for f in findings if f.hit]
+        said = any(f.basis is not Basis.PRESENCE for f in hits)
+        score = max((f.score for f in hits if f.score is not None), default=None)
+        return [Finding(text, True, score, Basis.FLAG if said else Basis.PRESENCE)]
+
+    def beside(self, text: str, *, after: bool) -> list[Finding]:
+        """Running text before or after structure: a known label or a verdict counts.
+
+        What stands after structure is quoted; a heading and the head of a log line say nothing.
+        """
+        bare = text.strip()
+        head = bare.rstrip(":=-> \t\n\"',")
+        if not head or (after and bare.startswith((":", "|", "-", ",", "="))):
+            return []
+        if not after and (verdict := self._verdict(head)) is not None:
+            return [verdict]
+        if closed.is_failure(bare) and not self._names.known(head):
+            return [Finding(bare[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
+        if (told := self._pieces.spoken(head)) is not None:
+            return told
+        if len(head) < 3 or _is_log(head):
+            return []
+        if not after and (label := cut.quoting(f'{bare} "')) and label != head:
+            return [self._pieces.name(label)]
+        if head != bare and bare.endswith((":", "=", ">")) and _is_heading(head):
+            return []
+        if not after and not cut.is_prose(head) and not any(map(str.isdigit, head)):
+            return [self._pieces.name(head)]
+        return []
+
+    def verdict(self, text: str) -> list[Finding]:
+        """Text that may be somebody's words: only a verdict or an own entry in it counts."""
+        text = text.strip()
+        if closed.is_clean(text) or judge_word(text) is not None:
+            return self._pieces.piece(text) or []
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if lines and self._verdict(lines[0]) is not None:
+            return self._verdict_line(lines) or []
+        return self._own(text) if self._names.own(text) else []
+
+    def _own(self, text: str) -> list[Finding]:
+        """An entry of the detector's vocabulary, whatever is in it: flagged where it says so."""
+        if self._names.clean(text):
+            return [Finding(text, False, None, Basis.DECISION)]
+        first = text.splitlines()[0] if text else ""
+        judged = judge_word(first)
+        if judged is None or not judged.hit:
+            return [Finding(text, True, None, Basis.PRESENCE)]
+        basis = Basis.DECISION if self._names.vague(text) else Basis.FLAG
+        return [Finding(text, True, None, basis)]
+
+    def masks(self, text: str) -> list[Finding]:
+        """Known names in masks: `<PERSON>`, `[PHONE NUMBER]`, `[REDACTED_PERSON_1]`, `{EMAIL}`."""
+        found: list[Finding] = []
+        for mark in _masks(text):
+            core = mark[1:-1].removeprefix("REDACTED_").removesuffix("_REDACTED")
+            name = next((n for n in (mark, core) if self._names.own(n)), None)
+            if name is None:
+                for part in (core, core.rstrip("0123456789_")):
+                    resolved = self._names.resolve(part)
+                    if self._names.known(resolved) and not self._names.clean(resolved):
+                        name = resolved
+                        break
+            if name is not None and not self._names.vague(name):
+                found.append(Finding(name, True, None, Basis.FLAG))
+        return found
+
+    # --- lines ----------------------------------------------------------------------------------
+
+    def _lines(self, text: str) -> list[Finding]:
+        lines = [line.strip() for line in text.split("\n") if line.strip()]
+        lines = list(dict.fromkeys(lines)) if len(lines) > 8 else lines
+        if len(lines) == 1:
+            return self._line(lines[0])
+        if (quoted := self._open_quote(lines[0])) is not None:
+            return quoted
+        if (keyed := self._key_lines(lines)) is not None:
+            return keyed
+        if (told := self._verdict_line(lines)) is not None:
+            return told
+        return self._list_lines(lines, text)
+
+    def _open_quote(self, line: str) -> list[Finding] | None:
+        """The label of a line whose quoted text goes on in the next lines."""
+        if line.count('"') % 2 == 0 and line.count("```") % 2 == 0:
+            return None
+        head = cut.quoting(line)
+        return None if head is None else self._pieces.before_quote(head)
+
+    def quoted_head(self, text: str) -> list[Finding] | None:
+        """The label in a text that something quoted follows; None where nothing is quoted."""
+        head = cut.quoting(text.strip(), open_end=True)
+        if head is None or "=" in head or head == text.strip().rstrip(":= "):
+            return None
+        return self._pieces.before_quote(head)
+
+    def _line(self, line: str) -> list[Finding]:
+        found = self._pieces.piece(line)
+        if found is not None:
+            return self._or_masks(line, found)
+        return self._sentence(line)
+
+    def _or_masks(self, text: str, found: list[Finding]) -> list[Finding]:
+        """A piece that no vocabulary knows may be a masked text."""
+        alone = len(found) == 1 and normalise(found[0].name) == normalise(text)
+        if alone and any(c in text for c in "<[{") and not self._names.known(found[0].name):
+            return self.masks(text) or found
+        return found
+
+    def _sentence(self, text: str) -> list[Finding]:
+        """A text of no form: its masks, a verdict that leads it, or the whole."""
+        if masked := self.masks(text):
+            return masked
+        self._names.too_long(len(text) - MAX_NAME)
+        return [Finding(text[:MAX_NAME], True, None, Basis.PRESENCE)]
+
+    def _key_lines(self, lines: Sequence[str]) -> list[Finding] | None:
+        """Lines of keys and values as one object, perhaps under a heading."""
+        pairs = [cut.keyed(line.lstrip("-*• ")) for line in lines]
+        count = sum(pair is not None for pair in pairs)
+        if count < 2:
+            return None
+        others = [line for line, pair in zip(lines, pairs, strict=True) if pair is None]
+        roles = sum(
+            pair is not None and key_role(normalise(pair[0]), Kind.TEXT).role is not Role.CATEGORY
+            for pair in pairs
+        )
+        if others and (roles < 2 or any(self._names.known(o) for o in others)):
+            return None
+        if any(judge_word(line) is not None for line in others):
+            return None
+        given = [pair for pair in pairs if pair is not None]
+        simple = [p for p in given if not self._is_plain(p)]
+        if not roles and simple:
+            return None
+        return self._pieces.record([(k, v) for k, v in given if v])
+
+    def _is_plain(self, pair: tuple[str, str]) -> bool:
+        """Whether a pair judges by a word or a number alone."""
+        return judge_word(pair[1]) is not None or as_number(pair[1]) is not None
+
+    def _verdict_line(self, lines: Sequence[str]) -> list[Finding] | None:
+        """`unsafe`, then its categories or its reason; prose, then `VIOLATION`."""
+        first = self._verdict(lines[0])
+        if first is not None:
+            rest = lines[1:]
+            if first.hit and all(cut.is_prose(line) for line in rest):
+                return [replace(first, name=" ".join(rest)[:MAX_NAME])]
+            read = [self._pieces.piece(line) for line in rest]
+            if first.hit:
+                inside = across(f if f is not None else [] for f in read)
+                return settle([first], inside)
+            if all(found is None for found in read):
+                labels = self._pieces.labels_in("\n".join(rest))
+                return labels or [first]
+            return across(
+                [[first], *(f if f is not None else [Finding(line[:MAX_NAME], True)]
+                            for f, line in zip(read, rest, strict=True))]
+            )  # fmt: skip
+        last = self._verdict(lines[-1])
+        if last is not None and all(cut.is_prose(line) for line in lines[:-1]):
+            if last.hit:
+                return [replace(last, name=" ".join(lines[:-1])[:MAX_NAME])]
+            return [Finding(" ".join(lines)[:MAX_NAME], True, None)]
+        return None
+
+    def _verdict(self, line: str) -> Finding | None:
+        """A line that is a verdict and nothing else."""
+        judged = judge_word(line)
+        if judged is None or judged.hit is None or as_number(line) is not None:
+            return None
+        if self._names.own(line) and not self._names.vague(line) and not self._names.clean(line):
+            return None
+        return Finding(line, judged.hit, judged.score, Basis.DECISION)
+
+    def _list_lines(self, lines: Sequence[str], text: str) -> list[Finding]:
+        """A line a label; where most lines are sentences, the whole text is one finding."""
+        scopes: list[list[Finding]] = []
+        prose = 0
+        for line in lines:
+            if len(lines) > 1 and line.endswith(":"):
+                heading = line.strip("#*: ")
+                if self._names.known(heading) and not self._names.general(heading):
+                    scopes.append([self._pieces.name(heading)])
+                continue
+            found = self._pieces.piece(line)
+            if found is None:
+                prose += 1
+                masked = self.masks(line)
+                found = masked or [Finding(line[:MAX_NAME], True, None, Basis.PRESENCE)]
+            scopes.append(found)
+        if prose * 2 > len(scopes) and not any(
+            f.category and self._names.known(f.name) for scope in scopes for f in scope
+        ):
+            return self._sentence(" ".join(lines))
+        return across(scopes)
+
+
+def _is_heading(text: str) -> bool:
+    """Whether a text announces a result: one of its words says so."""
+    words = normalise(text[:200]).split(" ")
+    return len(words) > 8 or not _HEADING.isdisjoint(words)
+
+
+def _is_log(text: str) -> bool:
+    """Whether a text is the head of a log line: it begins with a date, a time or a level."""
+    first = text.split(None, 1)[0].strip("[]:")
+    return first[:2].isdigit() or normalise(first) in (
+        "info", "warn", "warning", "error", "debug", "notice", "critical", "trace",
+    )  # fmt: skip
+
+
+def _masks(text: str) -> list[str]:
+    """`<PERSON>`, `[PHONE NUMBER]`, `{EMAIL}` in the order of the text, each once."""
+    found: dict[str, None] = {}
+    for opening, closing in ("<>", "[]", "{}"):
+        at = text.find(opening)
+        while at >= 0 and len(found) < _MAX_MASKS:
+            end = text.find(closing, at, at + 64)
+            inner = text[at + 1 : end] if end > 0 else ""
+            at = text.find(opening, at + 1)
+            if _is_mask(inner):
+                found[f"{opening}{inner}{closing}"] = None
+    return list(found)
+
+
+def _is_mask(text: str) -> bool:
+    """Whether a text is the inside of a mask: capitals, digits and few signs."""
+    if not 1 < len(text) <= 60 or not text[0].isalpha() or text != text.upper():
+        return False
+    return all(char.isalnum() or char in "_ /-" for char in text)

@@ -1,0 +1,1 @@
+"""The names of one detector: which are known, how they are spelled, what looking them up costs."""

@@ -1,0 +1,148 @@
+"""Names of one detector: which are known, which are of something good, how one is spelled.
+
+In: a name as an output writes it. Out: the spelling that the vocabularies know, if any. What the
+vocabularies know decides where a text is cut and how a name is spelled, never what is clean. Reads
+the rules, no formats.
+"""
+
+import json
+from typing import Final
+
+from fallback.reading.generic.vocabulary.budget import Lookups
+from fallback.reading.generic.vocabulary.memory import Memory, fits
+from fallback.reading.generic.vocabulary.spelling import MARKS, variants
+from fallback.reading.judge import Outcome, judge_word
+from fallback.reading.tree import Leaf, Node
+from fallback.reading.words import load_words
+from fallback.rules.lookup import MatchKind
+from fallback.rules.phrases import GENERIC
+from fallback.signal import Signal
+from schemas.text import normalise
+
+#: Characters of a name that is looked up; longer texts are no names.
+MAX_KNOWN: Final = 160
+
+
+_SAFE = ("OTHER.Safe",)
+_VAGUE = frozenset(
+    {"OTHER.ContentFiltered", "OTHER.NeedsReview", "OTHER.PolicyViolation", "HARM.Unspecified"}
+)
+_CLEAN_CLASSES = load_words().values["clean_classes"]
+_GENERAL = load_words().keys["general"]
+
+
+class Names:
+    """The vocabulary that counts as known while one output is read."""
+
+    def __init__(self, memory: Memory, lookups: Lookups) -> None:
+        self._memory = memory
+        self._lookups = lookups
+        self.take_piece = lookups.take_piece
+        self.take_steps = lookups.take_steps
+        self.too_long = lookups.too_long
+        self.detector = memory.detector
+        self.pairs = memory.pairs
+        #: Whether the tool's numbers are grades of gravity.
+        self.severe = self.detector is not None and self.detector.severity is not None
+
+    def own(self, text: str) -> bool:
+        """Whether the detector's own vocabulary, or a contributing detector's, has the text."""
+        if not text or len(text) > MAX_KNOWN:
+            return False
+        memory = self._memory
+        if (own := memory.own.get(text)) is None:
+            own = any(
+                memory.rules.knows(name, text) for name in (memory.name, *memory.contributing)
+            )
+            memory.own[text] = own
+        return own
+
+    def labels(self, text: str) -> tuple[str, ...]:
+        """What any vocabulary says of the text; empty when none knows it."""
+        if not text or len(text) > MAX_KNOWN or ("," in text and not self.own(text)):
+            return ()
+        memory = self._memory
+        if (labels := memory.labels.get(text)) is None:
+            if not self._lookups.take():
+                return ()
+            answer = memory.rules.map(memory.name, Signal(text), memory.contributing)
+            labels = () if answer.kind is MatchKind.NONE else answer.labels
+            memory.labels[text] = labels
+        return labels
+
+    def known(self, text: str) -> bool:
+        """Whether any vocabulary has the text."""
+        return bool(self.labels(text))
+
+    def clean(self, text: str) -> bool:
+        """Whether a class of this name stands for nothing found."""
+        if len(text) > MAX_KNOWN:
+            return False
+        memory = self._memory.clean
+        if (clean := memory.get(text)) is None:
+            clean = memory[text] = self._is_clean(text)
+        return clean
+
+    def _is_clean(self, text: str) -> bool:
+        form = normalise(text.strip(MARKS))
+        if form in GENERIC or form in _CLEAN_CLASSES:
+            if self.own(text):
+                return self.labels(text) == _SAFE
+            judged = judge_word(form)
+            return form in _CLEAN_CLASSES or (
+                judged is not None and judged.outcome is Outcome.CLEAN
+            )
+        return self.labels(text) == _SAFE
+
+    def general(self, text: str) -> bool:
+        """Whether a name only says that something is wrong, or what was judged."""
+        if not all(word in _GENERAL for word in normalise(text).split(" ")):
+            return False
+        return not self.own(text) or self.labels(text) in ((), ("HARM.Unspecified",))
+
+    def vague(self, text: str) -> bool:
+        """Whether the labels of a name say only that something was found or done."""
+        labels = self.labels(text)
+        return bool(labels) and _VAGUE.issuperset(labels)
+
+    def pair(self, key: str, node: Node) -> str | None:
+        """The own entry that is this key with this value: `{"finishReason": "SAFETY"}`."""
+        if isinstance(node, Leaf):
+            value = node.value
+            written = value if isinstance(value, str) else json.dumps(value)
+            if len(written) > MAX_KNOWN:
+                return None
+            for text in (
+                f'{{"{key}": {json.dumps(value)}}}',
+                f"{key}: {written}",
+                f'"{key}": {written}',
+            ):
+                if self.own(text):
+                    return text
+            return None
+        for text, name, template in self._memory.templates:
+            if name == key and fits(template, node):
+                return text
+        return None
+
+    def resolve(self, text: str) -> str:
+        """The part of the text that is known, else the text without marks around it."""
+        if len(text) > MAX_KNOWN:
+            return text
+        memory = self._memory
+        if (found := memory.resolved.get(text)) is None:
+            if self._lookups.left <= 0:
+                return text.strip()
+            spellings = list(dict.fromkeys(variants(text)))
+            own = (v for v in spellings if self.own(v))
+            known = (v for v in spellings if self.known(v))
+            found = next(own, None) or next(known, None) or text.strip()
+            if self._lookups.left > 0:
+                memory.resolved[text] = found
+        return found
+
+    def best(self, *texts: str) -> str:
+        """The first of several spellings that is known, the own ones first; else the last."""
+        own = (t for t in texts if t and self.own(t))
+        known = (r for t in texts if t and self.known(r := self.resolve(t)))
+        return next(own, None) or next(known, None) or texts[-1]
