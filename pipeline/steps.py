@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from fallback.decision.decision import Decision, MappingGuard, load_guard
+from fallback.decision.injection import is_injection
 from fallback.reading.reader import Reader
 from fallback.rules.lookup import RuleAnswer, RuleMapper
-from fallback.signal import Reading, Signal, Verdict
+from fallback.signal import How, Reading, Signal, Verdict
 from schemas.candidate import MAX_ASKED_SIGNALS, CandidateSet, Query
 from schemas.contract import FallbackReason, Mode
 from schemas.requests import Metadata
@@ -27,11 +28,13 @@ class ReadItem:
     """One item after step 1.
 
     rules: the curated answer to each signal of the reading, looked up once for all steps.
+    doubt: why nothing may clear this output, if there is a reason.
     """
 
     detector: str
     reading: Reading
     rules: tuple[RuleAnswer, ...]
+    doubt: FallbackReason | None = None
 
 
 def summary(reading: Reading) -> dict[str, object]:
@@ -56,6 +59,14 @@ def queries_of(item: ReadItem, deadline: float | None = None) -> list[Query]:
     ][:MAX_ASKED_SIGNALS]
 
 
+def _doubt(reading: Reading, output: str) -> FallbackReason | None:
+    """Why nothing may clear an output: a part was not looked at, or its text addresses a reader."""
+    if reading.cut:
+        return FallbackReason.UNREAD
+    running = reading.how is not How.DECLARED and not output.lstrip().startswith(("{", "["))
+    return FallbackReason.INJECTION if running and is_injection(output) else None
+
+
 class Pipeline:
     """The steps over one set of rules. Threads may share it."""
 
@@ -72,7 +83,7 @@ class Pipeline:
         """Step 1: the signals of an output and the curated answer to each of them."""
         try:
             reading = self._reader.read(detector, output, hints)
-            return self._with_rules(detector, reading, hints)
+            return self._with_rules(detector, reading, hints, _doubt(reading, output))
         except Exception:  # a defect of the reader is the item's status, not its request's error
             _log.exception("an output could not be read")
             return self._with_rules(detector, UNREADABLE, hints)
@@ -105,14 +116,20 @@ class Pipeline:
             threshold=threshold,
             mode=mode,
             reason=reason,
-            cut=item.reading.cut,
+            doubt=item.doubt,
         )
         return replace(decision, reading=summary(item.reading))
 
-    def _with_rules(self, detector: str, reading: Reading, hints: Metadata) -> ReadItem:
+    def _with_rules(
+        self,
+        detector: str,
+        reading: Reading,
+        hints: Metadata,
+        doubt: FallbackReason | None = None,
+    ) -> ReadItem:
         contributing: Sequence[str] = hints.contributing_detectors
         rules = (self.rules.map(detector, signal, contributing) for signal in reading.signals)
-        return ReadItem(detector, reading, tuple(rules))
+        return ReadItem(detector, reading, tuple(rules), doubt)
 
 
 @cache

@@ -19,6 +19,7 @@ from fallback.rules.lookup import MatchKind, RuleAnswer
 from fallback.signal import Reading, Signal, Verdict
 from pipeline.steps import ReadItem, summary
 from schemas.candidate import Candidate, CandidateSet, CandidateStatus
+from schemas.contract import FallbackReason
 
 Column = NDArray[Any]
 
@@ -82,7 +83,7 @@ def respond(
 
 
 def dump_item(item: ReadItem) -> bytes:
-    """READ_SIGNALS: the signals with their curated answers, and whether a bound cut the output."""
+    """READ_SIGNALS: the signals with their curated answers, and the doubt that nothing may clear."""
     signals = [
         {
             "name": signal.name,
@@ -95,7 +96,7 @@ def dump_item(item: ReadItem) -> bytes:
         }
         for signal, rule in zip(item.reading.signals, item.rules, strict=True)
     ]
-    return orjson.dumps({"cut": item.reading.cut, "signals": signals})
+    return orjson.dumps({"doubt": item.doubt, "signals": signals})
 
 
 def dump_reading(reading: Reading) -> bytes:
@@ -109,7 +110,7 @@ def load_item(detector: str, text: str) -> ReadItem:
     rules: list[RuleAnswer] = []
     try:
         loaded = orjson.loads(text)
-        cut = loaded["cut"] is True
+        doubt = loaded["doubt"] and FallbackReason(loaded["doubt"])
         for entry in loaded["signals"]:
             verdict = entry["verdict"]
             signals.append(
@@ -127,7 +128,7 @@ def load_item(detector: str, text: str) -> ReadItem:
         raise ValueError("READ_SIGNALS is not what signal_reader writes") from error
     if not signals:
         raise ValueError("READ_SIGNALS is empty: an item has at least one signal")
-    return ReadItem(detector, Reading(tuple(signals), cut=cut), tuple(rules))
+    return ReadItem(detector, Reading(tuple(signals)), tuple(rules), doubt)
 
 
 # --- step 2: CANDIDATE and STATUS ----------------------------------------------------------

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from client_api.access.raw_content import is_raw_content
 from client_api.mapping.gateway import Item, ModelError, ModelGateway
 from client_api.mapping.kill_switch import ModeSwitch
+from client_api.mapping.raw_content import is_raw_content
 from client_api.telemetry.logs import exception_facts
 from client_api.telemetry.metrics import Metrics
 from fallback.decision.decision import Decision

@@ -94,7 +94,7 @@ class MappingGuard:
         threshold: float | None = None,
         mode: Mode | None = None,
         reason: FallbackReason | None = None,
-        cut: bool = False,
+        doubt: FallbackReason | None = None,
     ) -> Decision:
         """Answer one item.
 
@@ -102,7 +102,7 @@ class MappingGuard:
         candidates: the model's answers in the order of `signals`; None answers by rules.
         threshold: 0..1, the service's default when None.
         reason: why there are no candidates, where the caller knows (`timeout`, `overloaded`).
-        cut: whether a part of the output was not looked at, so that nothing can clear it.
+        doubt: why nothing may clear this output, such as `unread` for one that was cut.
 
         Raises ValueError without signals or when there are more candidates than signals.
         """
@@ -123,8 +123,8 @@ class MappingGuard:
             judge(signal, answer, rule, limit, self.taxonomy)
             for signal, answer, rule in zip(signals, answers, rules, strict=True)
         ]
-        if cut:
-            judgements = [uncleared(judgement) for judgement in judgements]
+        if doubt is not None:
+            judgements = [uncleared(judgement, doubt) for judgement in judgements]
         return self._assemble(detector, judgements, candidates.model if candidates else NO_MODEL)
 
     def _assemble(self, detector: str, judgements: list[Judgement], model: str) -> Decision:

@@ -86,8 +86,8 @@ def judge(
     return Judgement(signal, labels, Source.MODEL, confidence, score, rule.kind, schema_valid=True)
 
 
-def uncleared(judgement: Judgement) -> Judgement:
-    """The judgement on a part of an output of which another part was not looked at."""
+def uncleared(judgement: Judgement, reason: FallbackReason) -> Judgement:
+    """The judgement on a signal of an output that nothing may clear, for `reason`."""
     if CLEARING.isdisjoint(judgement.labels):
         return judgement
     return replace(
@@ -95,7 +95,7 @@ def uncleared(judgement: Judgement) -> Judgement:
         labels=NEEDS_REVIEW,
         source=Source.RULES,
         confidence=CONFIDENCE[MatchKind.NONE],
-        reason=FallbackReason.UNREAD,
+        reason=reason,
         guess=judgement.labels,
     )
 

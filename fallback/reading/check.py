@@ -1,52 +1,65 @@
 """Runs the examples of declared formats: `python -m fallback.reading.check FILE.yaml ...`.
 
-In: detector files or envelope files. Out: a line for each example, what was expected and what was
-read, and the exit status 1 when one of them differs.
+In: files of detectors, envelopes or shared formats. Out: a line for each example, what was expected
+and what was read where the two differ, and notes on what a format leaves open.
 """
 
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from fallback.rules.catalog import DETECTORS_DIR, Detector, load_detector
+from fallback.rules.normalise import match_key
 from fallback.reading.declared import Declared
 from fallback.reading.decode import decode
 from fallback.reading.finding import Finding, across, settle
-from fallback.reading.formats import Example, Format, read_formats
+from fallback.reading.formats import Example, Format, load_envelopes, read_formats
 from fallback.reading.tree import Leaf, Node, Planter, Use, leaves, mark
-from fallback.rules.catalog import DETECTORS_DIR, Detector, load_detector
-from fallback.rules.normalise import match_key
 from schemas.errors import ConfigError
 from schemas.yaml_file import read_yaml
 
+USAGE = "usage: python -m fallback.reading.check FILE.yaml [FILE.yaml ...]"
 #: Contents inside contents; deeper ones stay unread.
 MAX_DEPTH = 6
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status: 0 when every example of the files is read as it says, else 1."""
+    """The exit status: 0 when every example of the files is read as it says, 1 when one is not, or
+    a file cannot be used; 2 without a file.
+    """
+    if not arguments or any(argument.startswith("-") for argument in arguments):
+        print(USAGE, file=sys.stderr)
+        return 2
     wrong = total = 0
-    for argument in arguments:
-        path = Path(argument)
+    for path in map(Path, arguments):
         try:
-            detector, formats = _load(path)
+            outcomes = list(_outcomes(path))
         except ConfigError as error:
             print(f"WRONG  {error}")
             wrong += 1
             continue
-        for form in formats:
-            for example in form.examples:
-                total += 1
-                guard = _guard(example.detector) if example.detector else detector
-                outcome = examine(form, example, guard)
-                print(
-                    "ok    " if outcome.right else "WRONG ",
-                    f"{path.stem} / {form.name} / {example.about}",
-                )
-                for line in outcome.lines:
-                    print(f"       {line}")
-                wrong += not outcome.right
+        for title, outcome in outcomes:
+            print("ok    " if outcome.right else "WRONG ", title)
+            for line in outcome.lines:
+                print(f"       {line}")
+        total += sum(outcome.tested for _, outcome in outcomes)
+        wrong += sum(not outcome.right for _, outcome in outcomes)
     print(f"{total} examples, {wrong} wrong")
     return 1 if wrong else 0
+
+
+def _outcomes(path: Path) -> Iterator[tuple[str, "Outcome"]]:
+    """What became of every example of a file; a format without one says so."""
+    detector, formats = _load(path)
+    for form in formats:
+        title = f"{path.stem} / {form.name}"
+        if not form.examples:
+            yield title, Outcome(True, ["note: has no example"], tested=False)
+        for example in form.examples:
+            guard = _guard(example.detector) if example.detector else detector
+            yield f"{title} / {example.about}", examine(form, example, guard)
 
 
 @cache
@@ -55,16 +68,22 @@ def _guard(name: str) -> Detector:
     return load_detector(DETECTORS_DIR / f"{name}.yaml")
 
 
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What was read from one example, and what the reading leaves open."""
 
-    def __init__(self, right: bool, lines: list[str]) -> None:
-        self.right, self.lines = right, lines
+    right: bool
+    lines: list[str]
+    tested: bool = True
 
 
 def examine(form: Format, example: Example, detector: Detector | None) -> Outcome:
     """Read an example by the declared formats alone and compare it with what it says."""
-    reader = _Stages(Declared(detector))
+    own = detector is not None and form in detector.outputs
+    envelopes = load_envelopes()
+    reader = _Stages(
+        Declared(detector, envelopes if own or form in envelopes else (form, *envelopes))
+    )
     root, findings = _read(reader, example.text)
     said = _said(findings, example.text, recognised=bool(reader.used))
     expected = example.says if isinstance(example.says, str) else sorted(example.says)
@@ -159,8 +178,9 @@ def _said(findings: list[Finding], text: str, *, recognised: bool) -> str | list
 
 def _load(path: Path) -> tuple[Detector | None, tuple[Format, ...]]:
     data = read_yaml(path)
-    if "envelopes" in data:
-        return None, read_formats(path, "envelopes", data["envelopes"])
+    for key in ("envelopes", "formats"):
+        if key in data:
+            return None, read_formats(path, key, data[key])
     detector = load_detector(path)
     return detector, detector.outputs
 

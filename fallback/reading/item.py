@@ -5,10 +5,12 @@ In: a decoded output. Out: findings, and what the account needs: nodes, formats,
 
 from dataclasses import replace
 
+from fallback.reading import tree
 from fallback.reading.account import last_key
 from fallback.reading.declared import Applied
 from fallback.reading.decode import MARK, Decoded, decode
 from fallback.reading.finding import Finding, across, settle
+from fallback.reading.generic.record import decision_word
 from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.generic.texts import closed
 from fallback.reading.generic.texts.whole import Texts
@@ -28,6 +30,8 @@ _MAX_TRIES = 160
 _MAX_ENTRIES = 64
 #: What opening a text in a text costs, in the steps of `Lookups`.
 _OPENING = 12
+#: What is in an opened text may be this much nearer to the bound of depth.
+_INNER = tree.MAX_DEPTH - 16
 _QUOTED = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
 _MAX_SAID = 16
 _MAX_COPY = 2000
@@ -38,7 +42,8 @@ class Item:
     """Reads one output.
 
     nodes: everything that was decoded. thoughts: reasoning before the answer. formats, envelopes:
-    names of the declared formats that recognised something, outermost first.
+    names of the declared formats that recognised something, outermost first. judged: whether one of
+    the detector's own formats that say what a finding is was among them.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -54,6 +59,7 @@ class Item:
         self.thoughts: list[str] = []
         self.formats: list[str] = []
         self.envelopes: list[str] = []
+        self.judged = False
 
     @property
     def cut(self) -> bool:
@@ -134,9 +140,9 @@ class Item:
         self.nodes.append(node)
         return node
 
-    def _bounded_tree(self, value: object, path: str) -> Node:
+    def _bounded_tree(self, value: object, path: str, depth: int = 0) -> Node:
         planter = Planter(max(self._left, 1))
-        node = planter.plant(value, path)
+        node = planter.plant(value, path, depth)
         self._left -= sum(1 for _ in leaves(node))
         self._bounded = self._bounded or planter.cut
         return node
@@ -206,7 +212,9 @@ class Item:
     def _apply(self, applied: Applied, node: Node, depth: int) -> list[Finding]:
         """The scopes of a declared format, with what it leaves open read generically."""
         name = applied.format.name
-        (self.formats if name in self._guard.formats else self.envelopes).append(name)
+        own = name in self._guard.formats
+        (self.formats if own else self.envelopes).append(name)
+        self.judged = self.judged or (own and _judges(applied))
         scopes: list[list[Finding]] = []
         for content in applied.contents:
             scopes.append(self._content(content, depth + 1, quoted=False))
@@ -225,8 +233,10 @@ class Item:
 
     def _known_part(self, finding: Finding) -> Finding:
         """A finding of a declared format by the part of its name that is known."""
-        if not finding.category or self._names.own(finding.name):
+        if self._names.own(finding.name) or not finding.hit:
             return finding
+        if finding.general:
+            return replace(finding, name=decision_word(finding.name, finding.name))
         return replace(finding, name=self._names.resolve(finding.name))
 
     def _content(self, node: Node, depth: int, *, quoted: bool) -> list[Finding]:
@@ -265,4 +275,10 @@ class Item:
         if not parts:
             return None
         self._bounded = self._bounded or decoded.truncated
-        return self._bounded_tree(parts[0] if len(parts) == 1 else parts, path)
+        return self._bounded_tree(parts[0] if len(parts) == 1 else parts, path, _INNER)
+
+
+def _judges(applied: Applied) -> bool:
+    """Whether a format says where findings or decisions stand."""
+    form = applied.format
+    return bool(form.findings or form.decision or form.passed or form.action)

@@ -4,6 +4,7 @@ In: plain values, or a node. Out: the same with less repetition, or with its tex
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from fallback.reading.account import last_key
 from fallback.reading.decode import REASONING
@@ -14,6 +15,7 @@ from fallback.reading.tree import Leaf, Node, Use
 _LONG = 64
 _MAX_LEVEL = 8
 _SHORTEST = 8
+_MAX_OPENED = 3
 #: Keys under which even a message is the tool's own.
 _ERRORS = ("error", "exception", "body")
 
@@ -54,20 +56,21 @@ def thought(part: object) -> str | None:
 def open_texts(node: Node, structure: Callable[[str, str], Node | None]) -> None:
     """Replace texts that hold structure by it, where no judged text stands.
 
-    structure: the node in a text at a path, None where there is none.
+    structure: the node in a text at a path, None where there is none. Texts in what was opened are
+    opened too, so many levels down.
     """
-    stack: list[Node] = [node]
+    stack: list[tuple[Node, int]] = [(node, 0)]
     while stack:
-        top = stack.pop()
-        if isinstance(top, Leaf):
+        top, level = stack.pop()
+        if isinstance(top, Leaf) or level > _MAX_OPENED:
             continue
-        if isinstance(top, dict):
-            for key, inner in top.items():
-                top[key] = _opened(inner, structure)
-            stack.extend(top.values())
-        else:
-            top[:] = [_opened(inner, structure) for inner in top]
-            stack.extend(top)
+        places: list[tuple[Any, Node]] = list(
+            top.items() if isinstance(top, dict) else enumerate(top)
+        )
+        for place, inner in places:
+            opened = _opened(inner, structure)
+            top[place] = opened
+            stack.append((opened, level if opened is inner else level + 1))
 
 
 def _opened(node: Node, structure: Callable[[str, str], Node | None]) -> Node:

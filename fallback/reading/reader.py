@@ -68,7 +68,7 @@ def _stated(item: Item, findings: Sequence[Finding]) -> bool:
 
     So does an output of a declared format without a finding. Quotes and bookkeeping do not.
     """
-    if item.formats or any(f.hit is False for f in findings):
+    if item.judged or any(f.hit is False for f in findings):
         return True
     return not findings and item.is_vacant
 

@@ -151,10 +151,12 @@ def test_an_unread_part_without_a_finding_is_for_a_person_to_review() -> None:
 
 
 def test_an_output_that_was_cut_is_never_cleared() -> None:
-    got = decide(Signal("safe"), answer("OTHER.Safe", confidence=1.0), cut=True)
+    got = decide(Signal("safe"), answer("OTHER.Safe", confidence=1.0), doubt=FallbackReason.UNREAD)
     assert got.event["taxonomy"] == ["OTHER.NeedsReview"]
     assert (got.fallback_reason, got.source) == (FallbackReason.UNREAD, Source.RULES)
-    found = decide(Signal("US_SSN"), answer("PII.Identifier.SSN"), "presidio", cut=True)
+    found = decide(
+        Signal("US_SSN"), answer("PII.Identifier.SSN"), "presidio", doubt=FallbackReason.UNREAD
+    )
     assert found.event["taxonomy"] == ["PII.Identifier.SSN"]
 
 

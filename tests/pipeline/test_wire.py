@@ -15,6 +15,7 @@ from fallback.signal import Reading, Signal, Verdict
 from pipeline import wire
 from pipeline.steps import ReadItem
 from schemas.candidate import Candidate, CandidateSet, CandidateStatus
+from schemas.contract import FallbackReason
 
 scores = st.none() | st.floats(0, 1)
 signals = st.builds(
@@ -27,6 +28,7 @@ signals = st.builds(
 rules = st.builds(
     RuleAnswer.of, st.lists(st.text(), max_size=3).map(tuple), st.sampled_from(MatchKind)
 )
+doubts = st.none() | st.sampled_from(FallbackReason)
 answers = st.builds(
     Candidate,
     text=st.text(),
@@ -36,10 +38,12 @@ answers = st.builds(
 )
 
 
-@given(st.text(), st.lists(st.tuples(signals, rules), min_size=1, max_size=4), st.booleans())
-def test_items_travel(detector: str, pairs: list[tuple[Signal, RuleAnswer]], cut: bool) -> None:
+@given(st.text(), st.lists(st.tuples(signals, rules), min_size=1, max_size=4), doubts)
+def test_items_travel(
+    detector: str, pairs: list[tuple[Signal, RuleAnswer]], doubt: FallbackReason | None
+) -> None:
     read, known = zip(*pairs, strict=True)
-    item = ReadItem(detector, Reading(read, cut=cut), known)
+    item = ReadItem(detector, Reading(read), known, doubt)
     assert wire.load_item(detector, wire.dump_item(item).decode()) == item
 
 

@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from fallback.rules.catalog import Detector
+from fallback.rules.normalise import match_key
 from fallback.reading.declared.classes import highest, together
 from fallback.reading.declared.entries import entries, found
 from fallback.reading.declared.statements import Statements, Vocabulary, inverted
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.formats import Format, load_envelopes
+from fallback.reading.generic.record import FAILED
 from fallback.reading.judge import Judged, Outcome
 from fallback.reading.paths import Path
 from fallback.reading.tree import Leaf, Node, Use, mark
-from fallback.rules.catalog import Detector
-from fallback.rules.normalise import match_key
 
 #: Characters of a text that a pattern looks at; longer ones are no documented verdict.
 MAX_PATTERN_TEXT = 65_536
@@ -96,7 +97,8 @@ class _Reader:
             )
             for paths in (form.contents, form.verdicts)
         )
-        scopes = [] if form.of is None else [Scope(root, tuple(self._decisions(root)), ())]
+        whole = form.of is not None and all(item is not root for item in items)
+        scopes = [Scope(root, tuple(self._decisions(root)), ())] if whole else []
         scopes += [Scope(i, tuple(self._decisions(i)), tuple(self._findings(i))) for i in items]
         for paths, use in ((form.quoted, Use.QUOTED), (form.ignored, Use.BOOKKEEPING)):
             for path in paths:
@@ -119,7 +121,7 @@ class _Reader:
         for leaf in found(self._form.failed, item):
             if leaf.use is Use.UNREAD and leaf.value not in (None, "", False):
                 leaf.use = Use.SIGNAL
-                name = leaf.value if isinstance(leaf.value, str) else _key(leaf.path)
+                name = leaf.value if isinstance(leaf.value, str) else _key(leaf.path) or "error"
                 yield Finding(name, None, None, Basis.DECISION, leaf.path, failed=True)
 
     def _decision(self, leaf: Leaf, basis: Basis, opposite: bool) -> Finding | None:
@@ -130,10 +132,10 @@ class _Reader:
             leaf.use = Use.BOOKKEEPING
         if nothing:
             return None
-        name = value.strip() if isinstance(value, str) else _key(leaf.path)
+        name = value.strip() if isinstance(value, str) else _key(leaf.path) or "flagged"
         if opposite:
             judged = inverted(judged, value)
-            name = name if isinstance(value, str) else _negated(name)
+            name = name if isinstance(value, str) else _negated(_key(leaf.path))
         standing = judged.basis if judged.basis.general else basis
         failed, low = judged.outcome is Outcome.FAILED, judged.outcome is Outcome.LOW
         return Finding(name, judged.hit, judged.score, standing, leaf.path, failed, low)
@@ -197,16 +199,16 @@ def _groups(match: Any, path: str) -> Node:
 
 
 #: What it is called when a check of that name is not true.
-_NEGATED = {"safe": "unsafe", "valid": "invalid", "pass": "failed", "passed": "failed"}
+_NEGATED = {"safe": "unsafe", "pass": FAILED, "passed": FAILED, "valid": FAILED}
 
 
 def _negated(key: str) -> str:
     words = " ".join(match_key(key).split()).removeprefix("is ").removeprefix("validation ")
-    return _NEGATED.get(words, f"not {words}")
+    return _NEGATED.get(words, f"not {words}" if words else FAILED)
 
 
 def _key(path: str) -> str:
-    """The last key of a path: `flagged` of `results[0].flagged`."""
+    """The last key of a path: `flagged` of `results[0].flagged`; empty for an index alone."""
     if path.endswith('"]'):
         return path[:-2].rpartition('["')[2]
-    return path.rpartition(".")[2].partition("[")[0] or path
+    return path.rpartition(".")[2].partition("[")[0]

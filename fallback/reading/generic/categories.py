@@ -31,6 +31,7 @@ from fallback.reading.tree import Leaf, Node, Use
 from schemas.text import normalise
 
 MAX_ENTRY = 80
+_ENTRY = 3
 _BULLETS = "*-•·# \t"
 
 
@@ -135,6 +136,10 @@ class Categories:
         words = core.split(" ")
         while len(words) > 1 and self._names.general(words[0]):
             words = words[1:]
+        if self._names.own(key):
+            return key
+        if entry.role.judged is not None:
+            return self._names.best(core, " ".join(words), key, core)
         return self._names.best(key, core, " ".join(words), key)
 
     def scalar(
@@ -143,6 +148,9 @@ class Categories:
         """`hate: true`, `toxicity_score: 0.93`, `insult: high` as an entry of an object."""
         leaf = entry.node
         assert isinstance(leaf, Leaf)
+        if self._names.scarce and (clean := self._clean(entry, leaf)) is not None:
+            return [clean]
+        self._names.take_steps(_ENTRY)
         role = entry.role.judged if entry.role.role is Role.CATEGORY else entry.role.role
         name = self.heading(entry, heading)
         known = self._names.known(name)
@@ -167,6 +175,20 @@ class Categories:
         leaf.use = Use.SIGNAL
         return [self._from(name, judged, leaf)]
 
+    def _clean(self, entry: Entry, leaf: Leaf) -> Finding | None:
+        """A clean word or flag of an output that is very long, without looking its name up."""
+        if entry.role.role is not Role.CATEGORY or (
+            isinstance(leaf.value, int | float | None) and (leaf.value is not False)
+        ):
+            return None
+        judged = judge(leaf.value, self._scales.of(), Basis.FLAG)
+        if judged.outcome is not Outcome.CLEAN or self._ruled(entry.key):
+            return None
+        if self._names.general(entry.role.core or entry.form):
+            return None
+        leaf.use = Use.SIGNAL
+        return Finding(entry.key, False, None, Basis.FLAG, leaf.path)
+
     def _general(self, entry: Entry, judged: Judged, leaf: Leaf) -> list[Finding]:
         """A key that only says that something is wrong: a decision, or a number for the whole."""
         leaf.use = Use.SIGNAL
@@ -181,6 +203,9 @@ class Categories:
     ) -> list[Finding]:
         """A text that judges nothing: quoted under a category, or the name of one."""
         text = str(leaf.value)
+        if not text.strip():
+            leaf.use = Use.BOOKKEEPING
+            return []
         if named or len(text) > MAX_ENTRY:
             return []
         if known and not self._names.general(name) and not self._names.known(text):

@@ -146,7 +146,8 @@ class Objects(Categories):
         telling = [f for f in settled if f.category]
         own = [self.named(name, verdict, record) for name in named]
         checker = not record.names or all(form in CHECKERS for form, _ in record.names)
-        if telling and checker and any(self._names.known(f.name) for f in telling):
+        known = any(self._names.known(f.name) for f in telling)
+        if telling and checker and (known or not self._names.known(named[0])):
             return settled
         if verdict.failed and not checker:
             own = [*own, *(replace(f, hit=True, basis=Basis.PRESENCE, failed=False) for f in own)]
@@ -178,6 +179,9 @@ class Objects(Categories):
         ]
         numbers = [f for f in record.said if f.name and f not in decisions and not f.basis.general
                    and f.basis in (Basis.SCORE, Basis.GRADE) and not f.failed]  # fmt: skip
+        if any(f.failed for f in same) and not any(f.category for f in same):
+            # The only reason that is given for the verdict is a failure.
+            decisions = [d for d in decisions if not d.accuses]
         if not any(d.hit is not None for d in decisions):
             decisions += [replace(f, whole=True) for f in numbers]
         return settle(decisions, same)

@@ -69,6 +69,19 @@ def _zip(left: list[Node], right: list[Node]) -> Iterator[tuple[Leaf, Leaf]]:
         yield name, value
 
 
+def second_class(node: dict[str, Node]) -> Leaf | None:
+    """The probability of a category in `{"0": 0.03, "1": 0.97}`."""
+    if set(node) != {"0", "1"}:
+        return None
+    first, second = node["0"], node["1"]
+    if not isinstance(first, Leaf) or not isinstance(second, Leaf):
+        return None
+    if not isinstance(second.value, float | int) or second.use is not Use.UNREAD:
+        return None
+    first.use = Use.BOOKKEEPING
+    return second
+
+
 def validity(nodes: list[Node]) -> list[tuple[str, Leaf, float | None]] | None:
     """`(text?, {scanner: valid}, {scanner: risk})`: what is not valid was found.
 

@@ -4,57 +4,30 @@ In: a node. Out: findings, clean ones included. Marks every leaf that it underst
 unread is accounted for elsewhere. Each leaf is visited a bounded number of times.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, across, merge
 from fallback.reading.generic import shapes
 from fallback.reading.generic.exclusive import exclusive
-from fallback.reading.generic.objects import Objects
+from fallback.reading.generic.lists import TOP, Lists, Place
 from fallback.reading.generic.record import HIT_WORDS, Entry, Record, kind_of
 from fallback.reading.generic.roles import Kind, Role
 from fallback.reading.generic.sorting import sort_record
-from fallback.reading.generic.vocabulary.goals import forbidden, forbids
-from fallback.reading.generic.vocabulary.names import Names
-from fallback.reading.judge import Scales
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 from fallback.reading.words import load_words
 
 _CHECKERS = load_words().keys["checkers"]
 _MAPS = load_words().keys["maps"]
-_OBJECT, _ENTRY = 6, 4
+#: What an object costs, in the steps of `Lookups`.
+_OBJECT = 6
 _MATCHES = frozenset({"matches", "hits"})
-_LONG = 64
-ReadText = Callable[[Leaf], list[Finding]]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a node stands.
-
-    heading: the category that the node is about, from the keys above; empty for none.
-    mapping: whether unknown keys here are names of categories.
-    flagged: whether names here are said to be found.
-    depth: how many levels down.
-    """
-
-    heading: str = ""
-    mapping: bool = False
-    flagged: bool = False
-    depth: int = 0
-
-
-class Walker:
+class Walker(Lists):
     """Reads trees of one output."""
 
-    def __init__(self, names: Names, scales: Scales, read_names: ReadText) -> None:
-        """read_names: the findings of a text that stands where names stand."""
-        self._names = names
-        self._scales = scales
-        self._read_names = read_names
-        self._categories = Objects(names, scales)
-
-    def read(self, node: Node, place: Place = Place()) -> list[Finding]:
+    def read(self, node: Node, place: Place = TOP) -> list[Finding]:
         """The findings of a node."""
         if isinstance(node, dict):
             return self._object(node, place)
@@ -71,73 +44,13 @@ class Walker:
             return self._categories.judged(place.heading, leaf)
         return []
 
-    # --- lists ----------------------------------------------------------------------------
-
-    def _list(self, nodes: list[Node], place: Place) -> list[Finding]:
-        if (pairs := shapes.pairs(nodes)) is not None:
-            return exclusive(
-                [f for name, value in pairs for f in self._pair(name, value)], self._names
-            )
-        plain = [n for n in nodes if isinstance(n, Leaf)]
-        if nodes and len(plain) == len(nodes):
-            return self._plain(plain, place)
-        if (validity := shapes.validity(nodes)) is not None:
-            return [
-                self._categories.finding(name, not valid.value, score, valid.path)
-                for name, valid, score in validity
-            ]
-        inner = replace(place, depth=place.depth + 1)
-        if len(nodes) > _LONG:
-            nodes = list(shapes.different(nodes))
-        scopes = [self.read(n, inner) for n in nodes if not isinstance(n, Leaf)]
-        texts = self._plain(plain, place) if plain else []
-        if all(len(scope) == 1 for scope in scopes):
-            scopes = [exclusive([f for scope in scopes for f in scope], self._names)]
-        return across([*scopes, texts])
-
-    def _plain(self, nodes: Sequence[Leaf], place: Place) -> list[Finding]:
-        """A list of scalars: names, or scores and flags of the heading."""
-        texts = [n for n in nodes if kind_of(n) is Kind.TEXT and n.use is Use.UNREAD]
-        if texts:
-            return self._names_of(texts, place)
-        if place.heading:
-            return self._categories.highest(place.heading, nodes)
-        return []
-
-    def _pair(self, name: Leaf, value: Leaf) -> list[Finding]:
-        name.use = Use.SIGNAL
-        found = self._names.resolve(str(name.value))
-        if self._names.clean(found):
-            found = str(name.value)
-        return self._categories.judged(found, value)
-
-    def _names_of(self, texts: Sequence[Leaf], place: Place) -> list[Finding]:
-        """Texts that stand where names stand."""
-        found: list[list[Finding]] = []
-        for leaf in texts:
-            if not self._names.take_steps(_ENTRY):
-                break
-            read = self._read_names(leaf)
-            if place.flagged:
-                read = [self._confirmed(f) for f in read]
-            found.append(read)
-        return across(found)
-
-    def _confirmed(self, finding: Finding) -> Finding:
-        """A name in a list of what was violated."""
-        if finding.basis is not Basis.PRESENCE or finding.failed:
-            return finding
-        if finding.category or forbids(finding.name):
-            name = finding.name if self._names.own(finding.name) else forbidden(finding.name)
-            resolved = self._names.resolve(name)
-            return replace(finding, name=resolved, hit=True, basis=Basis.FLAG, whole=False)
-        return finding
-
     # --- objects --------------------------------------------------------------------------
 
     def _object(self, node: dict[str, Node], place: Place) -> list[Finding]:
         if not self._names.take_steps(_OBJECT + len(node)):
             return []
+        if place.heading and (second := shapes.second_class(node)) is not None:
+            return self._categories.judged(place.heading, second)
         if (parallel := shapes.parallel(node)) is not None:
             read = [f for name, value in parallel for f in self._pair(name, value)]
             rest = self._object({k: n for k, n in node.items() if _left(n)}, place)
@@ -156,9 +69,7 @@ class Walker:
         else:
             found = self._categories.of_all(record, same)
         found = self._with_errors(record, found)
-        if any(f.clears and f.basis is Basis.DECISION for f in found) and not any(
-            f.hit for f in found
-        ):
+        if any(f.clears for f in record.said) and not any(f.hit for f in found):
             mark(node, Use.BOOKKEEPING)
         return across([found, *apart]) if apart else found
 
@@ -193,7 +104,7 @@ class Walker:
                     node.use = Use.SIGNAL
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE, node.path))
                 elif role is Role.CATEGORY or role is Role.NAMES or role is Role.COUNT:
-                    if not self._names.take_steps(_ENTRY):
+                    if not self._names.take_steps(1):
                         break
                     maps += self._categories.scalar(
                         entry, record.threshold, place.heading, place.mapping, bool(named)
@@ -260,13 +171,6 @@ class Walker:
             leaf.use = Use.QUOTED
         return [self._categories.finding(heading, True, None, plain[0].path, Basis.PRESENCE)]
 
-    def _only_known(self, nodes: list[Node]) -> list[Finding]:
-        """A list of texts under an unknown key: names where a vocabulary knows them all."""
-        texts = [n for n in nodes if isinstance(n, Leaf) and isinstance(n.value, str)]
-        if not texts or not all(self._names.known(str(n.value)) for n in texts[:20]):
-            return []
-        return self._names_of(texts, Place())
-
     def _matches(self, nodes: Node) -> list[Finding]:
         """Texts that matched something: quoted, unless all are known names."""
         assert isinstance(nodes, list)
@@ -303,7 +207,7 @@ class Walker:
                 continue
             if not node:
                 continue
-            inner = self.read(node, Place())
+            inner = self.read(node, TOP)
             if not any(f.hit for f in inner):
                 texts = [str(n.value) for n in leaves(node) if isinstance(n.value, str) and n.value]
                 said = ": ".join(dict.fromkeys(texts[:3])) or "error"

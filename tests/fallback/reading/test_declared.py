@@ -3,10 +3,8 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from fallback.reading.declared import Applied, Declared, apply
+from fallback.reading.declared import Applied, apply
 from fallback.reading.finding import Basis
 from fallback.reading.formats import Format
 from fallback.reading.tree import Leaf, Node, Planter, Use, leaves
@@ -94,6 +92,9 @@ class TestDecisions:
             ({"passed": "safe"}, {"safe": False}, ("unsafe", True)),
             ({"passed": "verdict"}, {"verdict": "pass"}, ("pass", False)),
             ({"passed": "ok"}, {"ok": "no"}, ("no", True)),
+            ({"passed": "pass"}, {"pass": False}, ("check failed", True)),
+            ({"passed": "[0]"}, [False], ("check failed", True)),
+            ({"decision": "[0]"}, [True], ("flagged", True)),
             ({"decision": "verdict"}, {"verdict": "UNSAFE"}, ("UNSAFE", True)),
             ({"decision": "x", "words": {"found": ["K.O."]}}, {"x": "k.o."}, ("k.o.", True)),
         ],
@@ -125,6 +126,10 @@ class TestDecisions:
         decisions = [[d.hit for d in scope.decisions] for scope in result.scopes]
         assert decisions == [[], [True], [False]]
         assert Use.UNREAD not in uses(node).values()
+
+    def test_a_part_that_is_the_whole_has_the_decision(self) -> None:
+        result, _ = applied({"flagged": True}, of="[@][]", decision="flagged")
+        assert [[d.hit for d in scope.decisions] for scope in result.scopes] == [[True]]
 
 
 class TestFindings:
@@ -275,25 +280,3 @@ class TestFindings:
         assert [c.value for c in result.contents if isinstance(c, Leaf)] == ["x", None]
         assert result.verdicts == ({"c": Leaf(1, "b.c")},)
         assert set(uses(node).values()) == {Use.UNREAD}
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(
-            st.sampled_from(
-                ["choices", "message", "content", "error", "results", "type", "role", "code"]
-            )
-            | st.text(max_size=8),
-            inner,
-            max_size=4,
-        )
-    ),
-    max_leaves=30,
-)
-
-
-@given(values)
-def test_no_value_is_too_strange(value: object) -> None:
-    Declared(None).read(Planter().plant(value))

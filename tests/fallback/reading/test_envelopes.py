@@ -4,8 +4,10 @@ import json
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fallback.reading.declared import apply
+from fallback.reading.declared import Declared, apply
 from fallback.reading.formats import Format, load_envelopes
 from fallback.reading.tree import Planter, Use, leaves
 from tests.fallback.reading.examples import reader, said
@@ -145,3 +147,25 @@ def _widened(value: object, times: int, depth: int = 0) -> object:
         inner = [_widened(x, times, depth + 1) for x in value]
         return inner * (times if depth == 0 else 2)
     return value
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["choices", "message", "content", "error", "results", "type", "role", "code"]
+            )
+            | st.text(max_size=8),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=30,
+)
+
+
+@given(values)
+def test_no_value_is_too_strange(value: object) -> None:
+    Declared(None).read(Planter().plant(value))

@@ -1,10 +1,15 @@
 """How declared formats are written: mistakes are named, and what is read makes the version."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
-from fallback.reading.formats import Format, read_formats
+from fallback.rules.catalog import load_detector
+from fallback.reading.check import examine, main
+from fallback.reading.formats import Extraction, Format, read_formats
 from schemas.errors import ConfigError
 from schemas.yaml_file import read_yaml
 
@@ -79,3 +84,57 @@ class TestFiles:
         example = {"about": "x", "output": {}, "says": "clean"}
         assert form().content == form(examples=[example]).content
         assert form().content != form(decision="flagged").content
+
+
+PAGE = (Path(__file__).parents[3] / "docs/declaring-formats.md").read_text(encoding="utf-8")
+DETECTOR = PAGE.partition("```yaml\n")[2].partition("```")[0]
+
+
+class TestPage:
+    """docs/declaring-formats.md: its file is read as it says, and so is every row of its tables."""
+
+    def test_the_whole_file(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        path = tmp_path / "house-guard.yaml"
+        path.write_text(DETECTOR, encoding="utf-8")
+        assert main([str(path)]) == 0
+        assert "note" not in capsys.readouterr().out
+
+    def test_what_the_check_finds_wrong(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = tmp_path / "house-guard.yaml"
+        path.write_text(DETECTOR.replace("says: [weapons]", "says: [arms]"), encoding="utf-8")
+        assert main([str(path)]) == 1
+        assert "expected ['arms']" in capsys.readouterr().out
+        path.write_text(DETECTOR.replace("decision: flagged", "decision: 'a['"), encoding="utf-8")
+        assert main([str(path)]) == 1
+        assert "line 11: outputs[0].decision: is no JMESPath" in capsys.readouterr().out
+        assert main([]) == 2
+
+    @pytest.mark.parametrize("row", re.findall(r"^\| (`.*`.*) \|$", PAGE, re.MULTILINE))
+    def test_a_row(self, row: str, tmp_path: Path) -> None:
+        _, _, written, output, says = re.split(r" (?<!\\)\| ", row)
+        given = yaml.safe_load(written.strip("`").replace("\\|", "|"))
+        form = given if {"when", "pattern", "uses"} & given.keys() else {"when": "@", **given}
+        if {"each", "as"} & given.keys():
+            form = {"when": "@", "findings": [given]}
+        example = {
+            "about": "x",
+            "output": json.loads(output.strip("`")),
+            "says": says if says in ("clean", "failed", "review") else says.split(", "),
+        }
+        if "uses" not in form:
+            form = {"format": "row", "source": "x", **form}
+        detector = yaml.safe_load(DETECTOR) | {"outputs": [{**form, "examples": [example]}]}
+        path = tmp_path / "house-guard.yaml"
+        path.write_text(json.dumps(detector), encoding="utf-8")
+        guard = load_detector(path)
+        (declared,) = guard.outputs
+        outcome = examine(declared, declared.examples[0], guard)
+        assert outcome.right, outcome.lines
+
+    def test_every_construct_has_a_row(self) -> None:
+        keys = set(re.findall(r"^\| `(\w+)`", PAGE, re.MULTILINE))
+        models = {x.alias or n for n, x in Format.model_fields.items() if not x.exclude}
+        models |= {x.alias or n for n, x in Extraction.model_fields.items()}
+        assert keys == models - {"format", "source", "examples", "findings"} | {"uses"}

@@ -54,7 +54,7 @@ class Base:
             if self._names.vague(text) and judge_word(text) is not None:
                 return [Finding(text, True, None, Basis.DECISION)]
             return [self.name(text)]
-        judged = judge_word(text)
+        judged = judge_word(text) if len(text) > 1 else None
         if judged is not None and as_number(text) is None:
             if judged.outcome is Outcome.LOW:
                 return [Finding(text, False, None, Basis.GRADE, low=True, whole=True)]
@@ -69,9 +69,9 @@ class Base:
         if closed.whole(text) and closed.is_failure(text):
             return [Finding(text, None, None, Basis.DECISION, failed=True)]
         number = as_number(text)
-        if number is not None:
-            return self._read({"score": Leaf(text, "")}) if number >= 0 else None
-        return None
+        if number is None or not 0 <= number <= 1 or text[:1] in "+-":
+            return None
+        return self._read({"score": Leaf(text, "")})
 
     def _is_role(self, key: str) -> bool:
         return key_role(normalise(key[:80]), Kind.TEXT).role is not Role.CATEGORY
@@ -109,5 +109,7 @@ def opens_with_role(text: str) -> bool:
     pair = cut.keyed(text)
     if pair is None:
         return False
+    if judge_word(pair[1]) is not None:
+        return True
     role = key_role(normalise(pair[0]), Kind.TEXT).role
     return role in (Role.NAME, Role.BROAD, Role.NAMES, Role.DECISION, Role.ACTION, Role.SEVERITY)

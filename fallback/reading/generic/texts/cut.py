@@ -53,7 +53,8 @@ def is_prose(text: str) -> bool:
         return True
     if any(w[-1] in ".!?" and len(w) > 3 and w[:-1].isalpha() for w in words[:-1]):
         return True
-    return len(words) > 2 and not _FUNCTION_WORDS.isdisjoint(w.strip(".,;:!?") for w in words)
+    said = sum(word.strip(".,;:!?") in _FUNCTION_WORDS for word in words)
+    return said > 1 or (said == 1 and len(words) > 4)
 
 
 def pairs(text: str) -> tuple[str, list[tuple[str, str]]]:

@@ -152,11 +152,11 @@ class Headers(Joins):
             return None
         if colon and self._names.own(f"{head}: {rest}"):
             return self.record([(head, rest)])
-        judged = judge_word(head)
-        if judged is not None or self._names.general(head):
+        role = key_role(normalise(head), Kind.TEXT)
+        if colon and role.role in (Role.NAME, Role.BROAD, Role.NAMES):
+            return self._role_pair(head, rest)
+        if judge_word(head) is not None or self._names.general(head):
             return self._headed(head, rest, depth)
-        form = normalise(head)
-        role = key_role(form, Kind.TEXT)
         if colon and role.role is not Role.CATEGORY:
             if role.role in (Role.DECISION, Role.ACTION, Role.FLAG):
                 inner = self.piece(rest, depth + 1)

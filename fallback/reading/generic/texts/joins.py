@@ -203,7 +203,11 @@ class Joins(Base):
                 if normalise(head) in load_words().keys["codes"] and number == int(number):
                     return [self.name(text)]
                 return self._numbered(head, tail, number)
-            if judged is not None and (tail.isupper() or text.endswith(")") or text.endswith("]")):
+            if (
+                judged is not None
+                and len(tail) > 1
+                and (tail.isupper() or text.endswith(")") or text.endswith("]"))
+            ):
                 name = self._names.resolve(head)
                 if (
                     tail.isupper()

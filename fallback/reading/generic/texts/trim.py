@@ -14,6 +14,9 @@ _BULLETS = "•·▪‣◦\u2013—*->✓✗✔✘☑→#"
 def trimmed(text: str) -> str:
     """A piece without bullets, emoji and blanks at its ends."""
     text = text.strip()
+    for mark in ("**", "__", "~~"):
+        if len(text) > 4 and text.startswith(mark) and text.find(mark, 2) == len(text) - 2:
+            text = text[2:-2].strip()
     start, end = 0, len(text)
     while start < end and (text[start] in _BULLETS or _is_symbol(text[start])):
         if (

@@ -59,14 +59,14 @@ class Texts:
         text = text.strip()
         if closed.is_empty(text):
             return []
-        if len(text) <= MAX_NAME:
-            if self._names.own(text):
-                return self._own(text)
-            if as_number(text) is not None and text[:1] not in "-+":
-                return self._pieces.piece(text) or []
+        if len(text) <= MAX_NAME and self._names.own(text):
+            return self._own(text)
         if closed.is_failure(text):
             return [Finding(text[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
-        return self._lines(text)
+        found = self._lines(text)
+        if any(f.hit is not None or f.failed for f in found):
+            return found
+        return self._sentence(text)
 
     def as_whole(self, text: str, findings: Sequence[Finding]) -> list[Finding]:
         """An output that is an entry of the vocabulary, judged by what was read in it."""

@@ -7,11 +7,11 @@ the reading says so.
 from typing import Final
 
 #: Look-ups of names that are not remembered yet, for one output: about 20 ms of work.
-LOOKUPS: Final = 320
+LOOKUPS: Final = 256
 #: Pieces of text that are cut further, for one output: about 40 ms of work.
-PIECES: Final = 400
+PIECES: Final = 320
 #: Objects and entries that are read, for one output, in units of about 10 microseconds.
-STEPS: Final = 4500
+STEPS: Final = 4000
 
 
 class Lookups:
@@ -31,6 +31,11 @@ class Lookups:
         """Whether so much more of a structure may be read."""
         self.steps -= cost
         return self.steps >= 0
+
+    @property
+    def scarce(self) -> bool:
+        """Whether half of the steps are gone."""
+        return self.steps < STEPS // 2
 
     def take_piece(self, size: int) -> bool:
         """Whether a text of that many characters may still be cut into its parts."""

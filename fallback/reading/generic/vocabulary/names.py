@@ -8,6 +8,7 @@ the rules, no formats.
 import json
 from typing import Final
 
+from fallback.rules.phrases import GENERIC
 from fallback.reading.generic.vocabulary.budget import Lookups
 from fallback.reading.generic.vocabulary.memory import Memory, fits
 from fallback.reading.generic.vocabulary.spelling import MARKS, variants
@@ -15,7 +16,6 @@ from fallback.reading.judge import Outcome, judge_word
 from fallback.reading.tree import Leaf, Node
 from fallback.reading.words import load_words
 from fallback.rules.lookup import MatchKind
-from fallback.rules.phrases import GENERIC
 from fallback.signal import Signal
 from schemas.text import normalise
 
@@ -93,6 +93,11 @@ class Names:
                 judged is not None and judged.outcome is Outcome.CLEAN
             )
         return self.labels(text) == _SAFE
+
+    @property
+    def scarce(self) -> bool:
+        """Whether there is not much left for look-ups."""
+        return self._lookups.scarce
 
     def general(self, text: str) -> bool:
         """Whether a name only says that something is wrong, or what was judged."""
