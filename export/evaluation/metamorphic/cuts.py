@@ -56,6 +56,7 @@ def _clean_stands(case: Case, left: str) -> bool:
     pieces = [piece.strip(" .\t") for piece in left.split(":")]
     return any(
         judge(piece).outcome is Outcome.CLEAN
+        or judge(piece.split()[0]).outcome is Outcome.CLEAN
         or vocabulary.benign(piece)
         or (case.example.says == "clean" and piece.casefold().startswith(("no ", "no,")))
         for piece in pieces

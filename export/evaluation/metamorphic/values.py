@@ -59,27 +59,28 @@ def variants(sample: Sample = EVERYTHING) -> Iterator[Variant]:
         said = [normalise(lever.name) for lever in levers]
         for lever in levers:
             if said.count(normalise(lever.name)) == 1 and sample.takes(case.id, lever.name):
-                yield from _moved(case, node, lever, levers)
+                yield from _moved(case, node, lever)
 
 
-def _moved(case: Case, node: Node, lever: _Lever, levers: list[_Lever]) -> Iterator[Variant]:
+def _moved(case: Case, node: Node, lever: _Lever) -> Iterator[Variant]:
     over = lever.over
-    others = any(other.over for other in levers if other is not lever)
     if over is None or (value := _other_side(case, lever, over=not over)) is _NONE:
         return
-    decided = list(_decisions(case.form, node))
-    if any(not isinstance(leaf.value, bool) for leaf, _ in decided) and not others:
-        return
-    changes: dict[str, Any] = {leaf.path: value for leaf in lever.leaves}
-    for leaf, opposite in decided:
-        if isinstance(leaf.value, bool):
-            changes[leaf.path] = (not over or others) is not opposite
-    changed = _put(node, changes)
     key = normalise(lever.name)
     wanted = {normalise(name) for name in case.names}
     if over and key not in wanted:
         return  # the example has a more specific name for the entry
     wanted = wanted - {key} if over else wanted | {key}
+    decided = list(_decisions(case.form, node))
+    if any(not isinstance(leaf.value, bool) for leaf, _ in decided) and not (
+        wanted and (over or case.names)
+    ):
+        return
+    changes: dict[str, Any] = {leaf.path: value for leaf in lever.leaves}
+    for leaf, opposite in decided:
+        if isinstance(leaf.value, bool):
+            changes[leaf.path] = bool(wanted) is not opposite
+    changed = _put(node, changes)
     yield Variant(
         f"{lever.basis.name.lower()} {'under' if over else 'over'}",
         f"{case.id} {lever.name}",
@@ -109,6 +110,8 @@ def _lever(
     extraction: Extraction, entry: Entry, beside: list[Node], scales: Scales, index: int
 ) -> _Lever | None:
     [name] = entry.names
+    if extraction.exclusive or len(_plain(extraction.flag)) < len(extraction.flag):
+        return None  # decided beside the other classes, or by an expression
     given = extraction.threshold
     if isinstance(given, Path):
         values = [leaf.value for leaf in found((given,), entry.node)]
@@ -122,7 +125,7 @@ def _lever(
     number = bool(own) and isinstance(own[0].value, float)
     score = list(found(extraction.score, inside)) or list(parallel(beside, entry.place))
     places: list[tuple[Basis, bool, list[Leaf]]] = [
-        (Basis.FLAG, False, list(found(_plain(extraction.flag), inside))),
+        (Basis.FLAG, False, list(found(extraction.flag, inside))),
         (Basis.FLAG, True, list(found(extraction.passed, inside))),
         (Basis.FLAG, False, [] if number else own),
         (Basis.GRADE, False, list(found(extraction.grade, inside))),
