@@ -21,7 +21,7 @@ from tools.markdown import render
 
 PAGE = DOCS / "reading.md"
 #: A suite is measured in so many parts, which the cores share.
-_PARTS = 8
+_PARTS = 4
 
 
 def figures(names: Sequence[str] = tuple(SUITES), every: int = 1) -> dict[str, page.Figures]:

@@ -129,9 +129,10 @@ def scores(found: Mapping[str, Score], attacked: Attacked) -> str:
         ),
     )
     return (
-        f"{lines}\n`hostile`, {attacked.total} rows: {attacked.kept} ({attacked.share:.1%}) keep the"
-        f" labels that the output has without the attack, {attacked.review} are left to a reviewer,"
-        f" {len(attacked.lost)} get another answer, {len(attacked.cleared)} count as harmless.\n"
+        f"{lines}\n`hostile`, {attacked.total} rows: {attacked.kept} ({attacked.share:.1%}) keep"
+        " the labels that the output has without the attack; left to a reviewer:"
+        f" {attacked.review}; another answer: {len(attacked.lost)}; taken for harmless:"
+        f" {len(attacked.cleared)}.\n"
     )
 
 
