@@ -10,10 +10,10 @@ export TOKENIZERS_PARALLELISM ?= false
 UNIT := not (slow or heavy or triton or model or export or prometheus or chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-unit test-long faults slo-test bench versions promote rollback screenshots export-model record train calibrate evaluate ablation lint format lock
+.PHONY: help serve test test-unit test-long faults slo-test bench versions promote rollback screenshots export-model record train calibrate evaluate evaluate-reading ablation lint format lock
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 serve: .venv/.built ## Triton with the model and the REST facade; the first start builds the model; Ctrl-C stops both
 	@$(SERVE) -m client_api serve
@@ -58,6 +58,9 @@ calibrate: .venv-export/.built ## fit the adapter's confidence to the out-of-fol
 
 evaluate: .venv-export/.built model ## docs/evaluation.md, or a version on your file: DATA= VERSION= JSON=
 	$(EXPORT) -m export.evaluation.evaluate $(if $(DATA),--data '$(DATA)') $(if $(VERSION),--version '$(VERSION)') $(if $(JSON),--json '$(JSON)')
+
+evaluate-reading: .venv/.built model ## how outputs are read, measured and written to docs/reading.md: EVERY=n reads one of n
+	$(SERVE) -m export.evaluation.reading $(if $(EVERY),--every '$(EVERY)')
 
 ablation: .venv-export/.built ## ways to write a label compared: MINUTES= SHARES= RANKS= TIMES=
 	$(EXPORT) -m export.ablation.ablation $(if $(MINUTES),--minutes '$(MINUTES)') $(if $(SHARES),--shares $(SHARES)) $(if $(RANKS),--ranks $(RANKS)) $(if $(TIMES),--times $(TIMES))

@@ -1,0 +1,60 @@
+"""Suite g: every word of the vocabularies, alone and with what lists and reports put around it.
+
+In: the detectors' `maps`. Out: variants that the rules must give the word's own labels.
+"""
+
+from collections.abc import Iterator
+
+from export.evaluation.metamorphic.suite import EVERYTHING, Sample, Variant
+from fallback.rules.catalog import Detector
+from fallback.rules.lookup import load_rules
+
+_CLEAN = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
+_OUTPUT_SIGNS = frozenset('{}<>[]"\n')
+#: Longer words are sentences, to which nobody adds a number.
+_MAX_WORD = 80
+
+#: What stands around a word. The word is a finding, so severities and scores say so too.
+DECORATIONS: dict[str, tuple[str, ...]] = {
+    "number": ("1. {}", "2) {}", "#3 {}", "4 - {}", "[1] {}"),
+    "bullet": ("- {}", "* {}", "• {}"),
+    "emoji": ("⚠️ {}", "🚨 {}", "❌ {}", "{} ⚠️", "🔴 {}"),
+    "severity": ("{}: high", "{} (high)", "[HIGH] {}", "{} - severity: high", "{}: HIGH"),
+    "score": ("{}: 0.93", "{} 0.93", "{} (0.93)", "{}=0.93", "0.93 {}", "{}: 93%", "{} (93%)"),
+    "flag": ("{}: true", "{}=True"),
+    "quotes": ('"{}"', "'{}'", "`{}`", "**{}**", "{}."),
+    "list": (
+        '["{}"]',
+        '{{"label": "{}"}}',
+        '{{"category": "{}", "score": 0.93}}',
+        '{{"{}": true}}',
+    ),
+}
+
+
+def variants(sample: Sample = EVERYTHING) -> Iterator[Variant]:
+    """Every word alone, and every finding in every decoration."""
+    for detector in load_rules().detectors.values():
+        for word, labels in detector.maps.items():
+            if sample.takes("alone", detector.name, word):
+                yield _variant("alone", detector, word, word)
+            if len(word) > _MAX_WORD or not _OUTPUT_SIGNS.isdisjoint(word):
+                continue
+            if _CLEAN.issuperset(labels) or word in detector.lower_is_worse:
+                continue
+            for kind, forms in DECORATIONS.items():
+                for form in forms:
+                    if sample.takes(form, detector.name, word):
+                        yield _variant(kind, detector, word, form.format(word))
+
+
+def _variant(kind: str, detector: Detector, word: str, output: str) -> Variant:
+    expected = frozenset(detector.maps[word])
+    return Variant(
+        kind,
+        f"{detector.name}: {word}",
+        detector.name,
+        output,
+        lambda seen: seen.answer[0] == expected,
+        harmful=not _CLEAN.issuperset(expected) and not expected <= {"OTHER.Unknown"},
+    )
