@@ -15,8 +15,8 @@ from client_api.access.redis import SharedRedis
 from client_api.mapping.kill_switch import ModeSwitch
 from client_api.settings import Settings
 from client_api.telemetry.metrics import Metrics
+from schemas.config.errors import ConfigError
 from schemas.contract import SharedUse
-from schemas.errors import ConfigError
 from schemas.policies import Canonical, PolicyFile
 
 _log = structlog.get_logger()

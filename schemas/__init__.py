@@ -3,8 +3,8 @@
 The lowest package: it imports no other of the project.
 """
 
+from schemas.config.errors import ConfigError
 from schemas.contract import ErrorCode, FallbackReason, Mode, Source
-from schemas.errors import ConfigError
 from schemas.event import (
     MAX_CANDIDATE_LABELS,
     MAX_NOTES,
@@ -13,7 +13,7 @@ from schemas.event import (
     event_errors,
     event_schema,
 )
-from schemas.frameworks import Framework, Frameworks, load_frameworks
+from schemas.frameworks import Frameworks, load_frameworks
 from schemas.requests import (
     Metadata,
     Options,
@@ -32,7 +32,6 @@ __all__ = [
     "ConfigError",
     "ErrorCode",
     "FallbackReason",
-    "Framework",
     "Frameworks",
     "Label",
     "Metadata",

@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from client_api.access.keys import KeyRecord, Scope, make_key, read_keys, render_keys
-from schemas.errors import ConfigError
-from schemas.files import write_private
+from schemas.config.errors import ConfigError
+from schemas.config.files import write_private
 
 
 def main(argv: Sequence[str]) -> int:

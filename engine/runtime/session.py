@@ -19,7 +19,7 @@ from engine.runtime.batch import Batch, Floats, Pass
 from engine.runtime.cores import has_vnni
 from engine.runtime.prefix import read_prefix
 from engine.version import LlamaShape
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 _Array = npt.NDArray[np.generic]
 Cache = list[ort.OrtValue]

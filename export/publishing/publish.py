@@ -44,7 +44,7 @@ from export.publishing.datastore import write_datastore
 from export.publishing.known_answers import answer_known
 from export.publishing.staging import publish, staging
 from fallback.rules.lookup import CONFIDENCE, load_rules
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.taxonomy import load_taxonomy
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -25,7 +25,7 @@ from engine.text.decoder import TextDecoder
 from engine.text.grammar import Grammar
 from engine.version import WritesLabelTokens, read_version
 from schemas.candidate import Candidate, CandidateStatus, Query
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.event import MAX_CANDIDATE_LABELS, candidate_errors, decoding_schema
 from schemas.taxonomy import load_taxonomy
 from tests.support import tiny_llama

@@ -22,7 +22,7 @@ from engine.neighbours import (
 from export.evaluation.comparison import votes_among
 from export.onnx.encoder import SentenceEncoder, export_encoder, sentence_encoder
 from export.onnx.quantise import Quantization, quantise
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.text import normalise
 
 pytestmark = pytest.mark.export

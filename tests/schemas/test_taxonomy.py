@@ -67,15 +67,6 @@ def test_descriptions_tell_labels_apart() -> None:
     assert len({label.description for label in TAXONOMY.labels}) == len(TAXONOMY)
 
 
-def test_labels_coarsen_into_the_first_version() -> None:
-    assert TAXONOMY.coarsen("HARM.SPEECH.Harassment") == "HARM.SPEECH.Insult"
-    assert TAXONOMY.coarsen("OTHER.Safe") == "OTHER.Safe"
-    for name in TAXONOMY.names:
-        assert TAXONOMY[TAXONOMY.coarsen(name)].since == "2025.09"
-    with pytest.raises(KeyError):
-        TAXONOMY.coarsen("HARM.Nothing")
-
-
 @pytest.mark.parametrize(
     ("labels", "answer"),
     [
