@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas import ConfigError, load_frameworks, load_taxonomy
+from schemas.config.errors import ConfigError
+from schemas.frameworks import load_frameworks
+from schemas.taxonomy import load_taxonomy
 
 SMALL_TAXONOMY: dict[str, Any] = {
     "version": "2026.11",

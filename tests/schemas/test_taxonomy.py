@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import load_taxonomy, normalise
+from schemas.taxonomy import load_taxonomy
+from schemas.text import normalise
 
 TAXONOMY = load_taxonomy()
 LABELS = st.sampled_from(TAXONOMY.names)
