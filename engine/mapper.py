@@ -112,7 +112,7 @@ class MapperEngine:
         pace = Pace.measure(one_pass)
 
         def seconds(lengths: Sequence[int]) -> float:
-            return pace.seconds(session.computed_tokens(lengths))
+            return pace.seconds(sum(lengths))
 
         return cls(
             version.model_id,

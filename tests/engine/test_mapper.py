@@ -40,21 +40,18 @@ SIGNALS = [
 QUERIES = [Query("openai-moderation", signal) for signal in SIGNALS]
 
 
-@pytest.fixture(scope="session", params=[*tiny_llama.TOKENIZERS, "padded"])
+@pytest.fixture(scope="session", params=tiny_llama.TOKENIZERS)
 def text_version(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    packed = request.param != "padded"
     return tiny_llama.publish(
         tmp_path_factory.mktemp("text") / "1",
-        tokenizer=tiny_llama.TOKENIZERS[request.param if packed else "byte-level"](),
+        tokenizer=tiny_llama.TOKENIZERS[request.param](),
         bos=tiny_llama.BOS,
-        packed=packed,
     )
 
 
-@pytest.fixture(scope="session", params=["packed", "padded"])
-def label_version(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("labels") / "1"
-    return tiny_llama.publish(directory, answers=ANSWERS, packed=request.param == "packed")
+@pytest.fixture(scope="session")
+def label_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_llama.publish(tmp_path_factory.mktemp("labels") / "1", answers=ANSWERS)
 
 
 @pytest.fixture(scope="session")
