@@ -74,6 +74,7 @@ def _listener(name: str) -> Callable[[ConfigError | None], None]:
                 "a file is not valid; its last good version stays in force",
                 file=name,
                 path=str(problem.path),
+                line=problem.line,
                 key=problem.key,
                 problem=problem.problem,
             )
