@@ -12,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from engine.runtime.cores import usable_cores
+from tools import markdown
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 _ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
@@ -47,11 +48,7 @@ class Target:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A Markdown table; every column but the first is aligned to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    for row in lines:
-        if len(row) != len(head):
-            raise ValueError(f"a row has {len(row)} cells, the head {len(head)}: {row}")
-    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+    return markdown.table(head, rows, numbers=True).removesuffix("\n")
 
 
 def targets(all_of: Iterable[Target]) -> str:
@@ -103,19 +100,6 @@ def machine() -> str:
     )
 
 
-def put(page: str, section: str, block: str) -> str:
-    """The page's text with the section's block replaced.
-
-    Raises ValueError when the page has no place for it.
-    """
-    begin, end = f"<!-- bench:{section}:begin -->", f"<!-- bench:{section}:end -->"
-    before, found, rest = page.partition(begin)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise ValueError(f"{PAGE.name} lacks {begin} … {end}; put them back where the table goes")
-    return f"{before}{begin}\n{block}\n{end}{after}"
-
-
 def write(section: str, block: str) -> None:
     """Put the block into the page."""
-    PAGE.write_text(put(PAGE.read_text("utf-8"), section, block), "utf-8")
+    PAGE.write_text(markdown.render(PAGE.read_text("utf-8"), {section: f"{block}\n"}), "utf-8")

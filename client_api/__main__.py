@@ -25,7 +25,7 @@ from client_api.triton.install import TritonError, find_installation
 from client_api.triton.server import LocalTriton, Ports
 from client_api.triton.watchdog import Watchdog
 from client_api.upstream.canary import ModelHealth
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 MODELS = ("signal_reader", "llama_mapper", "mapping_guard", "mapper")
 

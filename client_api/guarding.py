@@ -15,8 +15,8 @@ from client_api.access.redis import SharedRedis
 from client_api.mapping.kill_switch import ModeSwitch
 from client_api.settings import Settings
 from client_api.telemetry.metrics import Metrics
+from schemas.config.errors import ConfigError
 from schemas.contract import SharedUse
-from schemas.errors import ConfigError
 from schemas.policies import Canonical, PolicyFile
 
 _log = structlog.get_logger()
@@ -74,6 +74,7 @@ def _listener(name: str) -> Callable[[ConfigError | None], None]:
                 "a file is not valid; its last good version stays in force",
                 file=name,
                 path=str(problem.path),
+                line=problem.line,
                 key=problem.key,
                 problem=problem.problem,
             )

@@ -12,7 +12,7 @@ from pathlib import Path
 from engine.confidence import doubted
 from engine.decoder import candidate_text
 from schemas.candidate import Candidate, CandidateStatus, Query
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 ANSWERS = "answers.jsonl"
 

@@ -25,7 +25,7 @@ from engine.text.decoder import TextDecoder
 from engine.text.grammar import Grammar
 from engine.version import Version, WritesLabelTokens, read_version
 from schemas.candidate import Candidate, CandidateStatus, Query
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.event import decoding_schema
 from schemas.taxonomy import load_taxonomy
 
@@ -112,7 +112,7 @@ class MapperEngine:
         pace = Pace.measure(one_pass)
 
         def seconds(lengths: Sequence[int]) -> float:
-            return pace.seconds(session.computed_tokens(lengths))
+            return pace.seconds(sum(lengths))
 
         return cls(
             version.model_id,

@@ -21,7 +21,7 @@ from tokenizers import Tokenizer
 
 from engine.decoder import NO_VOTES, Votes
 from engine.runtime.session import Device, open_graph
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.text import normalise
 
 PHRASES, ENCODER, ENCODER_TOKENIZER = "phrases.json", "encoder.onnx", "encoder-tokenizer.json"

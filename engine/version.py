@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.confidence import Calibration, parse_calibration
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 _T = TypeVar("_T")
 

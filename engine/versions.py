@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import ConfigError
-from schemas.files import write_private
+from schemas.config.errors import ConfigError
+from schemas.config.files import write_private
 
 _CHOICE: Final = ".choice.json"
 _ADDRESS: Final = ".control.json"

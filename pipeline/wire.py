@@ -83,7 +83,7 @@ def respond(
 
 
 def dump_item(item: ReadItem) -> bytes:
-    """READ_SIGNALS: the signals with their curated answers, and the doubt that nothing may clear."""
+    """READ_SIGNALS: the signals with their curated answers, and the doubt of the item."""
     signals = [
         {
             "name": signal.name,

@@ -1,8 +1,8 @@
 """Settings by tenant and by detector, and the kill switch, from one YAML file.
 
 In: the file, and how detector names are compared. Out: the threshold, the budget and the
-permission that hold for a tenant and a detector. Knows nothing of requests, Triton or the
-environment. The facade and Triton's guard read the same file through this module.
+permission that apply to a tenant and a detector. The facade and Triton's `mapping_guard` read the
+same file through this module.
 
 ```yaml
 mode: hybrid                       # rules_only: no model call is made anywhere
@@ -17,58 +17,95 @@ tenants:
       presidio: {threshold: 0.8, budget_cap_ms: 400}
 ```
 
-Who stands nearer wins: a tenant's detector, the tenant, the detector, the defaults.
+The most specific setting applies: tenant and detector, tenant, detector, defaults.
 """
 
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self, TypeVar, cast
 
+from pydantic import AfterValidator, Field, ValidationInfo
+
+from schemas.config.config_file import (
+    ConfigModel,
+    Positive,
+    Share,
+    Text,
+    read_config,
+    refuse,
+)
+from schemas.config.errors import ConfigError
+from schemas.config.watched_file import WatchedFile
 from schemas.contract import Mode
-from schemas.errors import ConfigError
-from schemas.validation import is_number
-from schemas.watched_file import WatchedFile
-from schemas.yaml_file import check_keys, read_text, read_texts, read_yaml
 
 #: How a detector's name is made comparable, so that aliases and spellings mean one detector.
 Canonical = Callable[[str], str]
 
-_LIMITS = frozenset({"threshold", "budget_cap_ms"})
+_T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one place of the file says; None where it says nothing.
+def _by_detector(settings: dict[str, _T], info: ValidationInfo) -> dict[str, _T]:
+    """The settings by comparable names."""
+    canonical = cast(Canonical, info.context)
+    comparable: dict[str, _T] = {}
+    for name, value in settings.items():
+        if canonical(name) in comparable:
+            raise refuse(name, problem="names a detector that is listed already; keep one")
+        comparable[canonical(name)] = value
+    return comparable
+
+
+def _allowed(names: frozenset[str], info: ValidationInfo) -> frozenset[str]:
+    if not names:
+        raise refuse(problem="allows no detector; leave it out to allow all")
+    return frozenset(map(cast(Canonical, info.context), names))
+
+
+class Limits(ConfigModel):
+    """The settings at one level of the file; None where it sets nothing.
 
     threshold: confidence 0..1 below which the rules overrule the model.
     budget_cap_ms: the longest budget a caller may ask for, milliseconds > 0.
     """
 
-    threshold: float | None = None
-    budget_cap_ms: float | None = None
+    threshold: Share | None = None
+    budget_cap_ms: Positive | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TenantPolicy:
-    """One tenant's settings; `allowed` holds comparable names, None allows every detector."""
+ByDetector = Annotated[dict[Text, Limits], AfterValidator(_by_detector)]
 
-    limits: Limits = Limits()
-    allowed: frozenset[str] | None = None
-    detectors: Mapping[str, Limits] = field(default_factory=dict)
+
+class Defaults(Limits):
+    """Settings of a tenant, or of all tenants; without `allowed_detectors` all are allowed."""
+
+    allowed_detectors: Annotated[frozenset[Text], AfterValidator(_allowed)] | None = None
+
+
+class TenantPolicy(Defaults):
+    """One tenant's settings."""
+
+    detectors: ByDetector = Field(default_factory=dict)
+
+
+class _PolicyDocument(ConfigModel):
+    mode: Mode | None = None
+    defaults: Defaults = Defaults()
+    detectors: ByDetector = Field(default_factory=dict)
+    tenants: dict[Text, TenantPolicy] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """What the file says; without arguments, a file that says nothing.
+    """The settings of the file; those of an empty file by default.
 
-    mode: the kill switch, None when the file leaves it to others.
+    mode: the kill switch, None when the file does not set it.
     """
 
     canonical: Canonical
     mode: Mode | None = None
-    defaults: TenantPolicy = TenantPolicy()
+    defaults: Defaults = field(default_factory=Defaults)
     detectors: Mapping[str, Limits] = field(default_factory=dict)
     tenants: Mapping[str, TenantPolicy] = field(default_factory=dict)
 
@@ -98,21 +135,21 @@ class Policies:
 
     def allows(self, detector: str, tenant: str | None = None) -> bool:
         """Whether the tenant may send outputs of the detector."""
-        allowed = self._tenant(tenant).allowed
+        allowed = self._tenant(tenant).allowed_detectors
         if allowed is None:
-            allowed = self.defaults.allowed
+            allowed = self.defaults.allowed_detectors
         return allowed is None or self.canonical(detector) in allowed
 
-    def _tenant(self, tenant: str | None) -> TenantPolicy:
+    def _tenant(self, tenant: str | None) -> Defaults:
         return self.defaults if tenant is None else self.tenants.get(tenant, self.defaults)
 
     def _chain(self, detector: str, tenant: str | None) -> Iterator[Limits]:
         key = self.canonical(detector)
-        if tenant is not None and (own := self.tenants.get(tenant)) is not None:
-            yield own.detectors.get(key, Limits())
-            yield own.limits
+        if tenant is not None and (policy := self.tenants.get(tenant)) is not None:
+            yield policy.detectors.get(key, Limits())
+            yield policy
         yield self.detectors.get(key, Limits())
-        yield self.defaults.limits
+        yield self.defaults
 
 
 def read_policies(path: Path, canonical: Canonical) -> Policies:
@@ -121,17 +158,9 @@ def read_policies(path: Path, canonical: Canonical) -> Policies:
     Raises ConfigError, naming the key, for unknown keys, numbers out of range, a detector that
     stands twice under different spellings, or an empty list of allowed detectors.
     """
-    optional = frozenset({"mode", "defaults", "detectors", "tenants"})
-    data = check_keys(path, "", read_yaml(path), set(), optional)
+    document = read_config(path, _PolicyDocument, canonical)
     return Policies(
-        canonical=canonical,
-        mode=_read_mode(path, data["mode"]) if "mode" in data else None,
-        defaults=_read_tenant(path, "defaults", data.get("defaults", {}), canonical, frozenset()),
-        detectors=_read_detectors(path, "detectors", data.get("detectors", {}), canonical),
-        tenants={
-            name: _read_tenant(path, f"tenants.{name}", value, canonical, frozenset({"detectors"}))
-            for name, value in _named(path, "tenants", data.get("tenants", {}))
-        },
+        canonical, document.mode, document.defaults, document.detectors, document.tenants
     )
 
 
@@ -169,64 +198,3 @@ class PolicyFile:
         """What is wrong with the file now, while an earlier version of it is served."""
         self.current()
         return self._file.problem if self._file else None
-
-
-def _read_mode(path: Path, value: object) -> Mode:
-    try:
-        return Mode(value)  # type: ignore[arg-type]  # any object: what is no member is refused
-    except ValueError:
-        raise ConfigError(
-            path, "mode", f"{value!r} is not a mode; write {' or '.join(Mode)}"
-        ) from None
-
-
-def _named(path: Path, key: str, value: object) -> Iterator[tuple[str, object]]:
-    if not isinstance(value, dict):
-        raise ConfigError(path, key, f"must be a mapping of names to settings, not {value!r}")
-    for name, settings in value.items():
-        yield read_text(path, f"{key}.{name}", name), settings
-
-
-def _read_detectors(path: Path, key: str, value: object, canonical: Canonical) -> dict[str, Limits]:
-    found: dict[str, Limits] = {}
-    for name, settings in _named(path, key, value):
-        place = f"{key}.{name}"
-        if canonical(name) in found:
-            raise ConfigError(path, place, "is a detector that stands here already; keep one")
-        found[canonical(name)] = _read_limits(
-            path, place, check_keys(path, place, settings, set(), _LIMITS)
-        )
-    return found
-
-
-def _read_tenant(
-    path: Path, key: str, value: object, canonical: Canonical, more: frozenset[str]
-) -> TenantPolicy:
-    data = check_keys(path, key, value, set(), _LIMITS | {"allowed_detectors"} | more)
-    allowed = None
-    if "allowed_detectors" in data:
-        names = read_texts(path, f"{key}.allowed_detectors", data["allowed_detectors"])
-        if not names:
-            raise ConfigError(
-                path, f"{key}.allowed_detectors", "allows no detector; leave it out to allow all"
-            )
-        allowed = frozenset(map(canonical, names))
-    return TenantPolicy(
-        limits=_read_limits(path, key, data),
-        allowed=allowed,
-        detectors=_read_detectors(path, f"{key}.detectors", data.get("detectors", {}), canonical),
-    )
-
-
-def _read_limits(path: Path, key: str, data: Mapping[str, object]) -> Limits:
-    threshold, cap = data.get("threshold"), data.get("budget_cap_ms")
-    if "threshold" in data and not (is_number(threshold) and 0 <= threshold <= 1):
-        raise ConfigError(path, f"{key}.threshold", f"{threshold!r} must be a number of 0 to 1")
-    if "budget_cap_ms" in data and not (is_number(cap) and 0 < cap < float("inf")):
-        raise ConfigError(
-            path, f"{key}.budget_cap_ms", f"{cap!r} must be milliseconds, a number above 0"
-        )
-    return Limits(
-        threshold=float(threshold) if is_number(threshold) else None,
-        budget_cap_ms=float(cap) if is_number(cap) else None,
-    )

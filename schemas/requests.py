@@ -1,27 +1,26 @@
-"""Validates what callers send, and reads the JSON tensors OPTIONS and METADATA.
+"""The JSON tensors OPTIONS and METADATA: per-item options and hints.
 
-In: parsed bodies, or the raw text of a tensor. Out: a list of what is wrong, or `Options` and
-`Metadata`. Knows nothing of HTTP or Triton. Shapes come from `requests.schema.json`.
+In: the text of a tensor. Out: `Options` and `Metadata`. The bodies of the REST facade are
+`client_api/http/bodies.py`.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from schemas.config.config_file import Number, Share
 from schemas.contract import Mode
-from schemas.validation import Validator, compile_schema, is_number, shape_errors
-
-SCHEMA_PATH: Final = Path(__file__).with_name("requests.schema.json")
+from schemas.validation import is_number
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How one item is to be answered; None where the caller leaves it to the service.
+    """Options of one item; None selects the service's own value.
 
-    `budget_ms` is what is left for the item in milliseconds, >= 0; `threshold` is 0..1.
+    `budget_ms` is the remaining time for the item in milliseconds, >= 0; `threshold` is 0..1.
     """
 
     budget_ms: float | None = None
@@ -33,22 +32,20 @@ class Options:
 class Metadata:
     """Hints about one item.
 
-    `contributing_detectors`: whose vocabularies to try for a joined output. `normalized_scores`:
-    scores of 0..1 by the name they have in the output.
+    `contributing_detectors`: detectors whose vocabularies are tried for a joined output.
+    `normalized_scores`: scores of 0..1 by their name in the output.
     """
 
     contributing_detectors: tuple[str, ...] = ()
     normalized_scores: Mapping[str, float] = field(default_factory=dict)
 
 
-def map_request_errors(body: object) -> list[str]:
-    """What is wrong with the body of `POST /map`, as `place: problem`; empty if nothing."""
-    return shape_errors(_validator("map"), body)
+class _OptionsTensor(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-
-def batch_request_errors(body: object) -> list[str]:
-    """What is wrong with a `POST /map/batch` body as a whole; its items are not looked into."""
-    return shape_errors(_validator("batch"), body)
+    budget_ms: Annotated[Number, Field(ge=0, le=3_600_000)] | None = None
+    threshold: Share | None = None
+    mode: Mode | None = None
 
 
 def parse_options(text: bytes | str | None) -> Options:
@@ -57,15 +54,12 @@ def parse_options(text: bytes | str | None) -> Options:
     Raises ValueError, saying what is wrong, for anything but a JSON object of known keys with
     values of the right shape. A null is the same as the key left out.
     """
-    data = _parse_object("OPTIONS", text)
-    if errors := shape_errors(_validator("options"), data):
-        raise ValueError(f"OPTIONS: {'; '.join(errors)}")
-    budget, threshold, mode = (data.get(key) for key in ("budget_ms", "threshold", "mode"))
-    return Options(
-        budget_ms=None if budget is None else float(budget),
-        threshold=None if threshold is None else float(threshold),
-        mode=None if mode is None else Mode(mode),
-    )
+    try:
+        options = _OptionsTensor.model_validate(_parse_object("OPTIONS", text))
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, x['loc']))[:40]}: {x['msg']}" for x in error.errors()[:3])
+        raise ValueError(f"OPTIONS: {'; '.join(problems)}") from None
+    return Options(options.budget_ms, options.threshold, options.mode)
 
 
 def parse_metadata(text: bytes | str | None) -> Metadata:
@@ -108,9 +102,3 @@ def _parse_object(tensor: str, text: bytes | str | None) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise ValueError(f"{tensor}: must be a JSON object, not {type(data).__name__}")
     return data
-
-
-@cache
-def _validator(name: str) -> Validator:
-    schema = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))
-    return compile_schema({"$defs": schema["$defs"], "$ref": f"#/$defs/{name}"})

@@ -1,18 +1,19 @@
 """The canonical taxonomy: which labels there are, and how several of them become one answer.
 
-In: `taxonomy.yaml`. Out: `Taxonomy`. Knows nothing of detectors, models or events; everything
-that needs the label list (event schema, decoding schema, prompt, docs) takes it from here.
+In: `taxonomy.yaml`. Out: `Taxonomy`, the only source of the label list (event schema, decoding
+schema, prompt, docs).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Final, Self
 
-from schemas.errors import ConfigError
+from pydantic import Field, model_validator
+
+from schemas.config.config_file import ConfigModel, Text, Version, read_config, refuse
 from schemas.text import normalise
-from schemas.yaml_file import check_keys, read_text, read_texts, read_version, read_yaml
 
 DEFAULT_PATH: Final = Path(__file__).with_name("taxonomy.yaml")
 FIRST_VERSION: Final = "2025.09"
@@ -24,20 +25,19 @@ _EMPTY_HANDED: Final = ("OTHER.Safe", "OTHER.LowRisk", "OTHER.Unknown")
 _GENERAL: Final = frozenset({"Other", "Unspecified"})
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(ConfigModel):
     """One canonical label.
 
     `parent` is the category it belongs to, `since` the taxonomy version that brought it, and
     `coarsens_to` the answer in the first version's vocabulary: None when it was in that one.
     """
 
-    name: str
-    description: str
-    aliases: tuple[str, ...]
-    parent: str
-    since: str
-    coarsens_to: str | None
+    name: Text
+    description: Text
+    aliases: tuple[Text, ...]
+    parent: Text
+    since: Version
+    coarsens_to: Text | None = None
 
     @property
     def general(self) -> bool:
@@ -76,10 +76,6 @@ class Taxonomy:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def coarsen(self, name: str) -> str:
-        """The label that says `name` in the first version's vocabulary; KeyError if unknown."""
-        return self[name].coarsens_to or name
-
     def combine(self, labels: Iterable[str]) -> tuple[str, ...]:
         """Several labels as one answer: unique, the beaten ones dropped, most specific first.
 
@@ -94,6 +90,71 @@ class Taxonomy:
         kept = (label for label in found.values() if not _beaten(label, found))
         ranked = sorted(kept, key=lambda label: (*label.specificity, self._index[label.name]))
         return tuple(label.name for label in ranked)
+
+
+class _Document(ConfigModel):
+    version: Version
+    categories: dict[Text, Text]
+    labels: Annotated[tuple[Label, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        for category in self.categories:
+            parent = category.rpartition(".")[0]
+            if parent and parent not in self.categories:
+                missing = f"{parent!r} is not a category; add it"
+                raise refuse("categories", category, problem=missing)
+        seen: set[str] = set()
+        first = {label.name for label in self.labels if label.since == FIRST_VERSION}
+        owners = {normalise(label.name): label.name for label in self.labels}
+        for index, label in enumerate(self.labels):
+            if label.name in seen:
+                raise refuse("labels", index, problem="is listed twice; remove one")
+            seen.add(label.name)
+            for key, problem in (
+                ("since", self._problem_of_since(label)),
+                ("parent", self._problem_of_parent(label)),
+                ("coarsens_to", _problem_of_coarsening(label, first)),
+                ("aliases", _problem_of_aliases(label, owners)),
+            ):
+                if problem:
+                    raise refuse("labels", index, key, problem=problem)
+        return self
+
+    def _problem_of_since(self, label: Label) -> str | None:
+        if label.since <= self.version:
+            return None
+        return f"{label.since} is later than the file's own {self.version}"
+
+    def _problem_of_parent(self, label: Label) -> str | None:
+        if label.parent not in self.categories:
+            return f"{label.parent!r} is not a category"
+        if label.name.rpartition(".")[0] != label.parent:
+            return f"{label.parent!r} is not the parent of {label.name!r}"
+        return None
+
+
+def _problem_of_coarsening(label: Label, first: set[str]) -> str | None:
+    if label.name in first:
+        if label.coarsens_to is not None:
+            return f"must be absent for a label of {FIRST_VERSION}"
+    elif label.coarsens_to is None:
+        return f"is missing: name the {FIRST_VERSION} label it was"
+    elif label.coarsens_to not in first:
+        return f"{label.coarsens_to!r} is not a {FIRST_VERSION} label"
+    return None
+
+
+def _problem_of_aliases(label: Label, owners: dict[str, str]) -> str | None:
+    """`owners`: label names by normalised alias; those of `label` are added."""
+    for alias in label.aliases:
+        normal = normalise(alias)
+        if not normal:
+            return f"{alias!r} has no letter or digit; remove it"
+        if normal in owners:
+            return f"{alias!r} already belongs to {owners[normal]}; remove one"
+        owners[normal] = label.name
+    return None
 
 
 def _beaten(label: Label, found: Iterable[str]) -> bool:
@@ -116,84 +177,5 @@ def _load_default() -> Taxonomy:
 
 
 def _load(path: Path) -> Taxonomy:
-    data = check_keys(path, "", read_yaml(path), {"version", "categories", "labels"})
-    version = read_version(path, "version", data["version"])
-    categories = data["categories"]
-    if not isinstance(categories, dict):
-        raise ConfigError(path, "categories", "must map category names to descriptions")
-    for category, description in categories.items():
-        read_text(path, f"categories.{category}", description)
-        above = category.rpartition(".")[0]
-        if above and above not in categories:
-            raise ConfigError(
-                path, f"categories.{category}", f"{above!r} is not a category; add it"
-            )
-    if not isinstance(data["labels"], list) or not data["labels"]:
-        raise ConfigError(path, "labels", "must be a list of labels, not empty")
-    labels = tuple(_label(path, i, item, version) for i, item in enumerate(data["labels"]))
-    _check_names(path, labels, categories)
-    _check_coarsening(path, labels)
-    _check_aliases(path, labels)
-    return Taxonomy(version, labels, categories)
-
-
-def _label(path: Path, position: int, item: Any, version: str) -> Label:
-    name = item.get("name") if isinstance(item, dict) else None
-    key = f"labels.{name}" if isinstance(name, str) else f"labels[{position}]"
-    required = {"name", "description", "aliases", "parent", "since"}
-    data = check_keys(path, key, item, required, frozenset({"coarsens_to"}))
-    since = read_version(path, f"{key}.since", data["since"])
-    if since > version:
-        raise ConfigError(path, f"{key}.since", f"{since} is later than the file's own {version}")
-    target = data.get("coarsens_to")
-    return Label(
-        name=read_text(path, f"{key}.name", data["name"]),
-        description=read_text(path, f"{key}.description", data["description"]),
-        aliases=read_texts(path, f"{key}.aliases", data["aliases"]),
-        parent=read_text(path, f"{key}.parent", data["parent"]),
-        since=since,
-        coarsens_to=None if target is None else read_text(path, f"{key}.coarsens_to", target),
-    )
-
-
-def _check_names(path: Path, labels: tuple[Label, ...], categories: Mapping[str, str]) -> None:
-    seen: set[str] = set()
-    for label in labels:
-        key = f"labels.{label.name}"
-        if label.name in seen:
-            raise ConfigError(path, key, "is listed twice; remove one")
-        seen.add(label.name)
-        if label.parent not in categories:
-            raise ConfigError(path, f"{key}.parent", f"{label.parent!r} is not a category")
-        if label.name.rpartition(".")[0] != label.parent:
-            raise ConfigError(
-                path, f"{key}.parent", f"{label.parent!r} is not what {label.name!r} stands under"
-            )
-
-
-def _check_coarsening(path: Path, labels: tuple[Label, ...]) -> None:
-    first = {label.name for label in labels if label.since == FIRST_VERSION}
-    for label in labels:
-        key = f"labels.{label.name}.coarsens_to"
-        if label.name in first:
-            if label.coarsens_to is not None:
-                raise ConfigError(path, key, f"must be absent for a label of {FIRST_VERSION}")
-        elif label.coarsens_to is None:
-            raise ConfigError(path, key, f"is missing: name the {FIRST_VERSION} label it was")
-        elif label.coarsens_to not in first:
-            raise ConfigError(path, key, f"{label.coarsens_to!r} is not a {FIRST_VERSION} label")
-
-
-def _check_aliases(path: Path, labels: tuple[Label, ...]) -> None:
-    owners = {normalise(label.name): label.name for label in labels}
-    for label in labels:
-        key = f"labels.{label.name}.aliases"
-        for alias in label.aliases:
-            normal = normalise(alias)
-            if not normal:
-                raise ConfigError(path, key, f"{alias!r} has no letter or digit; remove it")
-            if normal in owners:
-                raise ConfigError(
-                    path, key, f"{alias!r} already belongs to {owners[normal]}; remove one"
-                )
-            owners[normal] = label.name
+    document = read_config(path, _Document)
+    return Taxonomy(document.version, document.labels, document.categories)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.slo import Profile, Slo, load_slo
 from slo.dashboard import dashboard_file
 from slo.rules import rule_file

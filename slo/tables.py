@@ -105,6 +105,6 @@ def _internal(slo: Slo) -> str:
     rows = [
         ("schema-valid", f"< {internal.schema_valid_min:g} %"),
         ("fallback", f"> {internal.fallback_max:g} %"),
-        ("latency p95", f"> {internal.latency_p95_max_s * 1000:g} ms"),
+        ("latency p95", f"> {internal.latency_p95_max_ms:g} ms"),
     ]
     return table(("of the last five minutes", "alerts when"), rows)

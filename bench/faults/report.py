@@ -1,4 +1,4 @@
-"""The table of docs/reliability.md."""
+"""The generated table in docs/reliability.md."""
 
 import os
 import platform
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.faults.cases import Outcome
+from tools import markdown
 
 PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN, END = "<!-- faults:begin -->", "<!-- faults:end -->"
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
@@ -17,8 +17,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
         "fault", "items", "status", "source (reason)", "p50 / p95 / longest, ms", "late", "wrong",
         "lost", "counted", "health (ready, model)", "model back after",
     )  # fmt: skip
-    lines = [head, ("---",) * len(head), *map(_row, outcomes)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown.table(head, map(_row, outcomes)).removesuffix("\n")
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
@@ -63,7 +62,5 @@ def machine() -> str:
 
 def write(text: str) -> None:
     """Put the text between the markers of the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
+    page = markdown.render(PAGE.read_text(encoding="utf-8"), {"faults": f"{text}\n"})
+    PAGE.write_text(page, encoding="utf-8")

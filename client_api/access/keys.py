@@ -21,15 +21,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Annotated
 
-from schemas.errors import ConfigError
-from schemas.watched_file import WatchedFile
-from schemas.yaml_file import check_keys, read_text, read_texts
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
+
+from schemas.config.config_file import ConfigModel, read_config, read_json, refuse
+from schemas.config.errors import ConfigError
+from schemas.config.watched_file import WatchedFile
 
 _KEY = re.compile(r"lm_([0-9a-f]{16})_([A-Za-z0-9_-]{43})")
-_ID = re.compile(r"[0-9a-f]{16}")
 _TENANT_CHARS = 200
-_FIELDS = {"tenant", "scopes", "salt", "hash", "created", "expires"}
 
 
 class Scope(StrEnum):
@@ -71,6 +72,57 @@ class KeyRecord:
     def expired(self, now: datetime) -> bool:
         """Whether it has stopped working."""
         return self.expires is not None and now >= self.expires
+
+
+def _hex(length: int) -> BeforeValidator:
+    """Bytes written as hex digits."""
+
+    def read(value: object) -> bytes:
+        try:
+            raw = bytes.fromhex(value) if isinstance(value, str) else b""
+        except ValueError:
+            raw = b""
+        if len(raw) != length:
+            raise refuse(problem=f"must be {length} bytes as hex digits")
+        return raw
+
+    return BeforeValidator(read)
+
+
+def check_tenant(name: str) -> str:
+    """A tenant's name: up to 200 printable characters, without white space at its ends.
+
+    Raises ValueError for anything else: two spellings of a name must not be two tenants.
+    """
+    if name and name == name.strip() and name.isprintable() and len(name) <= _TENANT_CHARS:
+        return name
+    raise ValueError(
+        f"must be up to {_TENANT_CHARS} printable characters, without white space at its ends"
+    )
+
+
+def _tenant(name: str) -> str:
+    try:
+        return check_tenant(name)
+    except ValueError as error:
+        raise refuse(problem=str(error)) from None
+
+
+class _Record(ConfigModel):
+    """A `KeyRecord` as the file has it, under its id."""
+
+    tenant: Annotated[str, AfterValidator(_tenant)]
+    scopes: frozenset[Scope]
+    salt: Annotated[bytes, _hex(16)]
+    hash: Annotated[bytes, _hex(32)]
+    created: AwareDatetime
+    expires: AwareDatetime | None
+
+
+class _KeyFile(ConfigModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    keys: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], _Record]
 
 
 # Compared with when the id is unknown, so that both refusals take the same time.
@@ -127,29 +179,8 @@ def read_keys(path: Path) -> dict[str, KeyRecord]:
     Raises ConfigError, which never quotes a hash, when the file or a record is not as
     `render_keys` writes it.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(path, "(file)", f"cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(path, "(file)", "is not JSON; restore it or make new keys") from error
-    keys = data.get("keys") if isinstance(data, dict) else None
-    if not isinstance(keys, dict):
-        raise ConfigError(path, "keys", "must be a mapping of ids to records")
-    return {key_id: _read_record(path, key_id, value) for key_id, value in keys.items()}
-
-
-def read_tenant(path: Path, key: str, value: object) -> str:
-    """A tenant's name: up to 200 printable characters, without white space at its ends.
-
-    Raises ConfigError for anything else: two spellings of a name must not be two tenants.
-    """
-    name = read_text(path, key, value)
-    if name != name.strip() or not name.isprintable() or len(name) > _TENANT_CHARS:
-        raise ConfigError(
-            path, key, f"must be up to {_TENANT_CHARS} printable characters, without space around"
-        )
-    return name
+    records = read_config(path, _KeyFile, read=read_json).keys
+    return {key_id: KeyRecord(key_id, **dict(record)) for key_id, record in records.items()}
 
 
 def render_keys(records: Mapping[str, KeyRecord]) -> str:
@@ -170,48 +201,3 @@ def render_keys(records: Mapping[str, KeyRecord]) -> str:
 
 def _digest(salt: bytes, secret: str) -> bytes:
     return hashlib.sha256(salt + secret.encode()).digest()
-
-
-def _read_record(path: Path, key_id: str, value: object) -> KeyRecord:
-    place = f"keys.{key_id}"
-    if not _ID.fullmatch(key_id):
-        raise ConfigError(path, place, "is not a key id of 16 hex digits")
-    if not isinstance(value, dict):
-        raise ConfigError(path, place, "must be a record")
-    data = check_keys(path, place, value, _FIELDS)
-    scopes = read_texts(path, f"{place}.scopes", data["scopes"])
-    if unknown := set(scopes) - set(Scope):
-        raise ConfigError(
-            path, f"{place}.scopes", f"{min(unknown)!r} is no scope; known are {', '.join(Scope)}"
-        )
-    return KeyRecord(
-        key_id=key_id,
-        tenant=read_tenant(path, f"{place}.tenant", data["tenant"]),
-        scopes=frozenset(map(Scope, scopes)),
-        salt=_read_hex(path, f"{place}.salt", data["salt"], 16),
-        hash=_read_hex(path, f"{place}.hash", data["hash"], 32),
-        created=_read_time(path, f"{place}.created", data["created"]),
-        expires=None
-        if data["expires"] is None
-        else _read_time(path, f"{place}.expires", data["expires"]),
-    )
-
-
-def _read_hex(path: Path, key: str, value: object, length: int) -> bytes:
-    try:
-        found = bytes.fromhex(value) if isinstance(value, str) else b""
-    except ValueError:
-        found = b""
-    if len(found) != length:
-        raise ConfigError(path, key, f"must be {length} bytes as hex digits")
-    return found
-
-
-def _read_time(path: Path, key: str, value: object) -> datetime:
-    try:
-        found = datetime.fromisoformat(value if isinstance(value, str) else "")
-    except ValueError:
-        raise ConfigError(path, key, "must be a time such as 2026-01-31T12:00:00+00:00") from None
-    if found.tzinfo is None:
-        raise ConfigError(path, key, "must say its time zone, such as +00:00")
-    return found

@@ -18,13 +18,13 @@ from pathlib import Path
 from client_api.access.keys import (
     KeyRecord,
     Scope,
+    check_tenant,
     make_key,
     read_keys,
-    read_tenant,
     render_keys,
 )
-from schemas.errors import ConfigError
-from schemas.files import write_private
+from schemas.config.errors import ConfigError
+from schemas.config.files import write_private
 
 
 def main(argv: Sequence[str]) -> int:
@@ -91,7 +91,10 @@ def _change(
     days: float | None = args.expires_days
     expires = None if days is None else now + timedelta(days=days)
     if args.command == "create":
-        tenant = read_tenant(path, "--tenant", args.tenant)
+        try:
+            tenant = check_tenant(args.tenant)
+        except ValueError as error:
+            raise ConfigError(path, "--tenant", str(error)) from None
         return _add(records, tenant, frozenset(map(Scope, args.scope)), now, expires)
     old = records[args.id]
     # A rotation gives neither key more time than the old one had, unless it is told to.

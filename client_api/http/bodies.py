@@ -1,7 +1,6 @@
 """The bodies of the REST facade, as pydantic models: what FastAPI validates and documents.
 
-The same shapes as `schemas/requests.schema.json`; a test holds the two together. pydantic's
-messages, unlike JSON Schema's, do not quote what the client sent.
+Pydantic's messages, unlike those of JSON Schema validators, do not quote what the client sent.
 """
 
 from typing import Annotated, Any

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from schemas.config.errors import ConfigError
+from schemas.config.files import write_private
 from schemas.contract import Mode
-from schemas.errors import ConfigError
-from schemas.files import write_private
 from schemas.policies import PolicyFile
 
 

@@ -23,7 +23,7 @@ from engine.versions import (
     read_choice,
     write_choice,
 )
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 MODEL: Final = "llama_mapper"
 _LOAD_TIMEOUT_S: Final = 120.0

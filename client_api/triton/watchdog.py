@@ -26,7 +26,7 @@ from engine.versions import (
     withdraw,
     write_choice,
 )
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 _POLL_S: Final = 0.25
 _LONGEST_PAUSE_S: Final = 30.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 Floats = npt.NDArray[np.float32]
 

@@ -19,15 +19,14 @@ from engine.runtime.batch import Batch, Floats, Pass
 from engine.runtime.cores import has_vnni
 from engine.runtime.prefix import read_prefix
 from engine.version import LlamaShape
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 _Array = npt.NDArray[np.generic]
 Cache = list[ort.OrtValue]
 """2 x layers of [rows, kv_heads, keys, head_dim], where the device wants them."""
 
 _HIDDEN = "last_hidden_state"
-_PACKED = {"input_ids", "slots", "places", "position_ids", "attention_bias"}
-_PADDED = {"input_ids", "position_ids", "attention_mask"}
+_INPUTS = {"input_ids", "slots", "places", "position_ids", "attention_bias"}
 _UNSEEN = np.float32(-1e9)
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
@@ -73,7 +72,7 @@ class LlamaSession:
         pairs = [f"{i}.{part}" for i in range(shape.layers) for part in ("key", "value")]
         self._past = [f"past_key_values.{pair}" for pair in pairs]
         self._present = [f"present.{pair}" for pair in pairs]
-        self.packed = self._check(graph)
+        self._check(graph)
         empty = np.zeros((1, shape.kv_heads, 0, shape.head_dim), np.float32)
         self._prefix, self._prefix_length = self._place([empty] * len(pairs)), 0
         if prefix:
@@ -96,24 +95,11 @@ class LlamaSession:
         """2 x layers of [1, kv_heads, prefix, head_dim]."""
         return [part.numpy() for part in self._prefix]
 
-    def computed_tokens(self, lengths: Sequence[int]) -> int:
-        """How many tokens a pass computes for rows of these lengths, padding included."""
-        return sum(lengths) if self.packed else len(lengths) * max(lengths)
-
     def run(self, tokens: Pass, cache: Cache, *, keep: bool) -> tuple[list[Floats], Cache]:
         """See `engine.runtime.batch.Runner`."""
-        if self.packed:
-            hidden, present = self._run(_packed(tokens), cache, keep=keep)
-            ends = tokens.new.sum(axis=1).cumsum()
-            return np.split(hidden, ends[:-1]), present
-        feeds: dict[str, _Array] = {
-            "input_ids": tokens.ids,
-            "attention_mask": tokens.seen,
-            "position_ids": tokens.positions,
-        }
-        hidden, present = self._run(feeds, cache, keep=keep)
-        lengths = tokens.new.sum(axis=1)
-        return [row[:length] for row, length in zip(hidden, lengths, strict=True)], present
+        hidden, present = self._run(_packed(tokens), cache, keep=keep)
+        ends = tokens.new.sum(axis=1).cumsum()
+        return np.split(hidden, ends[:-1]), present
 
     def pick(self, cache: Cache, rows: Sequence[int]) -> Cache:
         """See `engine.runtime.batch.Runner`."""
@@ -158,11 +144,10 @@ class LlamaSession:
         empty.feed([ids])
         return empty.cache
 
-    def _check(self, graph: Path) -> bool:
-        """Whether the graph takes the tokens without padding, as all do that are exported now."""
+    def _check(self, graph: Path) -> None:
+        """Raises ConfigError unless the graph takes packed tokens and a cache of this shape."""
         inputs = {tensor.name for tensor in self._session.get_inputs()}
-        packed = "slots" in inputs
-        expected = {*(_PACKED if packed else _PADDED), *self._past}
+        expected = {*_INPUTS, *self._past}
         if inputs != expected:
             differing = ", ".join(sorted(inputs ^ expected)[:4])
             raise ConfigError(graph, "(inputs)", f"differ from the manifest's config: {differing}")
@@ -170,7 +155,6 @@ class LlamaSession:
         missing = {_HIDDEN, *self._present} - outputs
         if missing:
             raise ConfigError(graph, "(outputs)", f"lacks {', '.join(sorted(missing)[:4])}")
-        return packed
 
 
 def _packed(tokens: Pass) -> dict[str, _Array]:

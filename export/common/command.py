@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from export.common.errors import ExportError
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 
 def run(name: str, publish: Callable[[], Path]) -> int:

@@ -20,7 +20,7 @@ from export.evaluation import adversarial, served
 from fallback.decision.decision import MappingGuard
 from pipeline.local import LocalPipeline
 from pipeline.steps import Pipeline
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
 

@@ -15,17 +15,21 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.mapper import MapperEngine
-from export.common.errors import ExportError
 from export.data.rows import NEUTRAL, Row
 from export.measures import metrics
 from schemas.candidate import Candidate, CandidateStatus, Query
+from schemas.config.config_file import ConfigModel, Share, read_config
 from schemas.event import candidate_errors
 from schemas.slo import Indicator, load_slo
-from schemas.yaml_file import read_yaml
 
 THRESHOLDS = Path(__file__).with_name("gate.yaml")
-_KEYS = ("exact_min", "ece_max", "agreement_min")
 _BATCH = 16
+
+
+class _Thresholds(ConfigModel):
+    exact_min: Share
+    ece_max: Share
+    agreement_min: Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +86,9 @@ class Verdict:
 
 
 def load_thresholds(path: Path = THRESHOLDS) -> dict[str, float]:
-    """`gate.yaml` and the objective for schema-validity. Raises ExportError naming the key."""
-    raw = read_yaml(path)
-    found: dict[str, float] = {}
-    for key in _KEYS:
-        value = raw.get(key)
-        if not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise ExportError(f"{path}: {key}: {value!r} is no share of 0..1")
-        found[key] = float(value)
+    """`gate.yaml` and the objective for schema-validity. Raises ConfigError naming the key."""
     good = load_slo().objectives[Indicator.SCHEMA_VALID].good_percent
-    return found | {"schema_valid_min": good / 100}
+    return dict(read_config(path, _Thresholds)) | {"schema_valid_min": good / 100}
 
 
 def judge_version(

@@ -126,15 +126,6 @@ def new_label_model(base: Checkpoint, answers: Sequence[Answer], rank: int) -> L
     return LabelModel(get_peft_model(base.model, config), encoder, rows.clone(), base)
 
 
-def load_label_model(base: Checkpoint, folder: Path) -> tuple[LabelModel, list[Answer]]:
-    """A saved one and its answers, in row order."""
-    answers = [tuple(a) for a in json.loads((folder / ANSWERS_FILE).read_text(encoding="utf-8"))]
-    rows = load_file(folder / ROWS_FILE)[ROWS_KEY].float()
-    encoder = PromptEncoder(base.tokenizer.to_str(), base.bos, MAX_INPUT_TOKENS)
-    peft = PeftModel.from_pretrained(base.model, folder)
-    return LabelModel(peft, encoder, rows, base), answers
-
-
 def _write_json(file: Path, value: Mapping[str, Any]) -> None:
     file.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 

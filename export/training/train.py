@@ -22,13 +22,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from matplotlib.figure import Figure
 from torch.nn import functional
 from tqdm import tqdm
 
 from export.checkpoint.base import load_checkpoint
 from export.data.folds import family_of, split
 from export.data.items import Example, answers_of, build_items, known_names, one_pass, refresher
-from export.training.loss_curve import draw_loss
 from export.training.model import Answer, LabelModel, new_label_model
 from export.training.predict import predict, report, write_predictions
 
@@ -210,6 +210,17 @@ def _start_from(model: LabelModel, folder: Path) -> None:
     _take(model, torch.load(path, map_location=model.device, weights_only=True)["weights"])
 
 
+def _draw_loss(log: Path, picture: Path) -> None:
+    """Plot `loss` of every line of `log`, averaged over 10 lines."""
+    losses = [json.loads(line)["loss"] for line in log.read_text(encoding="utf-8").splitlines()]
+    means = [sum(losses[max(0, i - 9) : i + 1]) / min(i + 1, 10) for i in range(len(losses))]
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(means)
+    axes.set(ylim=(0, None), xlabel="logged step", ylabel="loss, mean of 10")
+    figure.savefig(picture)
+
+
 def main() -> None:
     """Parse the command line, train, save, predict, report."""
     parser = argparse.ArgumentParser(prog="python -m export.training.train", description=__doc__)
@@ -255,7 +266,7 @@ def main() -> None:
         )
         Trainer(model, examples, answers, settings, out).run()
         model.save(out / ADAPTER, answers)
-        draw_loss(out / LOG, out / "loss.png")
+        _draw_loss(out / LOG, out / "loss.png")
     if not held_out:
         return
     predictions = predict(model, answers, held_out)

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fallback.rules.catalog import DETECTORS_DIR, Detector, load_detector
-from fallback.rules.normalise import match_key
 from fallback.reading.declared import Declared
 from fallback.reading.decode import decode
 from fallback.reading.finding import Finding, across, settle
-from fallback.reading.formats import Example, Format, load_envelopes, read_formats
+from fallback.reading.formats import Example, Format, load_envelopes, read_envelopes, read_shared
 from fallback.reading.tree import Leaf, Node, Planter, Use, leaves, mark
-from schemas.errors import ConfigError
-from schemas.yaml_file import read_yaml
+from fallback.rules.catalog import DETECTORS_DIR, Detector, load_detector
+from fallback.rules.normalise import match_key
+from schemas.config.config_file import read_yaml
+from schemas.config.errors import ConfigError
 
 USAGE = "usage: python -m fallback.reading.check FILE.yaml [FILE.yaml ...]"
 #: Contents inside contents; deeper ones stay unread.
@@ -178,9 +178,10 @@ def _said(findings: list[Finding], text: str, *, recognised: bool) -> str | list
 
 def _load(path: Path) -> tuple[Detector | None, tuple[Format, ...]]:
     data = read_yaml(path)
-    for key in ("envelopes", "formats"):
-        if key in data:
-            return None, read_formats(path, key, data[key])
+    if "envelopes" in data:
+        return None, read_envelopes(path)
+    if "formats" in data:
+        return None, read_shared(path)
     detector = load_detector(path)
     return detector, detector.outputs
 

@@ -5,10 +5,10 @@ In: the rules and names of detectors. Out: a `Guard`. Unknown detectors share on
 
 from collections.abc import Sequence
 
-from fallback.rules.catalog import Detector
 from fallback.reading.declared import Declared
 from fallback.reading.generic.vocabulary.memory import Memory
 from fallback.reading.judge import Outcome, Scales, word_key
+from fallback.rules.catalog import Detector
 from fallback.rules.lookup import RuleMapper
 
 #: Detectors that are held ready; more of them are made again when they are needed.

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from fallback.rules.catalog import Detector
 from fallback.reading.finding import Basis
 from fallback.reading.tree import Scalar
 from fallback.reading.words import load_words
+from fallback.rules.catalog import Detector
 from schemas.text import normalise
 
 DEFAULT_THRESHOLD = 0.5

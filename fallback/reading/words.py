@@ -1,47 +1,40 @@
 """The closed lists of the generic reading, out of `words.yaml`.
 
-In: the YAML file. Out: sets of phrases in their normal form. Knows no vocabularies of findings.
+In: the YAML file, with a comma-separated text for each list. Out: sets of normalised phrases.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
-from schemas.errors import ConfigError
-from schemas.yaml_file import check_keys, read_text, read_yaml
+from pydantic import BeforeValidator
+
+from schemas.config.config_file import ConfigModel, read_config, refuse
 
 Phrases = frozenset[str]
 _FILE = Path(__file__).with_name("words.yaml")
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
-    """values: what a value says, by outcome. keys: what a key is for, by role. texts: whole texts
-    and their openings. prohibitions: how a name forbids."""
+def _phrases(text: object) -> Phrases:
+    if not isinstance(text, str):
+        raise refuse(problem=f"must be words with commas between, not {text!r}")
+    return frozenset(" ".join(phrase.split()) for phrase in text.split(",")) - {""}
 
-    values: Mapping[str, Phrases]
-    keys: Mapping[str, Phrases]
-    texts: Mapping[str, Phrases]
-    prohibitions: Mapping[str, Phrases]
+
+_Lists = dict[str, Annotated[Phrases, BeforeValidator(_phrases)]]
+
+
+class Words(ConfigModel):
+    """values: words of a value, by outcome. keys: names of keys, by role. texts: whole texts and
+    their openings. prohibitions: how a name forbids."""
+
+    values: _Lists
+    keys: _Lists
+    texts: _Lists
+    prohibitions: _Lists
 
 
 @cache
 def load_words(path: Path = _FILE) -> Words:
-    """The lists of a file. Raises ConfigError when a part is missing or is no text."""
-    parts = {"values", "keys", "texts", "prohibitions"}
-    data = check_keys(path, "", read_yaml(path), parts, frozenset())
-    return Words(**{part: _lists(path, part, data[part]) for part in sorted(parts)})
-
-
-def _lists(path: Path, part: str, lists: object) -> dict[str, Phrases]:
-    if not isinstance(lists, dict):
-        raise ConfigError(path, part, "must map names to lists")
-    return {
-        str(name): frozenset(
-            " ".join(phrase.split())
-            for phrase in read_text(path, f"{part}.{name}", text).split(",")
-        )
-        - {""}
-        for name, text in lists.items()
-    }
+    """The lists of a file. Raises ConfigError when a part is missing or is not text."""
+    return read_config(path, Words)

@@ -13,7 +13,7 @@ from engine.answer_cache import AnswerCache
 from engine.known_answers import read_answers, write_answers
 from engine.mapper import MapperEngine
 from schemas.candidate import Candidate, CandidateStatus, Query
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from tests.support import tiny_llama
 
 

@@ -25,7 +25,7 @@ from engine.text.decoder import TextDecoder
 from engine.text.grammar import Grammar
 from engine.version import WritesLabelTokens, read_version
 from schemas.candidate import Candidate, CandidateStatus, Query
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.event import MAX_CANDIDATE_LABELS, candidate_errors, decoding_schema
 from schemas.taxonomy import load_taxonomy
 from tests.support import tiny_llama
@@ -40,21 +40,18 @@ SIGNALS = [
 QUERIES = [Query("openai-moderation", signal) for signal in SIGNALS]
 
 
-@pytest.fixture(scope="session", params=[*tiny_llama.TOKENIZERS, "padded"])
+@pytest.fixture(scope="session", params=tiny_llama.TOKENIZERS)
 def text_version(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    packed = request.param != "padded"
     return tiny_llama.publish(
         tmp_path_factory.mktemp("text") / "1",
-        tokenizer=tiny_llama.TOKENIZERS[request.param if packed else "byte-level"](),
+        tokenizer=tiny_llama.TOKENIZERS[request.param](),
         bos=tiny_llama.BOS,
-        packed=packed,
     )
 
 
-@pytest.fixture(scope="session", params=["packed", "padded"])
-def label_version(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("labels") / "1"
-    return tiny_llama.publish(directory, answers=ANSWERS, packed=request.param == "packed")
+@pytest.fixture(scope="session")
+def label_version(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_llama.publish(tmp_path_factory.mktemp("labels") / "1", answers=ANSWERS)
 
 
 @pytest.fixture(scope="session")

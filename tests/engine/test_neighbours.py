@@ -17,7 +17,7 @@ from engine.neighbours import (
 )
 from engine.version import read_version
 from schemas.candidate import Query
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.taxonomy import load_taxonomy
 from tests.support import tiny_llama
 from tests.support.tiny_encoder import write_encoder

@@ -12,7 +12,7 @@ from engine.confidence import DOUBT, doubted, parse_calibration
 from engine.mapper import MapperEngine
 from engine.prompt import MAX_DETECTOR_TOKENS, PromptEncoder, prefix, suffix
 from engine.runtime import cores
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.text import one_line
 from tests.support import tiny_llama
 

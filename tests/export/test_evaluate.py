@@ -326,7 +326,7 @@ def test_the_page_has_every_table_the_pictures_and_the_card_its_figures(tmp_path
     held, results = made_up()
     card = tmp_path / evaluation_page.CARD
     card.write_text(
-        f"before\n{evaluation_page.BEGIN}\noutdated\n{evaluation_page.END}\nafter\n", "utf-8"
+        "before\n<!-- generated: figures -->\noutdated\n<!-- end: figures -->\nafter\n", "utf-8"
     )
     files = evaluation_page.write_pages(held, results, MANIFEST, WHOLE, TOLD, tmp_path)
     assert all(file.is_file() for file in files)
@@ -362,7 +362,7 @@ def test_the_page_has_every_table_the_pictures_and_the_card_its_figures(tmp_path
 
 def test_a_card_without_its_markers_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / evaluation_page.CARD).write_text("by hand\n", "utf-8")
-    with pytest.raises(DataError, match="put them back"):
+    with pytest.raises(DataError, match="put back"):
         evaluation_page.write_pages(*made_up(), MANIFEST, WHOLE, TOLD, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [evaluation_page.CARD]
 

@@ -55,7 +55,6 @@ def test_few_nodes_are_left(graph: Path) -> None:
 def test_rows_of_a_batch_do_not_see_one_another(model: LlamaForCausalLM, graph: Path) -> None:
     prefix, rows = [3, 4, 5], [[5, 9, 17], [300, 2, 41, 8, 77], [8]]
     session = LlamaSession(graph, shape(model), threads=1, prefix=prefix)
-    assert session.packed
     together = session.start(3).feed(rows)
     for states, row in zip(together, rows, strict=True):
         with torch.inference_mode():

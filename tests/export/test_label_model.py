@@ -1,12 +1,15 @@
 """A label model that is saved is the one that is loaded, and names no place on this machine."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
+from safetensors.torch import load_file
 
 from export.checkpoint.base import load_checkpoint
-from export.training.model import load_label_model, new_label_model
+from export.training.model import ANSWERS_FILE, ROWS_FILE, ROWS_KEY, LabelModel, new_label_model
 from tests.export.tiny_checkpoint import make_directory
 
 pytestmark = pytest.mark.export
@@ -22,7 +25,10 @@ def test_what_was_trained_is_saved_and_loaded(tmp_path: Path) -> None:
             parameter.copy_((torch.randn_like(parameter) / 4).half())  # as it is stored
     folder = tmp_path / "adapter"
     model.save(folder, ANSWERS)
-    again, answers = load_label_model(load_checkpoint(str(base)), folder)
+    peft = PeftModel.from_pretrained(load_checkpoint(str(base)).model, folder)
+    rows = load_file(folder / ROWS_FILE)[ROWS_KEY].float()
+    again = LabelModel(peft, model.encoder, rows, load_checkpoint(str(base)))
+    answers = [tuple(x) for x in json.loads((folder / ANSWERS_FILE).read_text("utf-8"))]
 
     suffixes = [model.encoder.suffix_ids("a guard", text) for text in ("hate", "an email address")]
     assert answers == ANSWERS

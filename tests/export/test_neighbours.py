@@ -23,7 +23,7 @@ from export.evaluation.comparison import votes_among
 from export.onnx.encoder import SentenceEncoder, nearest_graph, sentence_encoder
 from export.onnx.quantise import Quantization, quantise
 from export.onnx.saving import save_graph
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.text import normalise
 
 pytestmark = pytest.mark.export

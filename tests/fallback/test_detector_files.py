@@ -7,7 +7,7 @@ import pytest
 from fallback.rules.catalog import load_detectors
 from fallback.rules.lookup import MatchKind, RuleMapper
 from fallback.signal import Signal
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.taxonomy import load_taxonomy
 
 
@@ -39,7 +39,7 @@ def mapper(directory: Path, **fields: str) -> RuleMapper:
         ({"maps": "{x: []}"}, "maps.x"),
         ({"maps": "{x: [OTHER.Safe, OTHER.Safe]}"}, "maps.x"),
         ({"maps": "{yes: OTHER.Safe}"}, "maps.True"),
-        ({"maps": "{x: OTHER.Safe, x: OTHER.Unknown}"}, "line"),
+        ({"maps": "{x: OTHER.Safe, x: OTHER.Unknown}"}, "(file)"),
         ({"maps": "{}"}, "maps"),
         ({"maps": "[x]"}, "maps"),
         ({"vendor": ""}, "vendor"),

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas import ConfigError, load_frameworks, load_taxonomy
+from schemas.config.errors import ConfigError
+from schemas.frameworks import load_frameworks
+from schemas.taxonomy import load_taxonomy
 
 SMALL_TAXONOMY: dict[str, Any] = {
     "version": "2026.11",
@@ -55,7 +57,9 @@ def refusal(load: Callable[[Path], object], path: Path, text: str) -> ConfigErro
     with pytest.raises(ConfigError) as caught:
         load(path)
     assert caught.value.path == path
-    assert str(caught.value).startswith(f"{path}: {caught.value.key}: ")
+    error = caught.value
+    place = f"{path}:{error.line}" if error.line else str(path)
+    assert str(error) == f"{place}: {error.key}: {error.problem}"
     return caught.value
 
 
@@ -81,7 +85,7 @@ def test_a_small_taxonomy_loads(tmp_path: Path) -> None:
         (lambda d: d["categories"].update({"A.B": "no A"}), "categories.A.B"),
         (lambda d: d["labels"].append(d["labels"][0]), "labels.OTHER.Safe"),
         (lambda d: d["labels"].append("HARM.More"), "labels[2]"),
-        (lambda d: d["labels"].append({"description": "nameless"}), "labels[2].aliases"),
+        (lambda d: d["labels"].append({"description": "nameless"}), "labels[2].name"),
         (lambda d: d["labels"][1].pop("description"), "labels.HARM.Speech.description"),
         (label_change(description=" "), "labels.HARM.Speech.description"),
         (label_change(colour="red"), "labels.HARM.Speech.colour"),
@@ -109,19 +113,24 @@ def test_a_wrong_taxonomy_is_refused(tmp_path: Path, change: Change, key: str) -
 
 
 @pytest.mark.parametrize(
-    ("text", "key"),
+    ("text", "key", "line"),
     [
-        ("version: [", "line 2"),
-        ("a: 1\nb: 2\na: 3\n", "line 3"),
-        ("a: {b: 1, b: 2}", "line 1"),
-        ("- a list", "(file)"),
-        ("1: one", "1"),
-        ("a: \x00", "(file)"),
-        ("? {a: 1}\n: b", "line 1"),
+        ("version: [", "(file)", 2),
+        ("a: 1\nb: 2\na: 3\n", "(file)", 3),
+        ("a: {b: 1, b: 2}", "(file)", 1),
+        ("- a list", "(file)", None),
+        ("1: one", "1", None),
+        ("a: \x00", "(file)", None),
+        ("? {a: 1}\n: b", "(file)", 1),
+        ("a: 2025-02-31", "(file)", None),
+        ("a: " + "[" * 5000 + "]" * 5000, "(file)", 1),
     ],
 )
-def test_a_file_that_is_no_mapping_is_refused(tmp_path: Path, text: str, key: str) -> None:
-    assert refusal(load_taxonomy, tmp_path / "taxonomy.yaml", text).key == key
+def test_a_file_that_is_no_mapping_is_refused(
+    tmp_path: Path, text: str, key: str, line: int | None
+) -> None:
+    error = refusal(load_taxonomy, tmp_path / "taxonomy.yaml", text)
+    assert (error.key, error.line) == (key, line)
 
 
 def test_a_missing_or_undecodable_file_is_refused(tmp_path: Path) -> None:

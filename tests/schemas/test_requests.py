@@ -1,4 +1,4 @@
-"""What callers send: bodies of the facade, and the OPTIONS and METADATA tensors."""
+"""The OPTIONS and METADATA tensors."""
 
 import json
 
@@ -6,55 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import (
-    Metadata,
-    Mode,
-    Options,
-    batch_request_errors,
-    map_request_errors,
-    parse_metadata,
-    parse_options,
-)
+from schemas.contract import Mode
+from schemas.requests import Metadata, Options, parse_metadata, parse_options
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=10,
 )
-
-
-@pytest.mark.parametrize("output", ["hate", "", {"flagged": True}, [{"label": "hate"}]])
-def test_a_request_is_valid(output: object) -> None:
-    assert map_request_errors({"detector": "d", "output": output}) == []
-    whole = {"tenant_id": "t", "metadata": {"any": "thing"}, "threshold": 0}
-    assert map_request_errors({"detector": "d", "output": output} | whole) == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        [],
-        {"output": "hate"},
-        {"detector": "d"},
-        {"detector": "", "output": "hate"},
-        {"detector": " ", "output": "hate"},
-        {"detector": 1, "output": "hate"},
-        {"detector": "d", "output": None},
-        {"detector": "d", "output": 0.5},
-        {"detector": "d", "output": "hate", "threshold": 1.5},
-        {"detector": "d", "output": "hate", "metadata": "hint"},
-        {"detector": "d", "output": "hate", "treshold": 0.5},
-    ],
-)
-def test_a_wrong_request_is_refused(body: object) -> None:
-    assert map_request_errors(body)
-
-
-def test_a_batch_is_judged_without_its_items() -> None:
-    assert batch_request_errors({"requests": [{"detector": "d"}, None]}) == []
-    assert batch_request_errors({"requests": []})
-    assert batch_request_errors({"requests": [{}] * 101})
-    assert batch_request_errors({"items": []})
 
 
 @pytest.mark.parametrize("text", [None, "", b"", " ", "{}", b"{}", '{"mode": null}'])

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas import load_taxonomy, normalise
+from schemas.taxonomy import load_taxonomy
+from schemas.text import normalise
 
 TAXONOMY = load_taxonomy()
 LABELS = st.sampled_from(TAXONOMY.names)
@@ -65,15 +66,6 @@ def test_every_label_is_described_and_has_aliases_of_its_own() -> None:
 
 def test_descriptions_tell_labels_apart() -> None:
     assert len({label.description for label in TAXONOMY.labels}) == len(TAXONOMY)
-
-
-def test_labels_coarsen_into_the_first_version() -> None:
-    assert TAXONOMY.coarsen("HARM.SPEECH.Harassment") == "HARM.SPEECH.Insult"
-    assert TAXONOMY.coarsen("OTHER.Safe") == "OTHER.Safe"
-    for name in TAXONOMY.names:
-        assert TAXONOMY[TAXONOMY.coarsen(name)].since == "2025.09"
-    with pytest.raises(KeyError):
-        TAXONOMY.coarsen("HARM.Nothing")
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import ConfigError
-from schemas.files import write_private
-from schemas.watched_file import WatchedFile
+from schemas.config.errors import ConfigError
+from schemas.config.files import write_private
+from schemas.config.watched_file import WatchedFile
 
 
 def test_a_defect_of_the_reader_is_a_bad_file_too(tmp_path: Path) -> None:

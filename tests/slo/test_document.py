@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from schemas.slo import DEFAULT_PATH, Indicator, Internal, Profile, Severity, load_slo
 
 pytestmark = pytest.mark.slow
@@ -37,7 +37,7 @@ def test_the_document_says_what_was_agreed() -> None:
         Indicator.FALLBACK: [(Severity.WARNING, 10, "10m")],
         Indicator.AVAILABILITY: [(Severity.CRITICAL, 99.0, "10m")],
     }
-    assert slo.internal == Internal(95, 10, 0.25)
+    assert slo.internal == Internal(schema_valid_min=95, fallback_max=10, latency_p95_max_ms=250)
     assert (Severity.WARNING.priority, Severity.CRITICAL.priority) == ("P2", "P1")
 
 

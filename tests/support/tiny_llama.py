@@ -105,14 +105,12 @@ def publish(
     seed: int = 0,
     tokenizer: Tokenizer | None = None,
     bos: int | None = None,
-    packed: bool = True,
     prefix: tuple[Sequence[int], Sequence[npt.NDArray[np.float32]]] | None = None,
     manifest: dict[str, Any] | None = None,
 ) -> Path:
     """Write a version of a random Llama; answers makes it one that writes label tokens.
 
-    packed: whether the graph takes the tokens alone, as exports do, or padded rows, as optimum and
-    older exports do; prefix: ids and cache of a stored prompt prefix.
+    prefix: ids and cache of a stored prompt prefix.
     manifest: keys that replace the true ones, to publish what is wrong.
     """
     tokenizer = tokenizer or byte_tokenizer()
@@ -120,7 +118,7 @@ def publish(
     vocabulary = tokenizer.get_vocab_size()
     rows = vocabulary if answers is None else len(answers)
     directory.mkdir(parents=True, exist_ok=True)
-    onnx.save(_llama(random, vocabulary, packed), directory / "model.onnx")
+    onnx.save(_llama(random, vocabulary), directory / "model.onnx")
     if prefix is not None:
         write_prefix(directory / PREFIX, *prefix)
     np.save(directory / "head.npy", _normal(random, rows, HIDDEN) * 3)
@@ -180,26 +178,19 @@ class _Graph:
         root = self.op("Sqrt", self.op("Add", mean, self.const(1e-5)))
         return self.op("Mul", self.op("Div", x, root), self.const(np.ones(HIDDEN)), name=name)
 
-    def size(self, x: str, axis: int) -> str:
-        shape = self.op("Shape", x)
-        return self.op("Gather", shape, self.const(axis, np.int64), axis=0)
 
-
-def _llama(random: np.random.Generator, vocabulary: int, packed: bool) -> onnx.ModelProto:
+def _llama(random: np.random.Generator, vocabulary: int) -> onnx.ModelProto:
     g = _Graph()
     int64, real = TensorProto.INT64, TensorProto.FLOAT
-    sizes: dict[str, list[str | int | None]] = {"position_ids": ["B", "T"]}
-    if packed:
-        sizes |= {"input_ids": ["S"], "slots": ["B", "T"], "places": ["S"]}
-    else:
-        sizes |= {"input_ids": ["B", "T"], "attention_mask": ["B", "K"]}
+    sizes: dict[str, list[str | int | None]] = {
+        "position_ids": ["B", "T"],
+        "input_ids": ["S"],
+        "slots": ["B", "T"],
+        "places": ["S"],
+    }
     inputs = [helper.make_tensor_value_info(name, int64, size) for name, size in sizes.items()]
-    if packed:
-        size = ["B", 1, "T", "K"]
-        inputs.append(helper.make_tensor_value_info("attention_bias", real, size))
-    hidden: list[str | int | None] = ["S", HIDDEN] if packed else ["B", "T", HIDDEN]
-    outputs = [helper.make_tensor_value_info("last_hidden_state", real, hidden)]
-    bias = "attention_bias" if packed else _attention_bias(g)
+    inputs.append(helper.make_tensor_value_info("attention_bias", real, ["B", 1, "T", "K"]))
+    outputs = [helper.make_tensor_value_info("last_hidden_state", real, ["S", HIDDEN])]
     angles = np.outer(np.arange(POSITIONS), 100.0 ** -(np.arange(HEAD_DIM // 2) * 2 / HEAD_DIM))
     angles = np.concatenate([angles, angles], axis=1)
     rotary = [
@@ -226,7 +217,7 @@ def _llama(random: np.random.Generator, vocabulary: int, packed: bool) -> onnx.M
         groups = [g.op("Unsqueeze", x, g.ints(2))] * (HEADS // KV_HEADS)
         return g.op("Reshape", g.op("Concat", *groups, axis=2), g.ints(0, HEADS, -1, HEAD_DIM))
 
-    ids = g.op("Gather", "input_ids", "slots", axis=0) if packed else "input_ids"
+    ids = g.op("Gather", "input_ids", "slots", axis=0)
     x = g.op("Gather", g.const(_normal(random, vocabulary, HIDDEN) * 6), ids, axis=0)
     for layer in range(LAYERS):
         y = g.norm(x)
@@ -240,7 +231,7 @@ def _llama(random: np.random.Generator, vocabulary: int, packed: bool) -> onnx.M
                 tensors.append(helper.make_tensor_value_info(name, real, shape))
         keys = g.op("Transpose", shared(cache[0]), perm=[0, 1, 3, 2])
         scores = g.op("Mul", g.op("MatMul", query, keys), g.const(HEAD_DIM**-0.5))
-        weights = g.op("Softmax", g.op("Add", scores, bias), axis=-1)
+        weights = g.op("Softmax", g.op("Add", scores, "attention_bias"), axis=-1)
         mixed = g.op("Transpose", g.op("MatMul", weights, shared(cache[1])), perm=[0, 2, 1, 3])
         joined = g.op("Reshape", mixed, g.ints(0, 0, HIDDEN))
         x = g.op("Add", x, g.op("MatMul", joined, weight(HIDDEN, HIDDEN)))
@@ -248,20 +239,7 @@ def _llama(random: np.random.Generator, vocabulary: int, packed: bool) -> onnx.M
         gate, up = (g.op("MatMul", y, weight(HIDDEN, INNER)) for _ in range(2))
         inner = g.op("Mul", g.op("Mul", gate, g.op("Sigmoid", gate)), up)
         x = g.op("Add", x, g.op("MatMul", inner, weight(INNER, HIDDEN)))
-    if packed:
-        x = g.op("Gather", g.op("Reshape", x, g.ints(-1, HIDDEN)), "places", axis=0)
+    x = g.op("Gather", g.op("Reshape", x, g.ints(-1, HIDDEN)), "places", axis=0)
     g.norm(x, name="last_hidden_state")
     graph = helper.make_graph(g.nodes, "tiny_llama", inputs, outputs, g.constants)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-
-
-def _attention_bias(g: _Graph) -> str:
-    """[B, 1, T, K]: 0 where a query may look, else very negative."""
-    keys, queries = g.size("attention_mask", 1), g.size("input_ids", 1)
-    zero, one = g.const(0, np.int64), g.const(1, np.int64)
-    past = g.op("Sub", keys, queries)
-    rows = g.op("Unsqueeze", g.op("Range", past, keys, one), g.ints(1))
-    causal = g.op("LessOrEqual", g.op("Range", zero, keys, one), rows)
-    real = g.op("Cast", "attention_mask", to=TensorProto.BOOL)
-    seen = g.op("And", causal, g.op("Unsqueeze", real, g.ints(1, 2)))
-    return g.op("Where", seen, g.const(0.0), g.const(-1e9))

@@ -92,7 +92,7 @@ async def alerts(state: Shared) -> Response:
 
 def _alerts(counts: Counts, p95_ms: float | None, limits: Internal) -> list[dict[str, Any]]:
     valid, fallback = counts.schema_valid_percentage, counts.fallback_percentage
-    p95_max_ms = limits.latency_p95_max_s * 1000
+    p95_max_ms = limits.latency_p95_max_ms
     found = []
     if valid < limits.schema_valid_min:
         text = "the model's candidates fail validation too often"

@@ -35,13 +35,13 @@ from export.evaluation.pages.tables import (
 from export.evaluation.pictures import draw_confusion, draw_reliability
 from export.evaluation.served import Report, category_of
 from export.measures import metrics
+from tools.markdown import render
 
 Chosen = npt.NDArray[np.bool_]
 
 RULES = "rules alone"
 PAGE, CARD = "evaluation.md", "model-card.md"
 RELIABILITY, CONFUSION = "img/reliability.png", "img/confusion.png"
-BEGIN, END = "<!-- figures: written by `make evaluate` -->", "<!-- end of figures -->"
 
 _INTRO = """\
 # Evaluation
@@ -116,12 +116,11 @@ def write_pages(
 
 
 def fill(text: str, figures: str) -> str:
-    """The text with `figures` between its two markers. Raises DataError without them."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise DataError(f"{CARD}: lacks the lines {BEGIN} and {END}; put them back")
-    return f"{before}{BEGIN}\n\n{figures.strip()}\n\n{END}{after}"
+    """The text of the card with `figures` in their place. Raises DataError without one."""
+    try:
+        return render(text, {"figures": f"\n{figures.strip()}\n\n"})
+    except ValueError as error:
+        raise DataError(f"{CARD}: {error}") from error
 
 
 def page(

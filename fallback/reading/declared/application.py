@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from fallback.rules.catalog import Detector
-from fallback.rules.normalise import match_key
 from fallback.reading.declared.classes import highest, together
 from fallback.reading.declared.entries import entries, found
 from fallback.reading.declared.statements import Statements, Vocabulary, inverted
@@ -21,6 +19,8 @@ from fallback.reading.generic.record import FAILED
 from fallback.reading.judge import Judged, Outcome
 from fallback.reading.paths import Path
 from fallback.reading.tree import Leaf, Node, Use, mark
+from fallback.rules.catalog import Detector
+from fallback.rules.normalise import match_key
 
 #: Characters of a text that a pattern looks at; longer ones are no documented verdict.
 MAX_PATTERN_TEXT = 65_536

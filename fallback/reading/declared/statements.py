@@ -7,8 +7,6 @@ was judged of them. Marks the leaves that it understands.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from fallback.rules.catalog import Detector
-from fallback.rules.normalise import match_key
 from fallback.reading.declared.entries import Entry, found, parallel
 from fallback.reading.finding import Basis
 from fallback.reading.formats import Extraction, Words
@@ -27,6 +25,8 @@ from fallback.reading.judge import (
 )
 from fallback.reading.paths import Path
 from fallback.reading.tree import Leaf, Node, Scalar, Use, mark
+from fallback.rules.catalog import Detector
+from fallback.rules.normalise import match_key
 from schemas.text import normalise
 
 #: Values that are looked at beside one name; further ones stay unread.

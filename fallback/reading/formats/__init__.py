@@ -1,6 +1,13 @@
 """Declared formats: their models, and the files that they stand in."""
 
-from fallback.reading.formats.files import ENVELOPES_DIR, load_envelopes, read_formats
+from fallback.reading.formats.files import (
+    ENVELOPES_DIR,
+    Formats,
+    Outputs,
+    load_envelopes,
+    read_envelopes,
+    read_shared,
+)
 from fallback.reading.formats.models import SAYS, Example, Extraction, Format, Words
 
 __all__ = [
@@ -9,7 +16,10 @@ __all__ = [
     "Example",
     "Extraction",
     "Format",
+    "Formats",
+    "Outputs",
     "Words",
     "load_envelopes",
-    "read_formats",
+    "read_envelopes",
+    "read_shared",
 ]

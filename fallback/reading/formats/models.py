@@ -8,9 +8,10 @@ import json
 from typing import Annotated, Any
 
 import re2
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from fallback.reading.paths import Path
+from schemas.config.config_file import ConfigModel
 
 #: What `says` of an example may be instead of names.
 SAYS = frozenset({"clean", "empty", "failed", "review"})
@@ -49,10 +50,9 @@ OnePath = Annotated[Path, BeforeValidator(_path)]
 Paths = Annotated[tuple[Path, ...], BeforeValidator(_paths)]
 Texts = Annotated[tuple[str, ...], BeforeValidator(_texts)]
 Pattern = Annotated[Any, BeforeValidator(_pattern)]
-_CONFIG = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
 
 
-class Extraction(BaseModel):
+class Extraction(ConfigModel):
     """Where findings stand, and what beside them says whether they count.
 
     each: a map (name = key), a list of objects, a list of texts, or a text; the item itself without
@@ -63,8 +63,6 @@ class Extraction(BaseModel):
     find: a pattern; each match's group `name` in a text is a name, the rest of the text is quoted.
     exclusive: of the classes that share one whole (softmax), the one with the highest score counts.
     """
-
-    model_config = _CONFIG
 
     each: OnePath = Path("@")
     name: Paths = ()
@@ -94,10 +92,8 @@ class Extraction(BaseModel):
         return self
 
 
-class Words(BaseModel):
+class Words(ConfigModel):
     """The tool's own words for flags, decisions and grades, before the general ones."""
-
-    model_config = _CONFIG
 
     found: Texts = ()
     clean: Texts = ()
@@ -105,13 +101,11 @@ class Words(BaseModel):
     bare: Texts = ()
 
 
-class Example(BaseModel):
+class Example(ConfigModel):
     """An output as the vendor documents it, and what must be read: names, or a word of SAYS.
 
     detector: of an envelope's example, whose verdict stands inside.
     """
-
-    model_config = _CONFIG
 
     about: str = Field(min_length=1)
     output: Any
@@ -132,7 +126,7 @@ class Example(BaseModel):
         return json.dumps(self.output, ensure_ascii=False)
 
 
-class Format(BaseModel):
+class Format(ConfigModel):
     """One documented format. Exactly one of `when` and `pattern` recognises it.
 
     when: a path that must select something true, or a list of paths that must all lead to a value.
@@ -145,8 +139,6 @@ class Format(BaseModel):
     contents: values that are read on by themselves. verdicts: the same, where running text is no
         verdict but somebody's words: it counts as quoted unless a format or a structure has it.
     """
-
-    model_config = _CONFIG
 
     name: str = Field(alias="format", pattern=r"^[a-z0-9][a-z0-9.-]*$")
     source: str = Field(min_length=1)

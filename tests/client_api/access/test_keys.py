@@ -19,7 +19,7 @@ from client_api.http.auth import (
     acting_tenant,
     presented_key,
 )
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 Cli = Callable[..., str]
 
@@ -165,7 +165,7 @@ def test_a_mounted_secret_is_followed_when_it_is_swapped(cli: Cli, path: Path) -
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        ({"scopes": ["map:write", "root"]}, "scopes"),
+        ({"scopes": ["map:write", "root"]}, "scopes[1]"),
         ({"scopes": "admin"}, "scopes"),
         ({"salt": "00"}, "salt"),
         ({"hash": "zz" * 32}, "hash"),

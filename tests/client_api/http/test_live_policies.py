@@ -9,7 +9,7 @@ import pytest
 
 from client_api.app import create_app
 from client_api.settings import Settings
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 from tests.support.fake_model import HATE, FakeGateway, facade, model, samples
 
 POLICIES = """

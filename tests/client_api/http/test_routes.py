@@ -3,24 +3,18 @@ is counted."""
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from client_api.app import create_app
-from client_api.http.bodies import MapRequest
 from client_api.mapping.gateway import Item, ModelError, ModelTimeout
 from client_api.settings import Settings
 from client_api.telemetry.window import Window
 from fallback.decision.decision import Decision
 from pipeline.steps import Pipeline
 from schemas.contract import ErrorCode, Source
-from schemas.requests import map_request_errors
 from tests.support.fake_model import HATE, FakeGateway, facade, model, raising, samples
 
 
@@ -172,30 +166,6 @@ def test_a_batch_travels_in_chunks_and_a_late_one_is_answered_by_rules() -> None
     assert len(reasons) == 5
     assert reasons[2:] == ["timeout"] * 3
     assert asked == [["word 0", "word 1"]]
-
-
-scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
-bodies = st.fixed_dictionaries(
-    {},
-    optional={
-        "detector": st.sampled_from(["d", "", " ", "x" * 200, "x" * 201]) | scalars,
-        "output": scalars | st.just([1, None]) | st.just({"a": {"b": []}}),
-        "tenant_id": st.sampled_from(["t", "", "x" * 201]) | scalars,
-        "metadata": st.just({"k": [1]}) | st.just({}) | scalars,
-        "threshold": st.sampled_from([0, 1, 0.5, 2, -1]) | scalars,
-        "more": scalars,
-    },
-)
-
-
-@given(bodies | scalars)
-def test_the_facade_accepts_what_the_published_schema_accepts(body: Any) -> None:
-    try:
-        MapRequest.model_validate(body)
-        accepted = True
-    except ValidationError:
-        accepted = False
-    assert accepted == (map_request_errors(body) == [])
 
 
 def test_the_window_forgets() -> None:

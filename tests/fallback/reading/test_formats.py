@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fallback.rules.catalog import load_detector
 from fallback.reading.check import examine, main
-from fallback.reading.formats import Extraction, Format, read_formats
-from schemas.errors import ConfigError
-from schemas.yaml_file import read_yaml
+from fallback.reading.formats import Extraction, Format, Outputs
+from fallback.rules.catalog import load_detector
+from schemas.config.config_file import ConfigModel, read_config
+from schemas.config.errors import ConfigError
+
+
+class File(ConfigModel):
+    outputs: Outputs
 
 
 def form(**keys: object) -> Format:
@@ -23,7 +27,7 @@ class TestFiles:
         path = tmp_path / "x.yaml"
         path.write_text(text, encoding="utf-8")
         with pytest.raises(ConfigError) as error:
-            read_formats(path, "outputs", read_yaml(path)["outputs"])
+            read_config(path, File)
         return str(error.value)
 
     @pytest.mark.parametrize(
@@ -31,9 +35,9 @@ class TestFiles:
         [
             (
                 "decison: x",
-                "line 5: outputs[0].decison: is not a known key; did you mean decision?",
+                "x.yaml:5: outputs[0].decison: is not a known key; did you mean decision?",
             ),
-            ("decision: 'a['", "line 5: outputs[0].decision: is no JMESPath"),
+            ("decision: 'a['", "x.yaml:5: outputs[0].decision: is no JMESPath"),
             ("decision: [1]", "must be a JMESPath"),
             ("pattern: 'a'", "exactly one of `when` and `pattern`"),
             (
@@ -72,11 +76,11 @@ class TestFiles:
             "outputs:\n  - uses: hf-text-classification\n    source: a model card\n",
             encoding="utf-8",
         )
-        (own,) = read_formats(path, "outputs", read_yaml(path)["outputs"])
+        (own,) = read_config(path, File).outputs
         assert (own.name, own.source) == ("hf-text-classification", "a model card")
         assert own.findings
         unknown = "outputs:\n  - uses: hf-nothing\n"
-        assert "line 2: outputs[0].uses: 'hf-nothing' is no shared" in self.refused(
+        assert "x.yaml:2: outputs[0].uses: 'hf-nothing' is no shared" in self.refused(
             tmp_path, unknown
         )
 
@@ -108,7 +112,7 @@ class TestPage:
         assert "expected ['arms']" in capsys.readouterr().out
         path.write_text(DETECTOR.replace("decision: flagged", "decision: 'a['"), encoding="utf-8")
         assert main([str(path)]) == 1
-        assert "line 11: outputs[0].decision: is no JMESPath" in capsys.readouterr().out
+        assert "house-guard.yaml:11: outputs[0].decision: is no JMESPath" in capsys.readouterr().out
         assert main([]) == 2
 
     @pytest.mark.parametrize("row", re.findall(r"^\| (`.*`.*) \|$", PAGE, re.MULTILINE))

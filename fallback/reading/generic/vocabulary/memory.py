@@ -8,8 +8,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fallback.rules.catalog import Detector
 from fallback.reading.tree import Leaf, Node
+from fallback.rules.catalog import Detector
 from fallback.rules.lookup import RuleMapper
 from schemas.text import normalise
 

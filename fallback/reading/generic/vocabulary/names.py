@@ -8,7 +8,6 @@ the rules, no formats.
 import json
 from typing import Final
 
-from fallback.rules.phrases import GENERIC
 from fallback.reading.generic.vocabulary.budget import Lookups
 from fallback.reading.generic.vocabulary.memory import Memory, fits
 from fallback.reading.generic.vocabulary.spelling import MARKS, variants
@@ -16,6 +15,7 @@ from fallback.reading.judge import Outcome, judge_word
 from fallback.reading.tree import Leaf, Node
 from fallback.reading.words import load_words
 from fallback.rules.lookup import MatchKind
+from fallback.rules.phrases import GENERIC
 from fallback.signal import Signal
 from schemas.text import normalise
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from schemas.errors import ConfigError
+from schemas.config.errors import ConfigError
 
 T = TypeVar("T")
 _Signature = tuple[int, int, int]

@@ -1,0 +1,1 @@
+"""Configuration and data files: reading and checking them, following changes, replacing them."""
