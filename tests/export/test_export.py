@@ -168,7 +168,7 @@ def test_a_version_brings_answers_to_what_detectors_are_known_to_say(
     assert len(known) > 2000
     asked = known_queries()[::400]
     for query, answer in zip(asked, engine.answer(asked), strict=True):
-        kept = known[Query(query.detector, query.signal)]
+        kept = known[query]
         assert kept.text == answer.text
         assert kept.confidence == pytest.approx(answer.confidence, abs=1e-5)
 
