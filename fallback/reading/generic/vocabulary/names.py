@@ -126,6 +126,10 @@ class Names:
             return False
         return not self.own(text) or self.labels(text) in ((), ("HARM.Unspecified",))
 
+    def same(self, one: str, two: str) -> bool:
+        """Whether two names mean the same, and something."""
+        return self.own(one) and set(self.labels(one)) == set(self.labels(two))
+
     def vague(self, text: str) -> bool:
         """Whether the labels of a name say only that something was found or done."""
         labels = self.labels(text)
