@@ -17,7 +17,7 @@ MAX_SIGNALS = 256
 #: Paths that an answer names.
 MAX_PATHS = 32
 _MAX_REASON = 300
-_MIN_REASON = 3
+_MIN_REASON = 4
 _HEX = frozenset("0123456789abcdefABCDEF-")
 _DATED = frozenset("0123456789-:.TZ+ /,")
 

@@ -92,10 +92,17 @@ class Item:
             return head
         findings = self._parts(decoded, "", 0)
         if own:
-            return self._texts.as_whole(text, findings)
+            return self._as_whole(text, findings)
         if not any(f.hit for f in findings) and closed.is_failure(text):
             return [Finding(text[:MAX_NAME], None, failed=True)]
         return findings
+
+    def _as_whole(self, text: str, findings: list[Finding]) -> list[Finding]:
+        """An output that is an own entry: what was read in it where that means the same."""
+        found = [f for f in findings if f.category]
+        if self.judged and len(found) == 1 and self._names.same(found[0].name, text):
+            return findings
+        return self._texts.as_whole(text, findings)
 
     # --- parts ----------------------------------------------------------------------------
 
@@ -103,6 +110,11 @@ class Item:
         """The parts of a decoded text: structures, and the running text around them."""
         parts = [part for part in different(decoded.parts) if thought(part) is None]
         structured = any(not isinstance(part, str) for part in parts)
+        if len(parts) > 1 and all(isinstance(part, dict) for part in parts):
+            node = self._plant(list(parts), path)
+            if (applied := self._declared(node)) is not None:
+                return self._apply(applied, node, depth)
+            self.nodes.pop()
         scopes: list[list[Finding]] = []
         many: list[object] = []
         seen = False

@@ -123,6 +123,10 @@ class Categories:
         inner = node.values() if isinstance(node, dict) else node
         return all(isinstance(n, Leaf) and self._gradable_leaf(n) for n in inner)
 
+    def judges(self, leaf: Leaf) -> bool:
+        """Whether a scalar is a flag, a number or a word that judges."""
+        return kind_of(leaf) is not Kind.NULL and self._gradable_leaf(leaf)
+
     def _gradable_leaf(self, leaf: Leaf) -> bool:
         kind = kind_of(leaf)
         return kind is not Kind.TEXT or judge_word(str(leaf.value)) is not None

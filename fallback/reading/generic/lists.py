@@ -3,8 +3,8 @@
 In: a list of nodes. Out: findings. What is inside an entry is read by the walker.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from fallback.reading.finding import Basis, Finding, across
 from fallback.reading.generic import shapes
@@ -30,12 +30,14 @@ class Place:
     mapping: whether unknown keys here are names of categories.
     flagged: whether names here are said to be found.
     depth: how many levels down.
+    limits: thresholds of single categories, by their names in the normal form.
     """
 
     heading: str = ""
     mapping: bool = False
     flagged: bool = False
     depth: int = 0
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 #: Where an output begins.

@@ -8,26 +8,55 @@ from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, merge, settle
 from fallback.reading.generic.categories import MAX_ENTRY, Categories, path_of
-from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Record
+from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Entry, Record, kind_of
+from fallback.reading.generic.roles import Key, Role, key_form, key_role
 from fallback.reading.generic.vocabulary.goals import forbidden, forbids
-from fallback.reading.tree import Node, Use, mark
+from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 from schemas.text import normalise
 
+#: Roles that a key has by its look alone: an own word of the detector is a category nevertheless.
+_UNLIKE = frozenset({Role.BOOKKEEPING, Role.QUOTED, Role.PASSIVE, Role.THRESHOLD, Role.WHY})
 _RULES = frozenset({"violated policy", "violated rule", "principle", "guideline", "rule code"})
 
 
 class Objects(Categories):
     """Reads objects that name something, and single categories, for one detector."""
 
+    def own_keys(self, node: dict[str, Node]) -> list[Entry]:
+        """Entries whose key is an own word and whose value judges it, whatever the key looks like.
+
+        They are marked, so that nothing else takes them; `give_back` unmarks them.
+        """
+        found: list[Entry] = []
+        for key, inner in node.items():
+            if not isinstance(inner, Leaf) or inner.use is not Use.UNREAD or not self.judges(inner):
+                continue
+            form = key_form(key)
+            role = key_role(form, kind_of(inner)).role
+            if role in _UNLIKE and self._names.own(key):
+                inner.use = Use.BOOKKEEPING
+                found.append(Entry(key, form, Key(Role.CATEGORY, form), inner))
+        return found
+
+    def give_back(self, entries: list[Entry], record: Record) -> None:
+        """Put entries of own words among those that are to be read."""
+        for entry in entries:
+            for leaf in leaves(entry.node):
+                leaf.use = Use.UNREAD
+        record.entries.extend(entries)
+
     def take_own(self, record: Record, node: dict[str, Node]) -> None:
         """Entries of the detector's own vocabulary that are pairs: `{"blockReason": "SAFETY"}`."""
         if not self._names.pairs:
             return
+        said = {f.path for f in record.said if f.path}
+        said.update(leaf.path for _, leaf in [*record.names, *record.weak])
         for key, inner in node.items():
             form = normalise(key[:MAX_ENTRY])
             if form not in self._names.pairs:
                 continue
-            found = self._names.pair(key, inner)
+            unread = any(leaf.use is Use.UNREAD or leaf.path in said for leaf in leaves(inner))
+            found = self._names.pair(key, inner) if unread else None
             if found is None:
                 continue
             labels = self._names.labels(found)

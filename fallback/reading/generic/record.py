@@ -43,8 +43,10 @@ class Record:
 
     names: entries that name what it is about, in order; broad and weak ones apart.
     said: judgements on the whole object. entries: what is left.
-    threshold: the object's own, None when it has none. graded: whether it has a grade of gravity,
-        so that a low one is a finding too. taken: whether another reading took a name of it.
+    threshold: the object's own, None when it has none. limits: those of its categories.
+    idle: `blocked: false`, which clears where nothing else speaks.
+    graded: whether it has a grade of gravity, so that a low one is a finding too.
+    taken: whether another reading took a name of it.
     """
 
     names: list[tuple[str, Leaf]] = field(default_factory=list)
@@ -55,8 +57,10 @@ class Record:
     entries: list[Entry] = field(default_factory=list)
     errors: list[Entry] = field(default_factory=list)
     threshold: float | None = None
+    limits: dict[str, float] = field(default_factory=dict)
     graded: bool = False
     taken: bool = False
+    idle: list[Finding] = field(default_factory=list)
 
 
 def kind_of(node: Node) -> Kind:

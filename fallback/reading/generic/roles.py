@@ -17,6 +17,8 @@ _MAX_KEY = 120
 _NOT_PASSIVE = frozenset(
     {"all", "known", "target", "required", "active", "negative", "used", "run"}
 )
+#: Nouns of which a passive word says that they were only looked for.
+_LISTED = _KEYS["names"] | _KEYS["passive"] | _KEYS["container"] | _KEYS["checkers"]
 
 
 class Role(StrEnum):
@@ -137,7 +139,7 @@ def _modified(words: list[str], kind: Kind) -> Key | None:
     if kind in (Kind.LIST, Kind.DICT, Kind.NUMBER):
         listed = {last, words[-2] if last in _KEYS["passive_words"] else last}
         if (first in _KEYS["passive_words"] or last in _KEYS["passive_words"]) and (
-            not listed.isdisjoint(_KEYS["names"] | _KEYS["passive"] | _KEYS["container"])
+            not listed.isdisjoint(_LISTED)
         ):
             return Key(Role.PASSIVE)
     if kind is not Kind.NUMBER and last in _KEYS["comment_ends"]:
@@ -162,12 +164,14 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
         return Key(Role.NAMES)
     for role in (Role.SEVERITY, Role.SCORE, Role.COUNT):
         if len(words) > 1 and last in _KEYS[f"{role.value}_ends"]:
+            if role is Role.COUNT and words[-2].rpartition(".")[2] in _KEYS["counted"]:
+                return Key(Role.BOOKKEEPING)
             return _judged(words[:-1], role)
     if len(words) > 1 and first in _KEYS["count_starts"] and kind is Kind.NUMBER:
         core = words[2:] if words[1] == "of" and len(words) > 2 else words[1:]
         return _judged(core, Role.COUNT)
     if len(words) > 1 and kind is Kind.TEXT:
-        if last in ("name", "category"):
+        if last in ("name", "category") or words[-2:] == ["rule", "id"]:
             return Key(Role.NAME)
         if last in ("type", "code", "class", "tag"):
             return Key(Role.WEAK)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from fallback.reading.generic import statements
 from fallback.reading.generic.record import (
+    GRADES,
     MAX_NAME,
     NON_NAMES,
     PLACES,
@@ -15,6 +16,7 @@ from fallback.reading.generic.record import (
     Entry,
     Record,
     kind_of,
+    number_of,
 )
 from fallback.reading.generic.roles import Key, Kind, Role, key_form, key_role
 from fallback.reading.judge import (
@@ -23,7 +25,12 @@ from fallback.reading.judge import (
     judge_word,
 )
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
+from fallback.reading.words import load_words
 from schemas.text import normalise
+
+_GRADABLE = load_words().keys["gradable"]
+_LIMITS = load_words().keys["threshold_words"]
+_OUTCOMES = frozenset({"success", "successful", "succeeded"})
 
 
 def sort_record(node: dict[str, Node], scales: Scales) -> Record:
@@ -39,12 +46,50 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
         kind = kind_of(inner)
         if kind is Kind.NUMBER and isinstance(inner, Leaf) and isinstance(inner.value, str):
             kind = Kind.TEXT if form in QUOTED else kind
-        entries.append(Entry(key, form, key_role(form, kind), inner))
+        entries.append(Entry(key, form, _role(form, kind, inner), inner))
     record.threshold = _threshold(entries)
+    record.limits = _limits(entries)
+    if any(e.role.role is Role.NAME for e in entries):
+        entries = [_outcome(e) for e in entries]
     scale = scales.of("", record.threshold)
     for entry in entries:
         _SORT.get(entry.role.role, _keep)(record, entry, scale)
     return record
+
+
+def _role(form: str, kind: Kind, node: Node) -> Key:
+    """The role of a key, where the value tells more than its kind."""
+    if isinstance(node, Leaf):
+        value = node.value
+        if form == "code" and kind is Kind.NUMBER and number_of(node) > 1:
+            return Key(Role.BOOKKEEPING)
+        graded = kind is Kind.NUMBER or (isinstance(value, str) and normalise(value[:40]) in GRADES)
+        if form in _GRADABLE and graded:
+            return Key(Role.CATEGORY, form)
+    return key_role(form, kind)
+
+
+def _outcome(entry: Entry) -> Entry:
+    """`success: true` of a named check is its outcome, not that of a request."""
+    if entry.form in _OUTCOMES and kind_of(entry.node) is Kind.BOOL:
+        return replace(entry, role=Key(Role.CLEAR))
+    return entry
+
+
+def _limits(entries: Sequence[Entry]) -> dict[str, float]:
+    """Thresholds of single categories: `thresholds: {hate: 0.3}`."""
+    found: dict[str, float] = {}
+    for entry in entries:
+        node = entry.node
+        if not isinstance(node, dict) or entry.role.role not in (Role.THRESHOLD, Role.PASSIVE):
+            continue
+        if _LIMITS.isdisjoint(entry.form.split(" ")):
+            continue
+        for key, inner in node.items():
+            value = inner.value if isinstance(inner, Leaf) else None
+            if isinstance(value, float) and 0 < value <= 1:
+                found[key_form(key)] = value
+    return found
 
 
 def _threshold(entries: Sequence[Entry]) -> float | None:

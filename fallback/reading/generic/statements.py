@@ -56,6 +56,8 @@ def _polar(record: Record, entry: Entry, scale: Scale, *, positive: bool) -> Non
         if judged is not None and normalise(value.strip()) not in POLARITY:
             _say(record, entry, judged, value)
             return
+        if not positive and (number := as_number(value)) is not None and number > 1:
+            value = number
     judged = judge(value, scale, Basis.FLAG)
     if not positive and _is_count(value):
         leaf.use = Use.BOOKKEEPING
@@ -85,6 +87,8 @@ def acted(record: Record, entry: Entry, scale: Scale) -> None:
     if judged.hit:
         _say(record, entry, replace(judged, basis=Basis.ACTION), entry.key)
     else:
+        if judged.outcome is Outcome.CLEAN:
+            record.idle.append(Finding(entry.key, False, None, Basis.ACTION, leaf.path))
         leaf.use = Use.BOOKKEEPING
 
 

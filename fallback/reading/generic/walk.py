@@ -14,6 +14,7 @@ from fallback.reading.generic.lists import TOP, Lists, Place
 from fallback.reading.generic.record import HIT_WORDS, Entry, Record, kind_of
 from fallback.reading.generic.roles import Kind, Role
 from fallback.reading.generic.sorting import sort_record
+from fallback.reading.generic.texts import closed
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 from fallback.reading.words import load_words
 
@@ -56,11 +57,14 @@ class Walker(Lists):
             rest = self._object({k: n for k, n in node.items() if _left(n)}, place)
             return merge([*exclusive(read, self._names), *rest])
         shapes.take_odds(node)
+        own = self._categories.own_keys(node)
         record = sort_record(node, self._scales)
+        self._categories.give_back(own, record)
         self._categories.take_own(record, node)
         named = self._categories.record_names(record)
         mapping = place.mapping or self._even(record, named)
-        same, apart, inside = self._inside(record, replace(place, mapping=mapping), named)
+        place = replace(place, mapping=mapping, limits=record.limits or place.limits)
+        same, apart, inside = self._inside(record, place, named)
         same += record.own
         if named:
             found = self._categories.of_named(named, record, same, inside=inside)
@@ -68,10 +72,14 @@ class Walker(Lists):
             found = self._categories.of_heading(place.heading, record, same)
         else:
             found = self._categories.of_all(record, same)
-        found = self._with_errors(record, found)
+        found = self._with_errors(record, found) or record.idle
         if any(f.clears for f in record.said) and not any(f.hit for f in found):
             mark(node, Use.BOOKKEEPING)
-        return across([found, *apart]) if apart else found
+        return (
+            across([found, *(_not_denied(part, [*found, *same]) for part in apart)])
+            if apart
+            else found
+        )
 
     def _even(self, record: Record, named: Sequence[str]) -> bool:
         """Whether all that an object holds is categories and their judgements."""
@@ -106,9 +114,14 @@ class Walker(Lists):
                 elif role is Role.CATEGORY or role is Role.NAMES or role is Role.COUNT:
                     if not self._names.take_steps(1):
                         break
+                    limit = place.limits.get(entry.form, record.threshold)
                     maps += self._categories.scalar(
-                        entry, record.threshold, place.heading, place.mapping, bool(named)
+                        entry, limit, place.heading, place.mapping, bool(named)
                     )
+                continue
+            checkers = role is Role.CATEGORY and entry.form in _CHECKERS and node and _prose(node)
+            if checkers and not any(f.hit for f in record.said):
+                mark(node, Use.BOOKKEEPING)
                 continue
             if role in (Role.NAMES, Role.CONTAINER, Role.NAME, Role.BROAD) or (
                 role not in (Role.CATEGORY, Role.SAID, Role.WHY)
@@ -208,13 +221,20 @@ class Walker(Lists):
             if not node:
                 continue
             inner = self.read(node, TOP)
-            if not any(f.hit for f in inner):
-                texts = [str(n.value) for n in leaves(node) if isinstance(n.value, str) and n.value]
+            texts = [str(n.value) for n in leaves(node) if isinstance(n.value, str) and n.value]
+            named = all(f.basis is Basis.PRESENCE for f in inner)
+            if not any(f.hit for f in inner) or (named and any(map(closed.is_failure, texts))):
                 said = ": ".join(dict.fromkeys(texts[:3])) or "error"
                 inner = [Finding(said, None, None, Basis.PRESENCE, "", True)]
                 mark(node, Use.BOOKKEEPING)
             found = [*found, *inner]
         return found
+
+
+def _not_denied(findings: Sequence[Finding], beside: Sequence[Finding]) -> list[Finding]:
+    """Findings without names that merely stand there and that are said to be clean beside them."""
+    clean = {f.name for f in beside if f.hit is False and not f.whole}
+    return [f for f in findings if f.basis is not Basis.PRESENCE or f.name not in clean]
 
 
 def _left(node: Node) -> bool:

@@ -29,7 +29,7 @@ NASTY = st.one_of(
 )
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(NASTY)
 def test_any_text_has_parts_and_does_not_raise(text: str) -> None:
     read = decode(text)

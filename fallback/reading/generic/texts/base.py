@@ -13,7 +13,7 @@ from fallback.reading.generic.texts import closed, cut
 from fallback.reading.generic.vocabulary.goals import forbidden
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.judge import Outcome, as_number, judge_word
-from fallback.reading.tree import Leaf, Node
+from fallback.reading.tree import Leaf, Node, Use
 from schemas.text import normalise
 
 ReadNode = Callable[[Node], list[Finding]]
@@ -38,7 +38,7 @@ class Base:
             if key in scopes[-1]:
                 scopes.append({})
             scopes[-1][key] = Leaf(value, key)
-        read = [self._read(scope) for scope in scopes]
+        read = [[*self._read(scope), *_left_over(scope)] for scope in scopes]
         return read[0] if len(read) == 1 else across(read)
 
     def name(self, text: str, path: str = "") -> Finding:
@@ -89,6 +89,20 @@ class Base:
             if not self._names.clean(bare) and not self._names.general(bare):
                 found.append(self.name(bare))
         return found
+
+
+def _left_over(scope: dict[str, Node]) -> list[Finding]:
+    """Numbers beside words that no reading takes: a count of something is no clean verdict."""
+    left = [
+        (key, node)
+        for key, node in scope.items()
+        if isinstance(node, Leaf) and node.use is Use.UNREAD and judge_word(key) is None
+    ]
+    return [
+        Finding(f"{key}: {node.value}", True, None, Basis.PRESENCE)
+        for key, node in left
+        if (number := as_number(str(node.value))) is not None and number > 0
+    ]
 
 
 def flagged(finding: Finding) -> Finding:

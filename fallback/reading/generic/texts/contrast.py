@@ -9,8 +9,10 @@ _LISTS = load_words().texts
 _CONTRASTS = (
     " except ", ", but ", " apart from ", " other than ", " aside from ", " however ", "; but ",
     " with the exception of ", " besides ", " but it does ", " but contains ", " but does ",
+    ", yet ", ", however ", ", although ", ", though ", ", though the ",
 )  # fmt: skip
 _CONTAINING = (" contain ", " contains ", " includes ", " shows ", " detected ", " has ")
+_FILLERS = ("for", "some", "a", "an", "one")
 _SUBJECTS = ("this", "it", "that", "there", "the", "i", "we", "a", "your", "user's")
 
 
@@ -23,7 +25,27 @@ def exception(text: str) -> str | None:
     rest = f" {text[at + len(sign) :].strip(' .,;:')}"
     verb = min(((p + len(v), p) for v in _CONTAINING if 0 <= (p := rest.casefold().find(v)) < 40),
                default=(0, 0))  # fmt: skip
-    return rest[verb[0] :].strip() or None
+    words = rest[verb[0] :].split()
+    while not verb[0] and len(words) > 1 and words[0].casefold() in _FILLERS:
+        words = words[1:]
+    return " ".join(words) or None
+
+
+def absent(sentence: str) -> str | None:
+    """The name that a short sentence denies: `hate speech` of `This is not hate speech here`."""
+    words = sentence.strip(" .!").split()
+    folded = [w.casefold().strip(",'\"") for w in words]
+    at = next((i for i, w in enumerate(folded[:6]) if w in ("no", "not")), -1)
+    subject = {*_LISTS["verbs"], *_SUBJECTS, "does", "do", "text", "content", "message", "prompt"}
+    if at < 0 or len(words) > 12 or not subject.issuperset(folded[:at]):
+        return None
+    rest = words[at + 1 :]
+    beside = _LISTS["beside_absent"]
+    while rest and rest[0].casefold() in beside:
+        rest = rest[1:]
+    while rest and rest[-1].casefold() in beside:
+        rest = rest[:-1]
+    return " ".join(rest) or None
 
 
 def turns(text: str) -> bool:

@@ -10,6 +10,9 @@ from schemas.text import normalise
 
 _FUNCTION_WORDS = load_words().texts["function_words"]
 _QUOTE_HEADS = load_words().texts["quote_heads"]
+_BREACHES = load_words().texts["breaches"]
+_RULES = load_words().texts["rules"]
+_RULE_WORDS = load_words().texts["rule_words"]
 _OPENING = "([{<"
 _CLOSING = ")]}>"
 QUOTES = '"“”«»„\u2018\u2019'
@@ -96,10 +99,18 @@ def _value(text: str, at: int) -> tuple[str, int]:
         if closing > 0:
             return text[at + 1 : closing], closing + 1
     end = at
-    while end < len(text) and not (text[end].isspace() or text[end] in ";|"):
+    while end < len(text) and not (
+        text[end].isspace() or (text[end] in ";|" and not _goes_on(text[end + 1 : end + 65]))
+    ):
         end += 1
     more = _more_words(text[end : end + 60]) if text[at:end].isalpha() else 0
     return text[at : end + more].strip(",\"' "), end + more
+
+
+def _goes_on(rest: str) -> bool:
+    """Whether a word of the same value follows a separator, and no key: `reasons=a;b`."""
+    size = next((i for i, c in enumerate(rest) if not (c.isalnum() or c in "_-/")), len(rest))
+    return size > 0 and rest[:1].isalpha() and (size == len(rest) or rest[size] in ";|, \n")
 
 
 def _more_words(rest: str) -> int:
@@ -142,6 +153,18 @@ def groups(text: str) -> tuple[list[str], str] | None:
     return (inside, "".join(outside).strip()) if inside else None
 
 
+def breach(head: str) -> bool:
+    """Whether the head of a text says that a rule was broken, and nothing else."""
+    words = normalise(head[:100]).split(" ")
+    left = [w for w in words if not w.strip("#.").isdigit() and w not in _RULE_WORDS]
+    return (
+        len(left) > 1
+        and not _BREACHES.isdisjoint(left)
+        and not _RULES.isdisjoint(left)
+        and _BREACHES.union(_RULES).issuperset(left)
+    )
+
+
 def keyed(text: str) -> tuple[str, str] | None:
     """`key: value` with a short key; None for another text."""
     at = text.find(":")
@@ -162,6 +185,9 @@ def quoting(text: str, *, open_end: bool = False) -> str | None:
     part behind a separator.
     """
     at = next((i for i, char in enumerate(text[:4000]) if char in QUOTES), -1)
+    if at < 0 and text.endswith("'"):
+        single = text.find(": '")
+        at = single + 2 if 0 < single < len(text) - 3 else -1
     head = text if at < 0 else text[:at]
     told, cut = _without_quote_heads(head, open_end or at >= 0)
     if at < 0 and not cut:

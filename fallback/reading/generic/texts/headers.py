@@ -16,6 +16,8 @@ from fallback.reading.judge import Judged, Outcome, as_number, judge_word
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
+_DASHES = (" - ", " \u2013 ", " — ")
+
 
 class Headers(Joins):
     """Reads what follows a head."""
@@ -137,6 +139,8 @@ class Headers(Joins):
         return None
 
     def _pair(self, head: str, rest: str, sign: str, depth: int) -> list[Finding] | None:
+        if (broken := self._broken(head, rest)) is not None:
+            return broken
         spaced = " " in sign
         value = _first_word(rest) or rest
         bare = judge_word(value) is not None or as_number(value) is not None
@@ -214,7 +218,8 @@ class Headers(Joins):
             if not found or len(head.split()) > 9 or len(head) > 80 or not rest.strip():
                 continue
             judged = judge_word(head)
-            if judged is None and (closed.is_clean(head) or self._negates(head)):
+            denied = judged is None and self._negates(head)
+            if denied or (judged is None and closed.is_clean(head)):
                 judged = Judged(Outcome.CLEAN)
             if judged is None or as_number(head) is not None or judged.hit is None:
                 continue
@@ -224,15 +229,22 @@ class Headers(Joins):
             if labels:
                 return labels
             if (
-                cut.is_prose(rest)
+                (cut.is_prose(rest) or (denied and rest.endswith(".") and len(rest.split()) > 2))
                 and not contrast.turns(rest)
-                and (sign == ". " or closed.is_clean(rest))
+                and (
+                    sign == ". "
+                    or (sign in _DASHES and closed.is_clean(head))
+                    or closed.is_clean(rest)
+                )
             ):
                 return [Finding(head, False, None, Basis.DECISION)]
         return None
 
     def _negates(self, sentence: str) -> bool:
         """Whether a sentence says that a known name is absent: `This is not a threat`."""
+        name = contrast.absent(sentence)
+        if name is not None and self._names.known(name) and not self._names.clean(name):
+            return True
         rest = contrast.predicate(sentence)
         return rest is not None and self._names.labels(rest) == ("OTHER.Safe",)
 

@@ -4,7 +4,7 @@ In: text. Out: findings, or None for a text of another form.
 """
 
 from fallback.reading.finding import Basis, Finding, across
-from fallback.reading.generic.texts import cut
+from fallback.reading.generic.texts import closed, cut
 from fallback.reading.generic.texts.base import Base, flagged
 from fallback.reading.generic.texts.trim import tail_of, trimmed
 from fallback.reading.generic.vocabulary.goals import forbidden
@@ -94,6 +94,16 @@ class Joins(Base):
 
     def _judges(self, value: str) -> bool:
         return judge_word(value) is not None or as_number(value) is not None
+
+    def _broken(self, head: str, rest: str) -> list[Finding] | None:
+        """`violates rule 4: no hate speech`: what follows a head that names a broken rule."""
+        if not cut.breach(head) or self._names.own(rest) or closed.is_clean(rest):
+            return None
+        if judge_word(rest) is not None or as_number(rest) is not None:
+            return None
+        told = rest.partition(" (")[0] if rest.endswith(")") else rest
+        parts = [told] if cut.is_prose(told) else told.split(", ")
+        return self.record([("violated rule", part) for part in parts if part])
 
     def without_lead(self, text: str) -> str:
         """A text without the words that say that something was found: `Flagged for`."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, across, settle
 from fallback.reading.generic.roles import Kind, Role, key_role
-from fallback.reading.generic.texts import closed, cut
+from fallback.reading.generic.texts import closed, cut, marks
 from fallback.reading.generic.texts.pieces import Pieces
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.judge import as_number, judge_word
@@ -148,6 +148,8 @@ class Texts:
             return self._line(lines[0])
         if (quoted := self._open_quote(lines[0])) is not None:
             return quoted
+        if (marked := marks.checks(lines)) is not None:
+            return self._pieces.record(marked)
         if (keyed := self._key_lines(lines)) is not None:
             return keyed
         if (told := self._verdict_line(lines)) is not None:

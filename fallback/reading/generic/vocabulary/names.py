@@ -62,7 +62,7 @@ class Names:
 
     def labels(self, text: str) -> tuple[str, ...]:
         """What any vocabulary says of the text; empty when none knows it."""
-        if not text or len(text) > MAX_KNOWN or ("," in text and not self.own(text)):
+        if not text or len(text) > MAX_KNOWN or (_joined(text) and not self.own(text)):
             return ()
         return self._labels(text) if self._grants(text, 1) else ()
 
@@ -126,6 +126,10 @@ class Names:
             return False
         return not self.own(text) or self.labels(text) in ((), ("HARM.Unspecified",))
 
+    def same(self, one: str, two: str) -> bool:
+        """Whether two names mean the same, and something."""
+        return self.own(one) and set(self.labels(one)) == set(self.labels(two))
+
     def vague(self, text: str) -> bool:
         """Whether the labels of a name say only that something was found or done."""
         labels = self.labels(text)
@@ -161,7 +165,7 @@ class Names:
         if (found := memory.resolved.get(text)) is None:
             spellings = [v for v in dict.fromkeys(variants(text)) if len(v) <= MAX_KNOWN]
             own = (v for v in spellings if self.own(v))
-            known = (v for v in spellings if "," not in v and self._labels(v))
+            known = (v for v in spellings if not _joined(v) and self._labels(v))
             found = next(own, None) or next(known, None) or text.strip()
             memory.resolved[text] = found
         return found
@@ -171,3 +175,8 @@ class Names:
         own = (t for t in texts if t and self.own(t))
         known = (r for t in texts if t and self.known(r := self.resolve(t)))
         return next(own, None) or next(known, None) or texts[-1]
+
+
+def _joined(text: str) -> bool:
+    """Whether a text has signs of several parts, which a look-up would read as one phrase."""
+    return "," in text or '"' in text or "->" in text
