@@ -153,7 +153,9 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         detail = _FRAMEWORK_DETAILS.get(
             error.status_code, HTTPStatus(error.status_code).phrase.lower()
         )
-        status, headers = error.status_code, error.headers
+        status, headers = error.status_code, dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
         return respond(request, ApiError(code, detail, status=status, headers=headers))
 
     async def on_invalid(request: Request, error: Exception) -> Response:
@@ -166,7 +168,7 @@ def install(app: FastAPI, metrics: Metrics) -> None:
             )
         if any(isinstance(e.get("input"), bytes) and e["loc"] == ("body",) for e in found):
             detail = "the body is not declared as JSON: send Content-Type: application/json"
-            return respond(request, ApiError(ErrorCode.INVALID_REQUEST, detail))
+            return respond(request, ApiError(ErrorCode.INVALID_REQUEST, detail, status=415))
         return respond(request, ApiError(ErrorCode.INVALID_REQUEST, describe(found)))
 
     document(app)

@@ -54,7 +54,11 @@ class RequestContextMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request.request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request.request_id
+                # Answers are of one caller, and mean what they say they are.
+                headers.setdefault("cache-control", "no-store")
+                headers["x-content-type-options"] = "nosniff"
             await send(message)
 
         try:
@@ -168,6 +172,26 @@ class BodyLimitMiddleware:
             await self._app(scope, counted, send)
         finally:
             self._held -= held
+
+
+class HeadMiddleware:
+    """Answers HEAD as GET without the body; some load balancers probe with it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        # A copy: the server looks into its own scope for what it may send.
+        await self._app({**scope, "method": "GET"}, receive, send_without_body)
 
 
 class DrainMiddleware:
