@@ -20,7 +20,6 @@ from client_api.http.middleware import (
     BodyLimitMiddleware,
     DrainMiddleware,
     HeadMiddleware,
-    InFlightMiddleware,
     RequestContextMiddleware,
 )
 from client_api.http.routes import admin, console, health, info, mapping, metrics
@@ -98,6 +97,7 @@ def create_app(
         BodyLimitMiddleware,
         limit=_body_limits(settings),
         total=settings.inflight_max_bytes,
+        in_flight=settings.inflight_max,
         timeout_s=settings.body_timeout_s,
     )
     app.add_middleware(RateLimitMiddleware, gate=rates)
@@ -108,7 +108,6 @@ def create_app(
         trusted_proxies=settings.trusted_proxies,
         allowed_hosts=settings.allowed_hosts,
     )
-    app.add_middleware(InFlightMiddleware, limit=settings.inflight_max)
     app.add_middleware(RequestContextMiddleware, metrics=counted)
     app.add_middleware(DrainMiddleware, drain=drain)
     app.add_middleware(HeadMiddleware)

@@ -60,7 +60,8 @@ _FRAMEWORK_DETAILS: Final[Mapping[int, str]] = {
     405: "this path does not answer this method; see the Allow header",
     408: "the body did not arrive in time",
     413: "the body has more bytes, or more values, than a body may have",
-    503: "the bodies in flight take all the memory they may; see Retry-After",
+    429: "the tenant has its share of what is in flight; see Retry-After",
+    503: "the requests in flight take all that they may; see Retry-After",
 }
 
 

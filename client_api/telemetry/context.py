@@ -44,6 +44,12 @@ def current_or_none() -> RequestContext | None:
     return _context.get()
 
 
+def tenant() -> str | None:
+    """Whose key the running request came with; None without keys, and outside of a request."""
+    context = _context.get()
+    return None if context is None else context.facts.get("tenant")
+
+
 def enter(request_id: str | None) -> RequestContext:
     """Begin a request: echo the id if it is a harmless one, else make one."""
     usable = request_id and _REQUEST_ID.fullmatch(request_id)
