@@ -19,7 +19,7 @@ from client_api.http.auth import AccessMiddleware, RateGate, RateLimitMiddleware
 from client_api.http.middleware import (
     BodyLimitMiddleware,
     DrainMiddleware,
-    InFlightMiddleware,
+    HeadMiddleware,
     RequestContextMiddleware,
 )
 from client_api.http.routes import admin, console, health, info, mapping, metrics
@@ -55,6 +55,7 @@ def create_app(
 ) -> FastAPI:
     """The facade over one gateway. Raises ConfigError for a bad file of keys, policies or mode."""
     settings = settings or Settings()
+    tracing.follow(trust_tracestate=settings.trust_tracestate)
     pipeline = load_pipeline()
     counted = Metrics(lambda name: getattr(pipeline.rules.resolve(name), "name", None))
     counted.set_build(info.SERVICE_VERSION, pipeline.guard.versions())
@@ -81,6 +82,8 @@ def create_app(
         description="Maps what AI-safety detectors say to one canonical taxonomy.",
         lifespan=lifespan,
         redoc_url=None,
+        # A redirect would send key and body to where the Host header says.
+        redirect_slashes=False,
         swagger_ui_oauth2_redirect_url=None,
         telemetry=tracing.FASTAPI,
     )
@@ -94,6 +97,7 @@ def create_app(
         BodyLimitMiddleware,
         limit=_body_limits(settings),
         total=settings.inflight_max_bytes,
+        in_flight=settings.inflight_max,
         timeout_s=settings.body_timeout_s,
     )
     app.add_middleware(RateLimitMiddleware, gate=rates)
@@ -104,9 +108,9 @@ def create_app(
         trusted_proxies=settings.trusted_proxies,
         allowed_hosts=settings.allowed_hosts,
     )
-    app.add_middleware(InFlightMiddleware, limit=settings.inflight_max)
     app.add_middleware(RequestContextMiddleware, metrics=counted)
     app.add_middleware(DrainMiddleware, drain=drain)
+    app.add_middleware(HeadMiddleware)
     return app
 
 
@@ -175,7 +179,9 @@ def _state(
         switch=guarding.switch,
         service=MapperService(guarded, pipeline, guarding.switch, counted, limits),
         canary=canary,
-        gate=ItemGate(guarding.policies, settings),
+        gate=ItemGate(
+            guarding.policies, settings, lambda name: pipeline.rules.resolve(name) is not None
+        ),
         rates=rates,
         idempotency=guarding.idempotency,
         config_problems=guarding.problems,

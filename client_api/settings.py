@@ -87,6 +87,10 @@ class Settings(RepositorySettings):
         description="where spans go, such as `http://collector:4318/v1/traces`; unset: nowhere",
     )
 
+    trust_tracestate: bool = Field(
+        default=False, description="carry a caller's `tracestate` on to spans and to Triton"
+    )
+
     mode: Mode = Field(default=Mode.HYBRID, description="`rules_only`: the model is not asked")
     mode_state_file: Path | None = Field(
         default=Path("build/mode.json"),
@@ -109,7 +113,8 @@ class Settings(RepositorySettings):
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=("localhost", "127.0.0.1", "[::1]"),
-        description="names in `Host` under which console and admin answer; `*`: any",
+        description="names in `Host` under which pages and admin answer, and without keys "
+        "everything but `/health*`, besides addresses; `*`: any",
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=(), description="networks whose `X-Forwarded-For` is believed"

@@ -5,9 +5,9 @@ functions, so all of them answer alike. No step raises for what an item contains
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 
 from fallback.decision.decision import Decision, MappingGuard, load_guard
 from fallback.decision.injection import is_injection
@@ -20,6 +20,10 @@ from schemas.requests import Metadata
 
 _log = logging.getLogger(__name__)
 _NO_HINTS = Metadata()
+#: Characters of an output that are read; of a longer one nothing is. The facade allows fewer.
+MAX_OUTPUT = 256 * 1024
+#: Contributing detectors whose vocabularies are tried; unknown names do not count.
+MAX_CONTRIBUTING = 16
 UNREADABLE = Reading((Signal("", verdict=Verdict.UNREAD),), unread=("(whole output)",), cut=True)
 
 
@@ -81,6 +85,8 @@ class Pipeline:
 
     def read(self, detector: str, output: str, hints: Metadata = _NO_HINTS) -> ReadItem:
         """Step 1: the signals of an output and the curated answer to each of them."""
+        if len(output) > MAX_OUTPUT:
+            return self._with_rules(detector, UNREADABLE, hints)
         try:
             reading = self._reader.read(detector, output, hints)
             return self._with_rules(detector, reading, hints, _doubt(reading, output))
@@ -127,7 +133,9 @@ class Pipeline:
         hints: Metadata,
         doubt: FallbackReason | None = None,
     ) -> ReadItem:
-        contributing: Sequence[str] = hints.contributing_detectors
+        names = hints.contributing_detectors
+        known = (name for name in names if self.rules.resolve(name) is not None)
+        contributing = tuple(islice(known, MAX_CONTRIBUTING))
         rules = (self.rules.map(detector, signal, contributing) for signal in reading.signals)
         return ReadItem(detector, reading, tuple(rules), doubt)
 

@@ -55,6 +55,11 @@ def limit_subject(address: str) -> str:
     return address
 
 
+def is_address(host: str) -> bool:
+    """Whether a Host header, without its port, is an IP address."""
+    return _parse(host) is not None
+
+
 def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
     """Whether the peer of a connection is one of the proxies."""
     found = _parse(peer)

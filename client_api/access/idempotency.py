@@ -30,11 +30,18 @@ class KeyReusedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response as it is kept: `headers` are those worth replaying, not the connection's."""
+    """A response as it is kept: `headers` are those worth replaying, not the connection's;
+    `passing`: it is only for who waits for it now, as the same request later may get a better one.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    passing: bool = False
+
+
+#: How long a passing answer is replayed.
+PASSING_S = 1.0
 
 
 class ClaimState(StrEnum):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import redis.asyncio
 
-from client_api.access.idempotency import Answer, Claim, ClaimState
+from client_api.access.idempotency import PASSING_S, Answer, Claim, ClaimState
 from client_api.access.redis import SharedRedis
 
 # What an entry costs beside its text, generously: the objects around it, its slot and fingerprint.
@@ -100,7 +100,8 @@ class MemoryStore:
         headers = sum(len(name) + len(value) for name, value in answer.headers)
         size = _OVERHEAD_BYTES + headers + len(answer.body)
         if size <= self._max_bytes:
-            expires = self._clock() + self._ttl_s
+            ttl_s = min(self._ttl_s, PASSING_S) if answer.passing else self._ttl_s
+            expires = self._clock() + ttl_s
             self._kept[slot] = _Kept(running.fingerprint, answer, expires, size)
             self._bytes += size
             while self._bytes > self._max_bytes:
@@ -158,7 +159,8 @@ class RedisStore:
         mine = self._held.pop(token)
         kept = _encode(_decode(mine).fingerprint, answer=answer)
         async with self._shared.reach():
-            await self._finish([_PREFIX + slot], [mine, kept, self._ttl_ms])
+            ttl_ms = min(self._ttl_ms, int(PASSING_S * 1000)) if answer.passing else self._ttl_ms
+            await self._finish([_PREFIX + slot], [mine, kept, ttl_ms])
 
     async def release(self, slot: str, token: str) -> None:
         mine = self._held.pop(token)

@@ -4,8 +4,10 @@ In: a validated request, who sends it, what the policies say. Out: the item as t
 rules see it, or an ApiError; in a batch that becomes the item's own error. Knows no routes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
 
 from client_api.http.auth import Caller, TenantMismatchError, acting_tenant
 from client_api.http.bodies import MapRequest
@@ -16,6 +18,9 @@ from schemas.contract import ErrorCode
 from schemas.policies import PolicyFile
 
 _NO_LIMIT = float("inf")
+#: The hints of contract section 2.
+_METADATA: Final = ("contributing_detectors", "normalized_scores", "kind")
+_LONGEST_KEY: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +39,12 @@ class Admitted:
 class ItemGate:
     """Admits items, or says why not."""
 
-    def __init__(self, policies: PolicyFile, settings: Settings) -> None:
+    def __init__(
+        self, policies: PolicyFile, settings: Settings, is_known: Callable[[str], bool]
+    ) -> None:
+        """is_known: whether a detector has a vocabulary."""
         self._policies = policies
+        self._is_known = is_known
         self._max_bytes = settings.item_max_bytes
         self._budget_ms = settings.budget_ms
 
@@ -44,7 +53,10 @@ class ItemGate:
         try:
             return acting_tenant(caller.principal, *claims)
         except TenantMismatchError:
-            detail = "key, X-Tenant-ID and tenant_id must not name different tenants"
+            detail = (
+                "key, X-Tenant-ID and tenant_id must not name different tenants; a name is "
+                "printable, without space around it"
+            )
             raise ApiError(ErrorCode.FORBIDDEN, detail) from None
 
     def admit(self, request: MapRequest, caller: Caller, claimed: Sequence[str]) -> Admitted:
@@ -54,6 +66,7 @@ class ItemGate:
         if not policies.allows(detector, tenant):
             detail = "the tenant may not send outputs of this detector"
             raise ApiError(ErrorCode.FORBIDDEN, detail)
+        self._check_metadata(request, tenant)
         item = request.item()
         if len(item.output.encode()) + len(item.metadata.encode()) > self._max_bytes:
             limit = f"output and metadata of an item have at most {self._max_bytes} bytes"
@@ -65,3 +78,23 @@ class ItemGate:
         usual = policies.budget_ms(detector, tenant, self._budget_ms)
         most = policies.budget_ms(detector, tenant, self._budget_ms, _NO_LIMIT)
         return Admitted(item, tenant, usual, most)
+
+    def _check_metadata(self, request: MapRequest, tenant: str | None) -> None:
+        """Raises ApiError for a key that means nothing, and for the vocabulary of a detector that
+        the tenant may not use."""
+        metadata = request.metadata or {}
+        if unknown := [key for key in metadata if key not in _METADATA]:
+            raise ApiError(ErrorCode.INVALID_REQUEST, _unknown_key(unknown[0]))
+        names = metadata.get("contributing_detectors")
+        policies = self._policies.current()
+        for name in names if isinstance(names, list) else ():
+            if isinstance(name, str) and self._is_known(name) and not policies.allows(name, tenant):
+                detail = "the tenant may not use the vocabulary of a contributing detector"
+                raise ApiError(ErrorCode.FORBIDDEN, detail)
+
+
+def _unknown_key(key: str) -> str:
+    """Names the key where it is like one of ours: others may be anything, and are not repeated."""
+    near = get_close_matches(key, _METADATA, n=1, cutoff=0.7) if len(key) <= _LONGEST_KEY else ()
+    hint = f"{key!r} is not known; did you mean {near[0]!r}" if near else "a key is not known"
+    return f"metadata: {hint}; known are {', '.join(_METADATA)}"

@@ -16,7 +16,7 @@ from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from client_api.access.addresses import Network, client_address
+from client_api.access.addresses import Network, client_address, is_address
 from client_api.access.keys import KeyStore, Principal
 from client_api.access.keys import Scope as KeyScope
 from client_api.access.rate_limits import LimitOutcome, RateLimits
@@ -68,9 +68,11 @@ def acting_tenant(principal: Principal | None, *claims: str | None) -> str | Non
 
     claims: what the header and the body say; None where they say nothing.
 
-    Raises TenantMismatchError when a claim contradicts the key or another claim.
+    Raises TenantMismatchError when a claim contradicts the key or another claim, or is no name.
     """
     said = {claim for claim in claims if claim is not None}
+    if not all(claim.isprintable() and claim == claim.strip() for claim in said):
+        raise TenantMismatchError("a tenant's name is printable, without space around it")
     if principal is not None:
         said.add(principal.tenant)
     if len(said) > 1:
@@ -130,7 +132,7 @@ class RateGate:
 
 
 class AccessMiddleware:
-    """Checks `Host` where it matters, authenticates, and checks the scope of the path."""
+    """Checks `Host`, authenticates, and checks the scope of the path."""
 
     def __init__(
         self,
@@ -158,11 +160,16 @@ class AccessMiddleware:
         await self._app(scope, receive, send)
 
     def _check_host(self, path: str, host: str) -> None:
-        if not _belongs(path, _OWN_HOST_ONLY) or "*" in self._hosts:
+        if path in _PROBES or "*" in self._hosts:
             return
         # A port follows the last colon, unless that is inside the brackets of an IPv6 address.
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        if name.lower() not in self._hosts:
+        if name.lower() in self._hosts:
+            return
+        # With keys a page elsewhere has nothing to show; without, any name that leads here is one
+        # by which it could ask. An address is no such name, and a browser always sends one.
+        foreign = self._keys is None and host != "" and not is_address(name)
+        if foreign or _belongs(path, _OWN_HOST_ONLY):
             detail = "this path does not answer to this Host; MAPPER_ALLOWED_HOSTS lists which"
             raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=421)
 

@@ -60,7 +60,8 @@ _FRAMEWORK_DETAILS: Final[Mapping[int, str]] = {
     405: "this path does not answer this method; see the Allow header",
     408: "the body did not arrive in time",
     413: "the body has more bytes, or more values, than a body may have",
-    503: "the bodies in flight take all the memory they may; see Retry-After",
+    429: "the tenant has its share of what is in flight; see Retry-After",
+    503: "the requests in flight take all that they may; see Retry-After",
 }
 
 
@@ -153,7 +154,9 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         detail = _FRAMEWORK_DETAILS.get(
             error.status_code, HTTPStatus(error.status_code).phrase.lower()
         )
-        status, headers = error.status_code, error.headers
+        status, headers = error.status_code, dict(error.headers or {})
+        if headers.get("Allow") == "GET":
+            headers["Allow"] = "GET, HEAD"
         return respond(request, ApiError(code, detail, status=status, headers=headers))
 
     async def on_invalid(request: Request, error: Exception) -> Response:
@@ -166,7 +169,7 @@ def install(app: FastAPI, metrics: Metrics) -> None:
             )
         if any(isinstance(e.get("input"), bytes) and e["loc"] == ("body",) for e in found):
             detail = "the body is not declared as JSON: send Content-Type: application/json"
-            return respond(request, ApiError(ErrorCode.INVALID_REQUEST, detail))
+            return respond(request, ApiError(ErrorCode.INVALID_REQUEST, detail, status=415))
         return respond(request, ApiError(ErrorCode.INVALID_REQUEST, describe(found)))
 
     document(app)

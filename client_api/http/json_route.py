@@ -12,7 +12,9 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from client_api.http.bodies import MAX_BATCH, MAX_VALUES
+from client_api.http.errors import ApiError
 from client_api.http.middleware import hold_memory
+from schemas.contract import ErrorCode
 
 # What the items of a full batch may hold together.
 _MAX_VALUES = MAX_BATCH * MAX_VALUES
@@ -41,6 +43,9 @@ class JsonRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def strict(request: Request) -> Response:
+            if request.headers.get("content-encoding", "identity").lower() != "identity":
+                detail = "a body has no Content-Encoding here: send it as it is"
+                raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=415)
             return await handler(_StrictRequest(request.scope, request.receive))
 
         return strict

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from client_api.http.errors import ApiError, count, is_mapping, problem_response
 from client_api.http.shutdown import Drain
+from client_api.mapping.fair_share import FairShare, Refusal
 from client_api.telemetry import context, tracing
 from client_api.telemetry.logs import exception_facts
 from client_api.telemetry.metrics import Metrics
@@ -54,7 +55,11 @@ class RequestContextMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request.request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = request.request_id
+                # Answers are of one caller, and mean what they say they are.
+                headers.setdefault("cache-control", "no-store")
+                headers["x-content-type-options"] = "nosniff"
             await send(message)
 
         try:
@@ -83,46 +88,31 @@ class RequestContextMiddleware:
             )
 
 
-class InFlightMiddleware:
-    """Refuses mapping requests beyond a number in flight; others pass: probes must, and who
-    operates the kill switch."""
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self._app = app
-        self._limit = limit
-        self._count = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not is_mapping(scope):
-            await self._app(scope, receive, send)
-            return
-        if self._count >= self._limit:
-            detail = f"{self._limit} requests are in flight already"
-            raise ApiError(ErrorCode.OVERLOADED, detail, headers=_BUSY)
-        self._count += 1
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._count -= 1
-
-
 class BodyLimitMiddleware:
     """Bounds what bodies take: each by its path's limit, all together, and in time; together with
-    what `hold_memory` counts for them.
+    what `hold_memory` counts for them. Of both, and of the mapping requests in flight, a tenant has
+    a fair share; a request is in flight when its body is there.
 
     A body that is declared too large is refused unread, a streamed one where it gets there.
-    Starlette's own answers in plain text.
     """
 
     def __init__(
-        self, app: ASGIApp, limit: Callable[[str], int], total: int, timeout_s: float
+        self,
+        app: ASGIApp,
+        limit: Callable[[str], int],
+        total: int,
+        in_flight: int,
+        timeout_s: float,
     ) -> None:
-        """limit: bytes a body may have at a path; total: bytes of all requests in flight."""
+        """limit: bytes a body may have at a path; total: bytes of all requests in flight;
+        in_flight: mapping requests at once: others pass, as probes must, and the kill switch.
+        """
         self._app = app
         self._limit = limit
         self._total = total
         self._timeout_s = timeout_s
-        self._held = 0
+        self._bytes = FairShare(total)
+        self._requests = FairShare(in_flight)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -133,20 +123,18 @@ class BodyLimitMiddleware:
         if declared.isdecimal() and int(declared) > limit:
             raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, f"a body has at most {limit} bytes here")
         until = asyncio.get_running_loop().time() + self._timeout_s
-        received, held, complete = 0, 0, False
+        received, held, complete, in_flight = 0, 0, False, 0
+        party = context.tenant()
 
         def hold(size: int) -> None:
             nonlocal held
-            held += size
-            self._held += size
-            # The one kind of exception that the framework lets through while it reads.
-            if held > self._total:
+            if held + size > self._total:
                 raise HTTPException(413)
-            if self._held > self._total:
-                raise HTTPException(503, headers=_BUSY)
+            _check(self._bytes.take(party, size))
+            held += size
 
         async def counted() -> Message:
-            nonlocal received, complete
+            nonlocal received, complete, in_flight
             if complete:
                 # Only the news that the client is gone can follow; that may take any time.
                 return await receive()
@@ -161,13 +149,44 @@ class BodyLimitMiddleware:
             if received > limit:
                 raise HTTPException(413)
             hold(size)
+            if complete and is_mapping(scope):
+                _check(self._requests.take(party))
+                in_flight = 1
             return message
 
         scope[_HOLD] = hold
         try:
             await self._app(scope, counted, send)
         finally:
-            self._held -= held
+            self._bytes.give_back(party, held)
+            self._requests.give_back(party, in_flight)
+
+
+def _check(refusal: Refusal | None) -> None:
+    """Raises the one kind of exception that the framework lets through while it reads. Who has his
+    share is told so, and does not count against availability."""
+    if refusal is not None:
+        raise HTTPException(503 if refusal is Refusal.FULL else 429, headers=_BUSY)
+
+
+class HeadMiddleware:
+    """Answers HEAD as GET without the body; some load balancers probe with it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_without_body(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                message = {**message, "body": b""}
+            await send(message)
+
+        # A copy: the server looks into its own scope for what it may send.
+        await self._app({**scope, "method": "GET"}, receive, send_without_body)
 
 
 class DrainMiddleware:

@@ -19,7 +19,8 @@ _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 @dataclass(slots=True)
 class RequestContext:
     """trace_id: of the caller's trace or a new one (W3C); started: `time.perf_counter()` seconds;
-    facts: for the access log; accepted: whether the request's items count by themselves from here.
+    facts: for the access log; accepted: whether the request's items count by themselves from
+    here; passing: whether its answer is one of the moment.
     """
 
     request_id: str
@@ -27,6 +28,7 @@ class RequestContext:
     started: float = field(default_factory=time.perf_counter)
     facts: dict[str, Any] = field(default_factory=dict)
     accepted: bool = False
+    passing: bool = False
 
 
 _context: ContextVar[RequestContext | None] = ContextVar("request", default=None)
@@ -40,6 +42,12 @@ def current() -> RequestContext:
 def current_or_none() -> RequestContext | None:
     """The running request's, if there is one."""
     return _context.get()
+
+
+def tenant() -> str | None:
+    """Whose key the running request came with; None without keys, and outside of a request."""
+    context = _context.get()
+    return None if context is None else context.facts.get("tenant")
 
 
 def enter(request_id: str | None) -> RequestContext:

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from fastapi.telemetry import TelemetryConfig
-from opentelemetry import trace
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.propagators.textmap import default_getter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -43,6 +45,24 @@ def install(otlp_endpoint: str | None) -> None:
         exporter = OTLPSpanExporter(endpoint=otlp_endpoint)
         provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)
+
+
+class _WithoutState(TraceContextTextMapPropagator):
+    """Continues a caller's trace; his `tracestate`, a text of his own, ends here."""
+
+    def extract(self, carrier: Any, context: Any = None, getter: Any = default_getter) -> Context:
+        found = super().extract(carrier, context, getter)
+        span = trace.get_current_span(found).get_span_context()
+        if not span.is_valid or not span.trace_state:
+            return found
+        bare = trace.SpanContext(span.trace_id, span.span_id, span.is_remote, span.trace_flags)
+        return trace.set_span_in_context(trace.NonRecordingSpan(bare), found)
+
+
+def follow(*, trust_tracestate: bool) -> None:
+    """How callers' traces are continued in this process; their baggage is nobody's business."""
+    kind = TraceContextTextMapPropagator if trust_tracestate else _WithoutState
+    propagate.set_global_textmap(kind())
 
 
 def trace_id() -> str | None:

@@ -17,6 +17,7 @@ from client_api.mapping.gateway import (
     ModelRefused,
     ModelTimeout,
 )
+from client_api.telemetry import context
 from client_api.telemetry.logs import exception_facts
 from client_api.upstream.circuit import CircuitBreaker
 from client_api.upstream.permits import Permits
@@ -40,7 +41,7 @@ class GuardedGateway:
     async def map(self, items: Sequence[Item], budget_s: float) -> list[Decision]:
         if not self._breaker.closed:
             raise CircuitOpen(self._breaker.problem, self._breaker.reason)
-        permit = self._permits.take()
+        permit = self._permits.take(context.tenant())
         if permit is None:
             raise ModelOverloaded("all permits are taken")
         begun = self._breaker.begins()

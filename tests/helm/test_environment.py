@@ -22,6 +22,7 @@ NOT_IN_CHART = {
     "max_connections": "a pod's default suits 100 requests in flight",
     "max_connections_per_address": "as above",
     "head_timeout_s": "as above",
+    "trust_tracestate": "no caller is",
 }
 # What differs from the default on this machine, and why.
 CHANGED = {

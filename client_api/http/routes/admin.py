@@ -28,7 +28,7 @@ async def get_mode(state: Shared) -> Response:
     return json_response({"mode": state.switch.current().mode})
 
 
-@router.put("/mode", response_model=ModeBody, responses=problem_docs(400, 408, 413, 422, 500))
+@router.put("/mode", response_model=ModeBody, responses=problem_docs(400, 408, 413, 415, 422, 500))
 async def put_mode(body: ModeBody, state: Shared) -> Response:
     """Switch this process, at once and beyond a restart. `rules_only` holds while the
     environment or the policy file asks for it, whatever is said here: see the answer."""

@@ -9,7 +9,6 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-@router.head("/")
 async def console(state: Shared) -> Response:
     """One page without outside assets."""
     page = build_page(keys=state.settings.keys_file is not None)

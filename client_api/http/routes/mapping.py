@@ -18,12 +18,17 @@ from client_api.http.state import Shared, State
 from client_api.mapping.service import BudgetSpent
 from client_api.telemetry.context import current
 from fallback.decision.decision import Decision
-from schemas.contract import ErrorCode, RawContent
+from schemas.contract import ErrorCode, FallbackReason, RawContent
+
+#: Reasons of the moment: the same request later may be answered by the model.
+_PASSING = frozenset(
+    {FallbackReason.TIMEOUT, FallbackReason.OVERLOADED, FallbackReason.MODEL_ERROR}
+)
 
 router = APIRouter(
     tags=["mapping"],
     route_class=JsonRoute,
-    responses=GUARDED | problem_docs(400, 408, 413, 422, 500, 503),
+    responses=GUARDED | problem_docs(400, 408, 413, 415, 421, 422, 500, 503),
 )
 
 Explain = Annotated[bool, Query(description="add the lineage: each signal and its answer")]
@@ -68,6 +73,7 @@ async def map_one(
             decision = await state.service.map(admitted.item, current().started, budget_s)
         except BudgetSpent as late:
             raise _failure(late) from None
+        current().passing = decision.fallback_reason in _PASSING
         current().facts.update(
             detector=state.metrics.label(body.detector),
             source=decision.source.value,
@@ -116,8 +122,10 @@ async def map_batch(
         for (index, one), outcome in zip(admitted.items(), outcomes, strict=True):
             if isinstance(outcome, Exception):
                 errors[index] = _failure(outcome)
+                current().passing = True
                 state.metrics.failed(errors[index].code)
             else:
+                current().passing |= outcome.fallback_reason in _PASSING
                 results[index] = _result(outcome, one.tenant, explain)
         state.metrics.batch(len(results), state.service.clock() - current().started)
         current().facts.update(items=len(results), refused=len(refused))
@@ -147,11 +155,17 @@ async def _once(
     """The answer; with a key, the one that the same request got before."""
     if key is None:
         return await answer()
+    if len(request.headers.getlist("idempotency-key")) > 1:
+        detail = "several Idempotency-Key headers were sent; send one"
+        raise ApiError(ErrorCode.INVALID_REQUEST, detail)
 
     async def keep() -> Answer:
         made = await answer()
         return Answer(
-            made.status_code, (("content-type", made.media_type or ""),), bytes(made.body)
+            made.status_code,
+            (("content-type", made.media_type or ""),),
+            bytes(made.body),
+            current().passing,
         )
 
     what = fingerprint(request.url.path, request.url.query, await request.body())

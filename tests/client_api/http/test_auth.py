@@ -197,7 +197,7 @@ def test_other_sites_are_told_nothing() -> None:
         # What a form of another site can send is no JSON to us.
         plain = {"Content-Type": "text/plain"}
         body = json.dumps({"mode": "rules_only"})
-        assert client.put("/admin/mode", content=body, headers=plain).status_code == 422
+        assert client.put("/admin/mode", content=body, headers=plain).status_code == 415
         assert client.get("/admin/mode").json() == {"mode": "hybrid"}
 
 

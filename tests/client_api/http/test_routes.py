@@ -126,7 +126,7 @@ def test_without_traffic_series_exist_and_gauges_are_no_nan() -> None:
 def test_rules_only_from_the_environment_asks_nobody() -> None:
     gateway = FakeGateway(model)
     app = create_app(Settings(mode="rules_only"), lambda _: gateway)
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         answer = client.post("/map", json=HATE).json()
         ready = client.get("/health/ready")
 
@@ -156,7 +156,7 @@ def test_a_batch_travels_in_chunks_and_a_late_one_is_answered_by_rules() -> None
     gateway = Slow(model)
     app = create_app(Settings(batch_chunk=2), lambda _: gateway)
     items = [HATE | {"output": f"word {i}"} for i in range(5)]
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         response = client.post(
             "/map/batch", json={"requests": items}, headers={"X-Budget-Ms": "200"}
         )
