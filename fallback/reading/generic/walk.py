@@ -119,6 +119,8 @@ class Walker(Lists):
                         entry, limit, place.heading, place.mapping, bool(named)
                     )
                 continue
+            if node and not _left(node):  # all of it is bookkeeping, quoted, or read already
+                continue
             checkers = role is Role.CATEGORY and entry.form in _CHECKERS and node and _prose(node)
             if checkers and not any(f.hit for f in record.said):
                 mark(node, Use.BOOKKEEPING)

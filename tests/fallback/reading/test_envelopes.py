@@ -121,11 +121,9 @@ def test_every_envelope_has_a_source_and_an_example() -> None:
     assert all(envelope.source and envelope.examples for envelope in ENVELOPES)
 
 
-@pytest.mark.parametrize("envelope", ENVELOPES, ids=lambda e: e.name)
+@pytest.mark.parametrize("envelope", [e for e in ENVELOPES if e.examples], ids=lambda e: e.name)
 def test_work_grows_with_the_size_of_the_output(envelope: Format) -> None:
     """Twice the entries take no more than three times as long, plus what the clock cannot tell."""
-    if not envelope.examples:
-        pytest.skip("has no examples")
     outputs = [x.output for x in envelope.examples if not isinstance(x.output, str)]
 
     def seconds(size: int) -> float:

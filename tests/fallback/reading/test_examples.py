@@ -25,11 +25,12 @@ def test_example(case: Case) -> None:
     assert agrees(reading, case.example), reading
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: c.id)
+@pytest.mark.parametrize(
+    "case", [c for c in CASES if isinstance(c.example.output, dict)], ids=lambda c: c.id
+)
 def test_ids_times_usage_and_versions_change_nothing(case: Case) -> None:
     output = case.example.output
-    if not isinstance(output, dict):
-        pytest.skip("no object to add keys to")
+    assert isinstance(output, dict)
     more = {**{k: v for k, v in BOOKKEEPING.items() if k not in output}, **output}
     changed = case.example.model_copy(update={"output": more})
     assert agrees(reader().read(case.detector, changed.text), case.example)

@@ -15,6 +15,7 @@ _RULES = load_words().texts["rules"]
 _RULE_WORDS = load_words().texts["rule_words"]
 _OPENING = "([{<"
 _CLOSING = ")]}>"
+_MAX_LABEL = 120
 QUOTES = '"“”«»„\u2018\u2019'
 MAX_PARTS = 4000
 
@@ -252,3 +253,14 @@ def _at_quotes(text: str) -> Iterator[str]:
             yield text[start:at]
             start = at + 1
     yield text[start:]
+
+
+def after_arrow(text: str) -> str | None:
+    """The label of `"quoted text" -> label`, whatever the quoted text holds; None elsewhere."""
+    if text[:1] not in QUOTES:
+        return None
+    for arrow in (" -> ", " => ", " → "):
+        head, sign, label = text.rpartition(arrow)
+        if sign and head[-1:] in QUOTES and 0 < len(label.strip()) <= _MAX_LABEL:
+            return None if "\n" in label.strip() else label.strip()
+    return None

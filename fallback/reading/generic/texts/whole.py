@@ -10,6 +10,7 @@ from dataclasses import replace
 from fallback.reading.finding import Basis, Finding, across, settle
 from fallback.reading.generic.roles import Kind, Role, key_role
 from fallback.reading.generic.texts import closed, cut, marks
+from fallback.reading.generic.texts.masks import masks_in
 from fallback.reading.generic.texts.pieces import Pieces
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.judge import as_number, judge_word
@@ -18,7 +19,6 @@ from fallback.reading.words import load_words
 from fallback.signal import MAX_NAME
 from schemas.text import normalise
 
-_MAX_MASKS = 200
 _HEADING = (
     load_words().keys["general"]
     | load_words().keys["container"]
@@ -63,6 +63,8 @@ class Texts:
             return self._own(text)
         if closed.is_failure(text):
             return [Finding(text[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
+        if (label := cut.after_arrow(text)) is not None:
+            return [self._pieces.name(label)]
         found = self._lines(text)
         if any(f.hit is not None or f.failed for f in found):
             return found
@@ -126,7 +128,7 @@ class Texts:
     def masks(self, text: str) -> list[Finding]:
         """Known names in masks: `<PERSON>`, `[PHONE NUMBER]`, `[REDACTED_PERSON_1]`, `{EMAIL}`."""
         found: list[Finding] = []
-        for mark in _masks(text):
+        for mark in masks_in(text):
             core = mark[1:-1].removeprefix("REDACTED_").removesuffix("_REDACTED")
             name = next((n for n in (mark, core) if self._names.own(n)), None)
             if name is None:
@@ -287,24 +289,3 @@ def _is_log(text: str) -> bool:
     return first[:2].isdigit() or normalise(first) in (
         "info", "warn", "warning", "error", "debug", "notice", "critical", "trace",
     )  # fmt: skip
-
-
-def _masks(text: str) -> list[str]:
-    """`<PERSON>`, `[PHONE NUMBER]`, `{EMAIL}` in the order of the text, each once."""
-    found: dict[str, None] = {}
-    for opening, closing in ("<>", "[]", "{}"):
-        at = text.find(opening)
-        while at >= 0 and len(found) < _MAX_MASKS:
-            end = text.find(closing, at, at + 64)
-            inner = text[at + 1 : end] if end > 0 else ""
-            at = text.find(opening, at + 1)
-            if _is_mask(inner):
-                found[f"{opening}{inner}{closing}"] = None
-    return list(found)
-
-
-def _is_mask(text: str) -> bool:
-    """Whether a text is the inside of a mask: capitals, digits and few signs."""
-    if not 1 < len(text) <= 60 or not text[0].isalpha() or text != text.upper():
-        return False
-    return all(char.isalnum() or char in "_ /-" for char in text)

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from export.evaluation.metamorphic import vendors
@@ -17,14 +17,20 @@ def test_a_changed_output_is_read_alike(name: str) -> None:
     suite = SUITES[name]
     result = measure(suite.variants(Sample(suite.every)))
     assert result.total >= 100
-    assert result.share >= suite.least, first_failures(result)
-    assert result.cleared == [], first_failures(result)
+    assert result.share >= suite.floor, first_failures(result)
+    assert len(result.cleared) <= suite.cleared, first_failures(result)
 
 
 @given(
     choose=st.randoms(use_true_random=False), structure=st.sampled_from(list(vendors.STRUCTURES))
 )
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.large_base_example, HealthCheck.too_slow],
+)
 def test_an_unknown_vendor_is_read(choose: random.Random, structure: str) -> None:
     variant = vendors.vendor(choose, structure)
     seen = Seen(variant.detector, variant.output)
