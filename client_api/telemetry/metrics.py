@@ -17,6 +17,7 @@ from prometheus_client import (
     generate_latest,
 )
 
+from client_api.telemetry.exposition import Exposition
 from client_api.telemetry.window import Window
 from fallback.decision.decision import Decision
 from schemas.contract import (
@@ -42,14 +43,15 @@ _CONFIDENCE_EDGES: Final = tuple(n / 20 for n in range(1, 21))
 
 
 class Metrics:
-    """One registry a process."""
+    """One a process."""
 
     def __init__(self, canonical_name: Callable[[str], str | None]) -> None:
         """canonical_name: a detector's name as the rules know it, None for an unknown one;
         what bounds the values that the label `detector` may have.
         """
         self._canonical_name = canonical_name
-        self.registry = CollectorRegistry()
+        self._gauges = CollectorRegistry()
+        self._written: list[Counter | Histogram] = []
         self.window = Window(LATENCY_EDGES)
         self.circuit = CircuitState.CLOSED
         self._requests = self._counter(
@@ -103,18 +105,18 @@ class Metrics:
             "mapper_idempotent_replays_total", "Requests answered by an answer given before"
         )
         self._mode = Gauge(
-            "mapper_mode", "1 for the mode in force", ("mode",), registry=self.registry
+            "mapper_mode", "1 for the mode in force", ("mode",), registry=self._gauges
         )
         self._circuit = Gauge(
             "mapper_circuit_state",
             "Circuit to Triton: 0 closed, 1 half open, 2 open",
-            registry=self.registry,
+            registry=self._gauges,
         )
         self._build = Gauge(
             "mapper_build_info",
             "Versions being served; always 1",
             ("version", *_BUILD_PARTS),
-            registry=self.registry,
+            registry=self._gauges,
         )
         for name, text, value in (
             (
@@ -128,7 +130,7 @@ class Metrics:
                 lambda: self.window.total().fallback_percentage,
             ),
         ):
-            Gauge(name, text, registry=self.registry).set_function(value)
+            Gauge(name, text, registry=self._gauges).set_function(value)
         self._begin(OTHER)
         for code in ErrorCode:
             self._rejected.labels(code.value)
@@ -136,6 +138,7 @@ class Metrics:
         for use in SharedUse:
             self._outages.labels(use.value)
         self._seen = {OTHER}
+        self._exposition = Exposition(self._written)
 
     def answered(self, detector: str, seconds: float, decision: Decision) -> None:
         """An item got its answer, `seconds` after it came in (or its chunk was sent)."""
@@ -222,7 +225,7 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """What `/metrics` says, in Prometheus' text format."""
-        return generate_latest(self.registry)
+        return self._exposition.text().encode() + generate_latest(self._gauges)
 
     def _begin(self, detector: str) -> None:
         """Series at zero, so that the first event is an increase that `rate` can see."""
@@ -236,10 +239,14 @@ class Metrics:
         self._duration.labels(detector)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
-        return Counter(name, text, labels, registry=self.registry)
+        metric = Counter(name, text, labels, registry=None)
+        self._written.append(metric)
+        return metric
 
     def _histogram(self, name: str, text: str, edges: Iterable[float], *labels: str) -> Histogram:
-        return Histogram(name, text, labels, buckets=tuple(edges), registry=self.registry)
+        metric = Histogram(name, text, labels, buckets=tuple(edges), registry=None)
+        self._written.append(metric)
+        return metric
 
 
 def _is_mode(mode: Callable[[], Mode], each: Mode) -> float:

@@ -1,12 +1,14 @@
 """`/metrics` for Prometheus; `/metrics/summary` and `/metrics/alerts` for who has none."""
 
+import asyncio
+import gzip
 import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -24,9 +26,15 @@ router = APIRouter(prefix="/metrics", tags=["metrics"], responses=GUARDED)
 
 
 @router.get("", response_class=PlainTextResponse)
-async def exposition(state: Shared) -> Response:
-    """Prometheus' text format."""
-    return Response(state.metrics.exposition(), media_type=CONTENT_TYPE_LATEST)
+async def exposition(request: Request, state: Shared) -> Response:
+    """Prometheus' text format, compressed for who takes that."""
+    text = state.metrics.exposition()
+    if "gzip" not in request.headers.get("accept-encoding", ""):
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
+    # In a thread, which lets the event loop run meanwhile.
+    packed = await asyncio.to_thread(gzip.compress, text, 1)
+    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(packed, headers=headers, media_type=CONTENT_TYPE_LATEST)
 
 
 @router.get("/summary")
