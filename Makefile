@@ -72,7 +72,7 @@ record: .venv-export/.built ## export the default version and keep what builds w
 	$(EXPORT) -m export.onnx.encoder_skeleton
 	$(EXPORT) -m export.publishing.publish --record
 
-lint: .venv/.lint ## formatter check, linter, type checker
+lint: .venv/.lint .venv/.test .venv/.chart ## formatter check, linter, type checker
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 IMAGES = ROOT / "helm" / "images"
 NAMES = ("facade", "triton")
-OWN = {"schemas", "fallback", "engine", "client_api", "export", "slo", "tools"}
+OWN = {"schemas", "fallback", "engine", "pipeline", "client_api", "export", "slo", "tools"}
 # Only `serve` needs it, and looks whether it is there.
 OPTIONAL = {"pytriton"}
 # Triton's own, there inside a stub only.
@@ -152,7 +152,8 @@ def test_an_installed_package_has_its_data(tmp_path: Path) -> None:
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, tmp_path / package, ignore=ignore)
     options = ["--no-deps", "-q", "-w", str(tmp_path / "out")]
-    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(tmp_path)], check=True)
+    pip = ROOT / ".venv-uv" / "bin" / "pip"  # uv makes environments without pip
+    subprocess.run([pip, "wheel", *options, str(tmp_path)], check=True)
     [wheel] = (tmp_path / "out").glob("*.whl")
     installed = set(zipfile.ZipFile(wheel).namelist())
     for package in ("schemas", "fallback", "client_api"):
