@@ -74,6 +74,7 @@ class Pipeline:
 
     def read(self, detector: str, output: str, hints: Metadata = _NO_HINTS) -> ReadItem:
         """Step 1: the signals of an output and the curated answer to each of them."""
+        hints = self._trimmed(hints)
         if len(output) > MAX_OUTPUT:
             return self._with_rules(detector, UNREADABLE, hints)
         try:
@@ -114,10 +115,16 @@ class Pipeline:
         )
         return replace(decision, reading=summary(item.reading))
 
-    def _with_rules(self, detector: str, reading: Reading, hints: Metadata) -> ReadItem:
+    def _trimmed(self, hints: Metadata) -> Metadata:
+        """The hints with the first known contributing detectors, each once."""
         names = hints.contributing_detectors
-        known = (name for name in names if self.rules.resolve(name) is not None)
-        contributing = tuple(islice(known, MAX_CONTRIBUTING))
+        if not names:
+            return hints
+        known = (name for name in dict.fromkeys(names) if self.rules.resolve(name) is not None)
+        return replace(hints, contributing_detectors=tuple(islice(known, MAX_CONTRIBUTING)))
+
+    def _with_rules(self, detector: str, reading: Reading, hints: Metadata) -> ReadItem:
+        contributing = hints.contributing_detectors
         rules = (self.rules.map(detector, signal, contributing) for signal in reading.signals)
         return ReadItem(detector, reading, tuple(rules))
 
