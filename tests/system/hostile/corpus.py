@@ -9,7 +9,20 @@ _LIMIT = 60_000
 _RUNS = (
     *("[ab] ", "a" * 60 + "(" * 330 + "\n", "a" * 60 + " " * 330 + "\n", "_" * 400 + "\n", "a.b."),
     *("violence" + " " * 150 + "none" + " " * 150 + "no match\n", "detected ", "</", "hate: 0.9, "),
-    *("passed; ", "check_1: pass\n", '"', "\\", "{", "[", "(", "😀|", "1+", "no ", "not safe ", "=>"),
+    *(
+        "passed; ",
+        "check_1: pass\n",
+        '"',
+        "\\",
+        "{",
+        "[",
+        "(",
+        "😀|",
+        "1+",
+        "no ",
+        "not safe ",
+        "=>",
+    ),
 )
 
 
@@ -18,10 +31,13 @@ def outputs() -> Iterator[tuple[str, Any]]:
     for run in _RUNS:
         yield "run", (run * (_LIMIT // len(run.encode()) + 1))[: _LIMIT // 4]
         yield "run in a list", {"labels": [(run * 400)[:400]] * 20}
-    yield "marks before a long word", {
-        "flagged": True,
-        "reason": "[ab] " * 20 + "a" * 60 + " " * 230 + "x",
-    }
+    yield (
+        "marks before a long word",
+        {
+            "flagged": True,
+            "reason": "[ab] " * 20 + "a" * 60 + " " * 230 + "x",
+        },
+    )
     words = ",".join(f"w{i:x}" for i in range(5000))
     for depth in (50, 200, 400):
         nested = '[{"role":"u","content":' * depth + json.dumps(words[:20_000]) + "}]" * depth
@@ -52,13 +68,13 @@ def bodies() -> Iterator[tuple[str, dict[str, Any]]]:
     """The same as bodies of `/map`, with hostile hints besides."""
     for kind, output in outputs():
         yield kind, {"detector": "acme-judge", "output": output}
-    names = [f"nobody {n}" for n in range(3000)]
+    names = [f"nobody {n}" for n in range(1500)]
     yield (
         "contributing detectors",
         {
             "detector": "acme-judge",
             "output": ", ".join(f"l{n}" for n in range(400)),
-            "metadata": {"contributing_detectors": names + ["llama-guard-3"] * 3000},
+            "metadata": {"contributing_detectors": names + ["llama-guard-3"] * 1500},
         },
     )
     yield (

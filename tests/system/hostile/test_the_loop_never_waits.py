@@ -30,6 +30,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.stall_s = 0.0
+        self._beaten = asyncio.Event()
 
     async def beat(self) -> None:
         before = time.thread_time()
@@ -38,6 +39,12 @@ class Watch:
             now = time.thread_time()
             self.stall_s = max(self.stall_s, now - before)
             before = now
+            self._beaten.set()
+
+    async def next_beat(self) -> None:
+        """Returns after a heartbeat that begins now or later."""
+        self._beaten.clear()
+        await self._beaten.wait()
 
 
 async def with_service(use: Callable[[httpx.AsyncClient], Awaitable[None]]) -> None:
@@ -61,7 +68,9 @@ def test_no_input_holds_the_loop_and_none_ends_as_a_defect() -> None:
         for kind, body in bodies():
             watch = Watch()
             beating = asyncio.create_task(watch.beat())
+            await watch.next_beat()
             answer = await http.post("/map", json=body)
+            await watch.next_beat()
             beating.cancel()
             stalls[kind] = max(stalls.get(kind, 0.0), watch.stall_s)
             statuses[kind] = max(statuses.get(kind, 0), answer.status_code)
