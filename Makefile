@@ -10,7 +10,7 @@ export TOKENIZERS_PARALLELISM ?= false
 UNIT := not (slow or heavy or triton or model or export or prometheus or chromium)
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-unit test-long faults slo-test bench versions promote rollback screenshots export-model record train calibrate evaluate evaluate-reading ablation lint format lock
+.PHONY: help serve test test-unit test-long hostile faults slo-test bench versions promote rollback screenshots export-model record train calibrate evaluate evaluate-reading ablation lint format lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,6 +27,9 @@ test-unit: .venv/.test ## within a minute: the tests without Triton and without 
 
 test-long: .venv/.test .venv/.chart model ## the long suites: Schemathesis, faults, Prometheus rules, chart, Chromium
 	$(SERVE) -m pytest -m slow
+
+hostile: .venv/.test ## hostile inputs, connections and callers against the facade: what none of them can do
+	$(SERVE) -m pytest tests/system/hostile tests/client_api/http/test_connections.py tests/client_api/http/test_manners.py tests/client_api/test_fair_share.py tests/pipeline/test_bounds.py
 
 faults: .venv/.test ## inject faults under load and write the table of docs/reliability.md
 	$(SERVE) -m bench.faults

@@ -104,6 +104,7 @@ def create_app(
     app.add_middleware(
         AccessMiddleware,
         keys=guarding.keys,
+        policies=guarding.policies,
         gate=rates,
         trusted_proxies=settings.trusted_proxies,
         allowed_hosts=settings.allowed_hosts,

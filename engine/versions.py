@@ -6,6 +6,7 @@ has its own. Knows no Triton and no process.
 """
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -23,10 +24,20 @@ _ADDRESS: Final = ".control.json"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """version: the one to serve; previous: what was served before it, None at first."""
+    """version: the one to serve; previous: what was served before it, None at first; manifest: the
+    hash of the version's manifest when it was chosen, empty where it had none.
+
+    A number alone does not say what is served: when the newest folder is deleted, the next export
+    takes its number.
+    """
 
     version: int
     previous: int | None = None
+    manifest: str = ""
+
+    def holds(self, folder: Path) -> bool:
+        """Whether the folder has the version that was chosen."""
+        return not self.manifest or self.manifest == manifest_hash(folder)
 
     def to_load(self, published: Sequence[int]) -> tuple[int, ...]:
         """The version, and the one before where it may stay loaded, so that the way back costs no
@@ -40,11 +51,21 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ControlAddress:
-    """Where a running Triton takes orders, and the token that its launcher made."""
+    """Where a running Triton takes orders, and the token that its launcher made; trials: a model
+    repository that it looks into as well, empty for none."""
 
     http: str
     grpc: str
     token: str
+    trials: str = ""
+
+
+def manifest_hash(folder: Path) -> str:
+    """SHA-256 of a version's manifest, which in turn has the hash of each file; empty without."""
+    try:
+        return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
+    except OSError:
+        return ""
 
 
 def read_choice(repository: Path) -> Choice | None:
@@ -53,15 +74,18 @@ def read_choice(repository: Path) -> Choice | None:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         version, previous = data["version"], data["previous"]
+        manifest = data.get("manifest", "")
         if not isinstance(version, int) or not isinstance(previous, int | None):
             raise TypeError("no version numbers")
+        if not isinstance(manifest, str):
+            raise TypeError("no hash")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ConfigError(
             path, "version", "cannot be read; choose with `make promote VERSION=n`"
         ) from error
-    return Choice(version, previous)
+    return Choice(version, previous, manifest)
 
 
 def has_choice(repository: Path) -> bool:
@@ -88,7 +112,7 @@ def announced(repository: Path) -> ControlAddress | None:
     """Where Triton takes orders; None while none runs, or none that anyone knows of."""
     try:
         data = json.loads((repository / _ADDRESS).read_text(encoding="utf-8"))
-        return ControlAddress(data["http"], data["grpc"], data["token"])
+        return ControlAddress(data["http"], data["grpc"], data["token"], data.get("trials", ""))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -85,6 +85,7 @@ class Pipeline:
 
     def read(self, detector: str, output: str, hints: Metadata = _NO_HINTS) -> ReadItem:
         """Step 1: the signals of an output and the curated answer to each of them."""
+        hints = self._trimmed(hints)
         if len(output) > MAX_OUTPUT:
             return self._with_rules(detector, UNREADABLE, hints)
         try:
@@ -126,6 +127,14 @@ class Pipeline:
         )
         return replace(decision, reading=summary(item.reading))
 
+    def _trimmed(self, hints: Metadata) -> Metadata:
+        """The hints with the first known contributing detectors, each once."""
+        names = hints.contributing_detectors
+        if not names:
+            return hints
+        known = (name for name in dict.fromkeys(names) if self.rules.resolve(name) is not None)
+        return replace(hints, contributing_detectors=tuple(islice(known, MAX_CONTRIBUTING)))
+
     def _with_rules(
         self,
         detector: str,
@@ -133,9 +142,7 @@ class Pipeline:
         hints: Metadata,
         doubt: FallbackReason | None = None,
     ) -> ReadItem:
-        names = hints.contributing_detectors
-        known = (name for name in names if self.rules.resolve(name) is not None)
-        contributing = tuple(islice(known, MAX_CONTRIBUTING))
+        contributing = hints.contributing_detectors
         rules = (self.rules.map(detector, signal, contributing) for signal in reading.signals)
         return ReadItem(detector, reading, tuple(rules), doubt)
 

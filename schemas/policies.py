@@ -194,6 +194,11 @@ class PolicyFile:
         return self._file.current() if self._file else self._none
 
     @property
+    def changed(self) -> bool:
+        """Whether the next `current` reads the file, which takes as long as that takes."""
+        return isinstance(self._file, WatchedFile) and self._file.changed
+
+    @property
     def problem(self) -> ConfigError | None:
         """What is wrong with the file now, while an earlier version of it is served."""
         self.current()

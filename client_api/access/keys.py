@@ -157,6 +157,15 @@ class KeyStore:
         self._file = WatchedFile(path, read_keys, on_change)
         self._now = now
 
+    @property
+    def changed(self) -> bool:
+        """Whether the next look reads the file, which takes as long as that takes."""
+        return self._file.changed
+
+    def current(self) -> Mapping[str, KeyRecord]:
+        """The records of the last good version of the file."""
+        return self._file.current()
+
     def authenticate(self, presented: str) -> Principal | None:
         """Who holds this key; None when it is malformed, unknown, wrong or expired."""
         match = _KEY.fullmatch(presented)

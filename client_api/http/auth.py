@@ -7,6 +7,7 @@ limits are kept.
 Paths are refused by default: one that is not listed here wants a key, whatever it may do.
 """
 
+import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from client_api.access.rate_limits import LimitOutcome, RateLimits
 from client_api.http.errors import ApiError, is_mapping
 from client_api.telemetry import context
 from schemas.contract import ErrorCode
+from schemas.policies import PolicyFile
 
 _CALLER = "mapper.caller"
 _PROBES = frozenset({"/health", "/health/live", "/health/ready", "/health/model"})
@@ -138,6 +140,7 @@ class AccessMiddleware:
         self,
         app: ASGIApp,
         keys: KeyStore | None,
+        policies: PolicyFile,
         gate: RateGate,
         trusted_proxies: tuple[Network, ...],
         allowed_hosts: tuple[str, ...],
@@ -145,12 +148,17 @@ class AccessMiddleware:
         """keys: None lets everyone do everything, as behind loopback."""
         self._app = app
         self._keys = keys
+        self._files: tuple[KeyStore | PolicyFile, ...] = (policies, *([keys] if keys else []))
         self._gate = gate
         self._trusted = trusted_proxies
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            # A changed file holds before it is asked, and is read where it holds up nobody.
+            for file in self._files:
+                if file.changed:
+                    await asyncio.to_thread(file.current)
             headers = Headers(scope=scope)
             self._check_host(scope["path"], headers.get("host", ""))
             peer = scope["client"][0] if scope.get("client") else None

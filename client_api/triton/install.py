@@ -7,6 +7,7 @@ are linked into a runtime directory of their own.
 
 import importlib.util
 import os
+import shutil
 import sys
 import sysconfig
 import tempfile
@@ -77,9 +78,13 @@ def environment(installation: Installation) -> dict[str, str]:
 def link_runtime(installation: Installation) -> Path:
     """A backend directory with the stub beside the Python backend, made of links."""
     runtime = Path(tempfile.mkdtemp(prefix="mapper-triton-"))
-    python = runtime / "backends" / "python"
-    python.mkdir(parents=True)
-    for name in ("libtriton_python.so", "triton_python_backend_utils.py"):
-        (python / name).symlink_to(installation.backends / "python" / name)
-    (python / installation.stub.name).symlink_to(installation.stub)
+    try:
+        python = runtime / "backends" / "python"
+        python.mkdir(parents=True)
+        for name in ("libtriton_python.so", "triton_python_backend_utils.py"):
+            (python / name).symlink_to(installation.backends / "python" / name)
+        (python / installation.stub.name).symlink_to(installation.stub)
+    except BaseException:
+        shutil.rmtree(runtime, ignore_errors=True)
+        raise
     return runtime

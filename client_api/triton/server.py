@@ -30,17 +30,22 @@ from client_api.triton.install import (
     find_installation,
     link_runtime,
 )
+from engine.versions import ControlAddress
 
 __all__ = ["LoadError", "LocalTriton", "Ports", "TritonError"]
 
 # Whoever may call these can swap the model or read memory, so they need the launcher's token.
 _RESTRICTED = "model-repository,shared-memory,trace,logging"
+# Models that are tried before they are served.
+_TRIALS = "trials"
 # Shorter than what the facade's client keeps to.
 _PING_INTERVAL_MS = 2000
-# Becomes Triton after asking the kernel (PR_SET_PDEATHSIG = 1) to end it when this process ends,
+# Its files, shared memory with callers' outputs among them, are for this user only. Becomes Triton
+# after asking the kernel (PR_SET_PDEATHSIG = 1) to end it when this process ends,
 # however it ends. Not a preexec_fn: that is a real fork, and gRPC's fork handlers abort the child.
 _DIE_WITH_PARENT = """\
 import ctypes, os, signal, sys
+os.umask(0o077)
 ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 if os.getppid() == int(sys.argv[1]):
     os.execv(sys.argv[2], sys.argv[2:])
@@ -88,7 +93,6 @@ class LocalTriton:
         self._log_verbose = log_verbose
         self._extra_env = dict(extra_env or {})
         self.shm_prefix = f"mapper_{secrets.token_hex(6)}_"
-        self.control = TritonControl(self.http_url, self.http_control_headers, self.repository)
         self._process: subprocess.Popen[bytes] | None = None
         self._runtime: Path | None = None
 
@@ -113,9 +117,15 @@ class LocalTriton:
         return {f"triton-grpc-protocol-{CONTROL_KEY}": self.control_token}
 
     @property
-    def http_control_headers(self) -> dict[str, str]:
-        """What an HTTP caller adds to load or unload models."""
-        return {CONTROL_KEY: self.control_token}
+    def address(self) -> ControlAddress:
+        """Where it takes orders; valid after `start`."""
+        trials = str(self._runtime / _TRIALS) if self._runtime else ""
+        return ControlAddress(self.http_url, self.grpc_url, self.control_token, trials)
+
+    @property
+    def control(self) -> TritonControl:
+        """Gives it orders."""
+        return TritonControl.at(self.address, self.repository)
 
     @property
     def pid(self) -> int | None:
@@ -152,18 +162,37 @@ class LocalTriton:
             raise TritonError(f"Triton already runs as process {self.pid}")
         self._check_ports()
         installation = find_installation()
-        self._runtime = link_runtime(installation)
         pinned = dict(versions or {})
         # What comes after a pinned model may need it, and a pinned one loads on request only.
         by_itself = next(
             (i for i, model in enumerate(self.models) if model in pinned), len(self.models)
         )
+        end = time.monotonic() + timeout_s
+        try:
+            self._runtime = link_runtime(installation)
+            (self._runtime / _TRIALS).mkdir()
+            self._launch(installation, self.models[:by_itself])
+            if by_itself < len(self.models):
+                self._wait_for("health/live", end, abort)
+            for model in self.models[by_itself:]:
+                left_s = max(1.0, end - time.monotonic())
+                self.control.load(model, pinned.get(model), timeout_s=left_s)
+            self._hold(pinned, end)
+            self._wait_for(f"models/{self.ready_model}/ready", end, abort)
+        except BaseException as failure:
+            tail = self._tail_if_any()
+            self.stop()
+            if isinstance(failure, TritonError):
+                raise type(failure)(f"{failure}\nThe end of Triton's log:\n{tail}") from None
+            raise
+
+    def _launch(self, installation: Installation, models: Sequence[str]) -> None:
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         with self.log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 [
                     *(sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())),
-                    *self._command(installation, self.models[:by_itself]),
+                    *self._command(installation, models),
                 ],
                 env=environment(installation) | self._extra_env,
                 # The embedded Python searches its working directory first: keep it empty.
@@ -174,21 +203,6 @@ class LocalTriton:
                 # Its own session: Ctrl-C reaches the launcher first, which drains in order.
                 start_new_session=True,
             )
-        end = time.monotonic() + timeout_s
-        try:
-            if by_itself < len(self.models):
-                self._wait_for("health/live", end, abort)
-            for model in self.models[by_itself:]:
-                left_s = max(1.0, end - time.monotonic())
-                self.control.load(model, pinned.get(model), timeout_s=left_s)
-            self._hold(pinned, end)
-            self._wait_for(f"models/{self.ready_model}/ready", end, abort)
-        except BaseException:
-            tail = self.log_tail()
-            self.stop()
-            if isinstance(failure := sys.exception(), TritonError):
-                raise type(failure)(f"{failure}\nThe end of Triton's log:\n{tail}") from None
-            raise
 
     def stop(self, grace_s: float = 10.0) -> None:
         """SIGTERM, then SIGKILL after `grace_s`; removes stubs, shared memory, runtime files."""
@@ -214,12 +228,19 @@ class LocalTriton:
         text = self.log_path.read_text(encoding="utf-8", errors="replace")
         return "\n".join(text.splitlines()[-lines:])
 
+    def _tail_if_any(self) -> str:
+        try:
+            return self.log_tail()
+        except (OSError, TritonError) as error:
+            return f"(no log: {error})"
+
     def _command(self, installation: Installation, models: Sequence[str]) -> list[str]:
         assert self._runtime is not None
         control = f"{_RESTRICTED}:{CONTROL_KEY}={self.control_token}"
         return [
             str(installation.binary),
             f"--model-repository={self.repository}",
+            f"--model-repository={self._runtime / _TRIALS}",
             f"--backend-directory={self._runtime / 'backends'}",
             f"--backend-config=python,shm-region-prefix-name={self.shm_prefix}",
             "--model-control-mode=explicit",

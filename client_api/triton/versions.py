@@ -19,6 +19,7 @@ from engine.versions import (
     Choice,
     ControlAddress,
     announced,
+    manifest_hash,
     one_at_a_time,
     read_choice,
     write_choice,
@@ -85,10 +86,10 @@ def _switch(
         print(f"version {target} is served already")
         return
     try:
-        # Both: the ensemble takes the higher one, and the way back costs no load.
-        control.load(MODEL, sorted((served, target)), timeout_s=_LOAD_TIMEOUT_S)
-        right, rows = smoke(address.grpc, MODEL, target, timeout_s=_SMOKE_TIMEOUT_S)
-        choice = Choice(target, served)
+        # Under another name: the ensemble takes the highest version as soon as it is loaded.
+        with control.on_trial(MODEL, target, timeout_s=_LOAD_TIMEOUT_S) as trial:
+            right, rows = smoke(address.grpc, trial, target, timeout_s=_SMOKE_TIMEOUT_S)
+        choice = _choose(repository, target, served)
         control.load(MODEL, choice.to_load(published), timeout_s=_LOAD_TIMEOUT_S)
         write_choice(repository, choice)
     except BaseException as error:
@@ -105,11 +106,11 @@ def _target(
     """The version to serve; raises SwitchError when there is no such one."""
     there = f"published: {', '.join(map(str, published)) or 'none'}"
     if wanted is not None:
-        if not wanted.isdecimal() or int(wanted) not in published:
+        if not (wanted.isascii() and wanted.isdecimal()) or int(wanted) not in published:
             raise SwitchError(f"VERSION={wanted} is not published; {there}")
         return int(wanted)
     choice = read_choice(repository)
-    # Where what was chosen does not load, it is not what is to be gone back from.
+    # If the chosen version failed to load, rollback does not treat it as current.
     if choice is not None and choice.version == served:
         previous = choice.previous
         if previous is not None and previous in published:
@@ -120,15 +121,21 @@ def _target(
     raise SwitchError(f"there is no version before {served}: say VERSION=n; {there}")
 
 
+def _choose(repository: Path, version: int, previous: int | None) -> Choice:
+    return Choice(version, previous, manifest_hash(repository / MODEL / str(version)))
+
+
 def _note(repository: Path, served: int) -> None:
     """Choose what is served already, as when something else was chosen and did not load."""
     try:
         choice = read_choice(repository)
     except ConfigError:
         choice = None
-    if choice is None or choice.version != served:
+    folder = repository / MODEL / str(served)
+    if choice is None or choice.version != served or not choice.holds(folder):
         try:
-            write_choice(repository, Choice(served, choice.version if choice else None))
+            before = choice.version if choice else None
+            write_choice(repository, _choose(repository, served, before))
         except OSError as error:
             raise SwitchError(f"the choice cannot be kept: {error}") from error
 
@@ -151,6 +158,8 @@ def describe(repository: Path) -> str:
     ] or ["nothing is published: run `make export-model`"]
     if choice is not None and choice.version not in published:
         parts.append(f"version {choice.version} is chosen and its folder is gone")
+    elif choice is not None and not choice.holds(repository / MODEL / str(choice.version)):
+        parts.append(f"version {choice.version} is not the one that was chosen: promote it anew")
     return "\n".join([*parts, *([problem] if problem else [])])
 
 
@@ -203,7 +212,7 @@ def _connect(repository: Path) -> tuple[ControlAddress, TritonControl]:
     address = announced(repository)
     if address is None:
         raise SwitchError(_NONE_RUNS.format(repository))
-    control = TritonControl.with_token(address.http, address.token, repository)
+    control = TritonControl.at(address, repository)
     try:
         control.loaded(MODEL)
     except TritonError as error:

@@ -19,9 +19,9 @@ from client_api.triton.server import LocalTriton
 from client_api.upstream.canary import ModelHealth
 from engine.versions import (
     Choice,
-    ControlAddress,
     announce,
     has_choice,
+    manifest_hash,
     read_choice,
     withdraw,
     write_choice,
@@ -29,6 +29,7 @@ from engine.versions import (
 from schemas.config.errors import ConfigError
 
 _POLL_S: Final = 0.25
+_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
 _LONGEST_PATIENCE_S: Final = 300.0
 
@@ -61,7 +62,7 @@ class Watchdog:
         self._usual_patience_s = self._patience_s = patience_s
         self._start_timeout_s = start_timeout_s
         self._maimed = False
-        self._up_since = 0.0
+        self._up_since: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
 
@@ -78,22 +79,26 @@ class Watchdog:
         try:
             if not self._prepare(self._stop):
                 return
-            self._bring_up()
-            while not self._stop.wait(_POLL_S):
+            while not self._stop.is_set():
                 try:
                     self._look()
                 except Exception as error:  # a dead watchdog would watch nothing
                     _log.error("the watchdog failed", **exception_facts(error))
+                    self._stop.wait(_PAUSE_S)
+                self._stop.wait(_POLL_S)
         finally:
             self._triton.stop()
             withdraw(self._triton.repository)
 
     def _look(self) -> None:
-        problem = self._problem()
-        if problem:
+        if self._up_since is None:
+            self._bring_up()
+        elif problem := self._problem():
             _log.error("restarting Triton", problem=problem)
+            withdraw(self._triton.repository)
             # Killed: it cannot end well with a dead or a stopped stub, and clients wait for it.
             self._triton.stop(grace_s=0.0)
+            self._up_since = None
             self._bring_up()
 
     def _problem(self) -> str:
@@ -111,7 +116,8 @@ class Watchdog:
         if health.ok:
             self._patience_s = self._usual_patience_s
         # A failure from before this start is not this Triton's.
-        lost_s = min(health.lost_s or 0.0, time.monotonic() - self._up_since)
+        up_s = time.monotonic() - (self._up_since or 0.0)
+        lost_s = min(health.lost_s or 0.0, up_s)
         if lost_s > self._patience_s:
             self._patience_s = min(_LONGEST_PATIENCE_S, self._patience_s * 2)
             return f"canaries have failed for {lost_s:.0f} s: {health.problem}"
@@ -119,7 +125,7 @@ class Watchdog:
 
     def _bring_up(self) -> None:
         """Start Triton, however often it takes."""
-        pause_s = 1.0
+        pause_s = _PAUSE_S
         while not self._stop.is_set():
             try:
                 choice = self._choice()
@@ -142,7 +148,7 @@ class Watchdog:
             _log.error("the choice of version is damaged", problem=str(error))
             return None
         if choice is None:
-            return Choice(published[-1]) if published else None
+            return self._as_chosen(published[-1]) if published else None
         if choice.version not in published:
             _log.warning(
                 "the chosen version is gone: the newest is served instead",
@@ -150,7 +156,15 @@ class Watchdog:
                 published=published,
             )
             return None
+        if not choice.holds(self._folder(choice.version)):
+            _log.error("another version has the chosen number", chosen=choice.version)
         return choice
+
+    def _folder(self, version: int) -> Path:
+        return self._triton.repository / self._model / str(version)
+
+    def _as_chosen(self, version: int) -> Choice:
+        return Choice(version, manifest=manifest_hash(self._folder(version)))
 
     def _to_try(self, choice: Choice | None) -> Iterator[tuple[int, ...]]:
         """Versions to load, best first: what is chosen, with the one before it and alone; then, as
@@ -159,8 +173,16 @@ class Watchdog:
         published = self._triton.control.published(self._model)
         if not published:
             raise TritonError(f"no version of {self._model} is published: run `make export-model`")
-        first = () if choice is None else (choice.to_load(published), (choice.version,))
-        yield from dict.fromkeys((*first, *((version,) for version in reversed(published))))
+        newest_first = [(version,) for version in reversed(published)]
+        if choice is None:
+            first: tuple[tuple[int, ...], ...] = ()
+        elif choice.holds(self._folder(choice.version)):
+            first = (choice.to_load(published), (choice.version,))
+        else:
+            # Nobody has promoted it: only where there is no other.
+            first = ((choice.previous,),) if choice.previous in published else ()
+            newest_first.sort(key=lambda versions: versions == (choice.version,))
+        yield from dict.fromkeys((*first, *newest_first))
 
     def _loads(self, versions: Sequence[int]) -> bool:
         """Whether Triton serves these; raises TritonError when that is not the versions' fault."""
@@ -173,8 +195,8 @@ class Watchdog:
             _log.error("Triton did not load", versions=versions, problem=str(error))
             return False
         self._maimed = False
-        self._up_since = time.monotonic()
-        _log.info("Triton serves", versions=versions, after_s=round(self._up_since - begun, 1))
+        self._up_since = now = time.monotonic()
+        _log.info("Triton serves", versions=versions, after_s=round(now - begun, 1))
         return True
 
     def _settle(self, choice: Choice | None, served: int) -> None:
@@ -185,10 +207,10 @@ class Watchdog:
         try:
             announce(
                 triton.repository,
-                ControlAddress(triton.http_url, triton.grpc_url, triton.control_token),
+                triton.address,
             )
             if choice is not None and not has_choice(triton.repository):
-                write_choice(triton.repository, Choice(served))
+                write_choice(triton.repository, self._as_chosen(served))
         except OSError as error:
             _log.warning("the version cannot be switched while it runs", problem=str(error))
 
@@ -204,12 +226,17 @@ class Child:
 
 def children(parent: int) -> Iterator[Child]:
     """The children of a process, as far as they do not vanish while one looks."""
-    for folder in Path("/proc").glob("[0-9]*"):
+    try:
+        # Every thread has its own: Triton starts a stub from the thread that loads its model.
+        lists = [f.read_text() for f in Path(f"/proc/{parent}/task").glob("*/children")]
+    except OSError:
+        return
+    for pid in (pid for text in lists for pid in text.split()):
+        folder = Path("/proc", pid)
         try:
             # The name, in brackets, may hold spaces and brackets itself.
-            state, ppid, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
-            if int(ppid) == parent:
-                command = (folder / "cmdline").read_text().split("\0")[:-1]
-                yield Child(int(folder.name), state == "Z", tuple(command))
+            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
+            command = (folder / "cmdline").read_text().split("\0")[:-1]
+            yield Child(int(pid), state == "Z", tuple(command))
         except OSError:
             continue

@@ -35,3 +35,4 @@ def test_only_a_few_known_contributing_detectors_are_tried(
     monkeypatch.setattr(RuleMapper, "map", note)
     pipeline.read("d", "hate", Metadata(contributing_detectors=names))
     assert asked[-1] == tuple(known[:MAX_CONTRIBUTING])
+    assert all(len(others) <= MAX_CONTRIBUTING for others in asked)

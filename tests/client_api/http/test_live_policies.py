@@ -1,6 +1,7 @@
 """Settings by tenant and detector, and the kill switch, in the running facade."""
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from client_api.app import create_app
 from client_api.settings import Settings
+from schemas import policies as policies_module
 from schemas.config.errors import ConfigError
 from tests.support.fake_model import HATE, FakeGateway, facade, model, samples
 
@@ -189,3 +191,24 @@ def test_a_word_that_cannot_be_kept_holds_and_says_so(tmp_path: Path) -> None:
         assert (response.status_code, response.json()["error_code"]) == (500, "INTERNAL_ERROR")
         assert str(tmp_path) not in response.text
         assert holds(client) == ("rules_only", ["admin"])
+
+
+def test_a_changed_file_is_read_where_it_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    readers: list[str] = []
+    read = policies_module.read_policies
+
+    def note(path: Path, canonical: Any) -> Any:
+        readers.append(threading.current_thread().name)
+        return read(path, canonical)
+
+    monkeypatch.setattr(policies_module, "read_policies", note)
+    file = tmp_path / "policies.yaml"
+    file.write_text("{}")
+    with facade(policies_file=file) as client:
+        for text in ("mode: rules_only", "{}  # again"):
+            readers.clear()
+            file.write_text(text)
+            client.get("/health/live")
+            assert [name.startswith("asyncio_") for name in readers] == [True]

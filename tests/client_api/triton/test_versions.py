@@ -22,7 +22,7 @@ from client_api.settings import Settings
 from client_api.triton.server import LocalTriton
 from client_api.triton.versions import MODEL
 from client_api.triton.watchdog import Watchdog
-from engine.versions import Choice, read_choice, write_choice
+from engine.versions import Choice, announced, read_choice, write_choice
 from tests.support.serving import local_triton, publish_tiny, running_facade
 
 pytestmark = pytest.mark.triton
@@ -54,6 +54,12 @@ def refused(repository: Path, *arguments: str) -> str:
     assert done.returncode == 1, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr
+
+
+def chosen(repository: Path) -> tuple[int, int | None]:
+    choice = read_choice(repository)
+    assert choice is not None
+    return choice.version, choice.previous
 
 
 def publish_stand_in(repository: Path, number: int) -> None:
@@ -157,7 +163,7 @@ def test_no_request_fails_while_versions_change(repository: Path, tmp_path: Path
         assert triton.control.loaded(MODEL) == (1, 2), "the way back would cost a load"
         succeeds(repository, "rollback")
         eventually(lambda: seen.model_in_use() == "stand-in-1")
-        assert read_choice(repository) == Choice(1, previous=2)
+        assert chosen(repository) == (1, 2)
         succeeds(repository, "promote")
         eventually(lambda: seen.model_in_use() == "stand-in-2")
         assert "is served already" in succeeds(repository, "promote", "2")
@@ -176,13 +182,16 @@ def test_no_request_fails_while_versions_change(repository: Path, tmp_path: Path
         (repository / MODEL / "5" / "model.onnx").write_bytes(b"cut short")
         assert "version 4 stays, 5 is refused" in refused(repository, "promote", "5")
         assert seen.model_in_use() == "stand-in-4"
-        assert read_choice(repository) == Choice(4, previous=2)
+        assert chosen(repository) == (4, 2)
         assert "VERSION=9 is not published; published: 1, 2, 3, 4, 5" in refused(
             repository, "promote", "9"
         )
+        assert "VERSION=\u0664 is not published" in refused(repository, "promote", "\u0664")
         assert "VERSION=two is not published" in refused(repository, "rollback", "two")
         listed = succeeds(repository, "versions")
     assert seen.failed == []
+    # No user had an answer of a version before it knew the golden set.
+    assert set(seen.models) == {"stand-in-1", "stand-in-2", "stand-in-4"}
     assert "4  served, chosen\n   stand-in-4, created 2026-01-01T00:00:00+00:00" in listed
     assert "base some-llama (01234567), adapter none, quantization int8" in listed
     assert "gate: exact 0.8765, families.count 12" in listed
@@ -192,12 +201,13 @@ def test_no_request_fails_while_versions_change(repository: Path, tmp_path: Path
 
 def test_the_first_version_is_chosen_and_newer_ones_are_not(repository: Path) -> None:
     with serving(repository) as triton:
-        assert read_choice(repository) == Choice(2)
+        assert chosen(repository) == (2, None)
         publish_stand_in(repository, 3)
         pid = triton.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: triton.pid not in (None, pid) and loaded_now(triton) == (2,))
+        eventually(lambda: announced(repository) == triton.address)
         # Where nobody has switched yet, the way back is to the next lower one.
         succeeds(repository, "rollback")
         assert triton.control.loaded(MODEL) == (1,)
@@ -212,6 +222,20 @@ def loaded_now(triton: LocalTriton) -> tuple[int, ...]:
         return ()
 
 
+def test_a_new_version_under_the_chosen_number_is_not_served_by_itself(repository: Path) -> None:
+    with serving(repository):
+        succeeds(repository, "promote", "1")
+        succeeds(repository, "promote", "2")
+    (repository / MODEL / "2" / "manifest.json").write_text('{"model_id": "another"}')
+    with serving(repository) as triton:
+        assert triton.control.loaded(MODEL) == (1,)
+        assert "version 2 is not the one that was chosen" in succeeds(repository, "versions")
+        succeeds(repository, "promote", "2")
+        assert triton.control.loaded(MODEL) == (1, 2)
+    with serving(repository) as triton:
+        assert triton.control.loaded(MODEL) == (1, 2)
+
+
 @pytest.mark.parametrize("choice", ['{"version": 7, "previous": 1}', '{"version": "cut'])
 def test_without_the_chosen_version_the_newest_is_served_and_the_choice_is_kept(
     repository: Path, choice: str
@@ -222,7 +246,7 @@ def test_without_the_chosen_version_the_newest_is_served_and_the_choice_is_kept(
         assert triton.control.loaded(MODEL) == (2,)
         assert file.read_text() == choice
         succeeds(repository, "promote", "1")
-        assert read_choice(repository) == Choice(1, previous=2)
+        assert chosen(repository) == (1, 2)
 
 
 def test_a_rollback_outlives_every_process(tmp_path: Path) -> None:
