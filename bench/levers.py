@@ -80,10 +80,6 @@ def _variants(threads: int) -> dict[str, tuple[str, dict[str, Any]]]:
             own | {"lead_kept": True, "head": str(read_version(text.int8).head)},
         ),
         "one pass of the base, int8": ("one_pass", base),
-        "one pass of the base, int8, graph not fused": (
-            "one_pass",
-            base | {"version": str(text.plain)},
-        ),
         "one pass of the base, int8, unsigned weights": (
             "one_pass",
             base | {"version": str(text.unsigned)},

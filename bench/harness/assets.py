@@ -35,13 +35,12 @@ REPOSITORY = ROOT / Settings().model_repository
 
 @dataclass(frozen=True, slots=True)
 class TextVersions:
-    """Directories of the base that write JSON text: as served, with float weights, with unsigned
-    int8 weights, and with the graph that optimum exports instead of the fused one."""
+    """Directories of the base that write JSON text: as served, with float weights, and with
+    unsigned int8 weights."""
 
     int8: Path
     float32: Path
     unsigned: Path
-    plain: Path
 
 
 def served_version() -> Path:
@@ -62,10 +61,10 @@ def text_versions() -> TextVersions:
     """The base without an adapter, exported by the project's own code."""
     sources = [*(ROOT / file for file in _MADE_BY), gguf()]
     # The last file to be written says that all are complete.
-    folder, made = _place("text", sources, "plain/manifest.json")
+    folder, made = _place("text", sources, "unsigned/manifest.json")
     if not made:
         _make(folder, [str(EXPORT), "-m", "bench.harness.text_versions", str(folder)])
-    return TextVersions(*(folder / name for name in ("int8", "float32", "unsigned", "plain")))
+    return TextVersions(*(folder / name for name in ("int8", "float32", "unsigned")))
 
 
 def gguf() -> Path:

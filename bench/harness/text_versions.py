@@ -1,9 +1,8 @@
 """`python -m bench.harness.text_versions FOLDER [MODEL]`: the base as versions that write text.
 
 In: what the export reads, named as its `MODEL=`; left out: the bundled base. Out: versions as the
-engine reads them: FOLDER/int8, FOLDER/float32 with the weights as they are, FOLDER/unsigned with
-the same int8 weights as unsigned ones, and FOLDER/plain, around the graph that optimum exports,
-with int8 weights. Runs in the export environment.
+engine reads them: FOLDER/int8, FOLDER/float32 with the weights as they are, and FOLDER/unsigned
+with the same int8 weights as unsigned ones. Runs in the export environment.
 
 `make export-model` would also calibrate a confidence, which takes minutes and which nobody reads
 here.
@@ -18,9 +17,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 from onnx import numpy_helper
-from optimum.exporters.onnx import export
-from optimum.exporters.tasks import TasksManager
-from transformers import LlamaForCausalLM
 
 from bench.contenders.prompt import MAX_INPUT_TOKENS
 from engine.prompt import PromptEncoder
@@ -42,19 +38,17 @@ def main(folder: Path, model: str | None = None) -> None:
     tokenizer = base.tokenizer.to_str()
     prefix = PromptEncoder(tokenizer, base.bos, MAX_INPUT_TOKENS).prefix_ids
     with tempfile.TemporaryDirectory() as work:
-        fused, plain = Path(work) / "fused.onnx", Path(work) / "plain.onnx"
+        fused = Path(work) / "fused.onnx"
         export_graph(base.model, fused)
-        _export_plain(base.model, plain)
         cache = LlamaSession(fused, shape, threads=usable_cores(), prefix=prefix).prefix_cache()
-        for name, graph, stored in (
-            ("int8", fused, Quantization.INT8),
-            ("float32", fused, Quantization.NONE),
-            ("unsigned", fused, Quantization.INT8),
-            ("plain", plain, Quantization.INT8),
+        for name, stored in (
+            ("int8", Quantization.INT8),
+            ("float32", Quantization.NONE),
+            ("unsigned", Quantization.INT8),
         ):
             version = folder / name
             version.mkdir(parents=True)
-            quantise(graph, version / "model.onnx", stored)
+            quantise(fused, version / "model.onnx", stored)
             if name == "unsigned":
                 _make_unsigned(version / "model.onnx")
             np.save(version / "head.npy", head)
@@ -78,15 +72,6 @@ def _make_unsigned(file: Path) -> None:
             shifted = numpy_helper.to_array(tensor).astype(np.int16) + 128
             tensor.CopyFrom(numpy_helper.from_array(shifted.astype(np.uint8), tensor.name))
     onnx.save(graph, file)
-
-
-def _export_plain(model: LlamaForCausalLM, file: Path) -> None:
-    """As optimum does it, without the language-model head, which the engine multiplies itself."""
-    make_config = TasksManager.get_exporter_config_constructor(
-        "onnx", model, task="feature-extraction-with-past", library_name="transformers"
-    )
-    config = make_config(model.config, use_past=True, use_past_in_inputs=True)
-    export(model.model, config, file, opset=config.DEFAULT_ONNX_OPSET)
 
 
 if __name__ == "__main__":

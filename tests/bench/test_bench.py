@@ -180,7 +180,7 @@ def test_the_base_is_made_into_versions_that_the_contenders_read(tmp_path: Path)
         subprocess.run([assets.EXPORT, *command], check=True, env=quiet, cwd=ROOT)
 
     python, ask = Path(sys.executable), Ask("custom-guard", "hate", ("OTHER.Unknown",))
-    for name in ("int8", "float32", "plain"):
+    for name in ("int8", "float32", "unsigned"):
         options = {"version": str(versions / name), "threads": 1}
         with Worker(python, "own_text", **options) as text:
             [told] = text.ask([ask]).told
