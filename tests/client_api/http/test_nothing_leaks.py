@@ -47,16 +47,20 @@ def spans(exporter: InMemorySpanExporter) -> InMemorySpanExporter:
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
     """All that the process logs, as it is served, from the debug level up."""
-    root, client = logging.getLogger(), logging.getLogger("httpx2")
+    root = logging.getLogger()
+    # The test client's own log of what it sends; its name follows the installed package.
+    clients = [logging.getLogger(name) for name in ("httpx", "httpx2")]
     before = root.handlers, root.level
     logs.configure("debug")
     structlog.configure(cache_logger_on_first_use=False)
     found, [handler] = io.StringIO(), root.handlers
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(found)
-    client.setLevel(logging.WARNING)  # the tests' own, which logs what it sends
+    for client in clients:
+        client.setLevel(logging.WARNING)
     yield found
-    client.setLevel(logging.NOTSET)
+    for client in clients:
+        client.setLevel(logging.NOTSET)
     root.handlers, level = before
     root.setLevel(level)
     structlog.reset_defaults()
