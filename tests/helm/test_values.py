@@ -27,6 +27,7 @@ CONTEXTS: list[Values] = [
 # Where another value of the same type would not be valid.
 OTHER: dict[str, Any] = {
     "profile": "gpu",
+    "facade.settings.rawContent": "refuse",
     "imagePullSecrets": ["registry"],
     "policies.defaults": {"threshold": 0.9},
     "policies.detectors": {"presidio": {"threshold": 0.9}},

@@ -68,6 +68,7 @@ def test_an_example_is_mapped_and_its_way_is_shown(visit: Visit) -> None:
     rows = page.locator(".lineage tbody tr")
     assert [row.locator("td").count() for row in rows.all()] == [3, 3]
     expect(rows.first).to_contain_text("HARM.VIOLENCE.Physical")
+    expect(page.locator("#reading")).to_contain_text("everything was read")
     page.get_by_text("The answer as JSON").click()
     event = json.loads(page.locator(".event pre").inner_text())
     assert event["source"] == "model"
@@ -93,7 +94,6 @@ def test_the_copied_command_does_the_same(visit: Visit) -> None:
 
     assert event["provenance"]["detector"] == "somebody's tool"
     assert event["signals"]
-    expect(page.locator("#reading")).to_contain_text("everything was read")
 
 
 def test_what_is_typed_never_becomes_markup(visit: Visit) -> None:
@@ -110,14 +110,13 @@ def test_what_is_typed_never_becomes_markup(visit: Visit) -> None:
 
 def test_a_refusal_is_explained(visit: Visit) -> None:
     page = visit.page
-    letter = "Dear support, I have been waiting for my refund for weeks and I am very angry. " * 9
-    page.locator("#output").fill(letter)
+    page.locator("#output").fill("x" * 70_000)
     page.get_by_role("button", name="Map it").click()
-    expect(page.locator("#verdict")).to_contain_text("The request holds raw content")
+    expect(page.locator("#verdict")).to_contain_text("The request is too large")
     expect(page.locator("#path")).to_contain_text("Request ")
     # Chromium logs every status from 400 on.
     assert len(visit.troubles) == 1
-    assert "422" in visit.troubles.pop()
+    assert "413" in visit.troubles.pop()
 
 
 def test_the_kill_switch_is_flipped_and_seen(visit: Visit, stack: Stack) -> None:
