@@ -35,6 +35,8 @@ def stand_in_repository(repository: Path) -> Path:
     version.mkdir(parents=True)
     shutil.copy(source / "llama_mapper" / "config.pbtxt", version.parent)
     shutil.copy(Path(__file__).parent / "stand_in_model.py", version / "model.py")
+    # A published version has a manifest; without one the first start would build the default.
+    (version / "manifest.json").write_text('{"model_id": "stand-in-1"}', "utf-8")
     return repository
 
 
