@@ -11,13 +11,13 @@ change under an entry; a new version starts with the answers that it brings alon
 
 import dataclasses
 import hashlib
+import json
 import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import orjson
 from cachetools import LRUCache
 
 from schemas.candidate import Candidate, CandidateStatus, Query
@@ -98,7 +98,7 @@ class AnswerCache:
 
 def _key(query: Query) -> bytes:
     """A digest of detector, signal and draft; JSON keeps the parts apart."""
-    parts = orjson.dumps([query.detector, query.signal, query.draft])
+    parts = json.dumps([query.detector, query.signal, query.draft]).encode()
     return hashlib.blake2b(parts, digest_size=16).digest()
 
 

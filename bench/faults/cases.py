@@ -170,8 +170,9 @@ def facade_dies(deployment: Deployment) -> Outcome:
         batches=False,
         meanwhile=[(_INJECT_AT_S, kill)],
     )
-    # The old process's count is gone with it: what was answered before it died was counted there.
-    before = sum(one.due + one.took_s < killed[0] for one in seen)
+    # The count of the old process is lost with it. It answered every request whose last attempt
+    # began before it was killed; the others were sent again.
+    before = sum(one.due + one.excused_s < killed[0] for one in seen)
     counted = before + int(deployment.metric("mapper_requests_total"))
     health = deployment.health()
     ended = time.monotonic()
