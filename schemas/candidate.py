@@ -7,10 +7,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from schemas.contract import Kind
 from schemas.text import one_line
 
 #: Signals of one item that reach the model, at most; the reader puts the gravest first.
 MAX_ASKED_SIGNALS: Final = 32
+#: The likeliest answers that a candidate lists, and the least probability of those but the first.
+MAX_LIKELY: Final = 4
+LEAST_LIKELY: Final = 0.02
 
 
 class CandidateStatus(StrEnum):
@@ -28,12 +32,14 @@ class Query:
     detector, signal: any text; `one_line` of it is kept, so equal prompts are equal queries.
     draft: labels that are likely the answer (a curated entry); the model verifies them.
     deadline: `time.monotonic()` seconds by which the answer is needed; None for no limit.
+    kind: what the detector is about; None where that is unknown or does not matter.
     """
 
     detector: str
     signal: str
     draft: tuple[str, ...] | None = None
     deadline: float | None = None
+    kind: Kind | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "detector", one_line(self.detector))
@@ -50,6 +56,11 @@ class Candidate:
     confidence: the calibrated probability that the label set is right, 0..1.
     labels: the labels of the text; empty where the text is incomplete.
     passes: forward passes that the signal took part in; 0 for a cached answer.
+    retrieved: what of the probability comes from retrieval, 0..probability.
+    families: general labels, each with the probability of its family's answers together; the
+        smallest families first. Only those that may matter where the answer is unsure.
+    likely: the likeliest label sets with their probabilities, best first. The first alone where the
+        answer was recorded with the version; none where answers are written as text.
     """
 
     text: str
@@ -58,6 +69,9 @@ class Candidate:
     status: CandidateStatus = CandidateStatus.OK
     labels: tuple[str, ...] = ()
     passes: int = 0
+    retrieved: float = 0.0
+    families: tuple[tuple[str, float], ...] = ()
+    likely: tuple[tuple[tuple[str, ...], float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

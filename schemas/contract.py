@@ -1,9 +1,18 @@
-"""The closed sets of the public contract, as enums.
-
-Every name that a client, a dashboard or a metric label may see stands here once.
-"""
+"""The closed sets of the public contract that several packages share, as enums, and the labels that
+code decides by; all other labels are data (`schemas/taxonomy.yaml`)."""
 
 from enum import IntEnum, StrEnum
+from typing import Final
+
+SAFE: Final = "OTHER.Safe"
+LOW_RISK: Final = "OTHER.LowRisk"
+UNKNOWN: Final = "OTHER.Unknown"
+NEEDS_REVIEW: Final = "OTHER.NeedsReview"
+MODEL_ERROR: Final = "OTHER.ModelError"
+#: Prefix of the labels that name no harm.
+OTHER_PREFIX: Final = "OTHER."
+#: Labels that say that nothing was found, or nothing that matters.
+CLEAN: Final = frozenset({SAFE, LOW_RISK})
 
 
 class Mode(StrEnum):
@@ -11,6 +20,18 @@ class Mode(StrEnum):
 
     HYBRID = "hybrid"
     RULES_ONLY = "rules_only"
+
+
+class Kind(StrEnum):
+    """What a detector is about: `metadata.kind` of an item, `kind:` of a detector's file."""
+
+    PII = "pii"
+    SECRETS = "secrets"
+    TOXICITY = "toxicity"
+    BIAS = "bias"
+    INJECTION = "injection"
+    GROUNDING = "grounding"
+    AGENTS = "agents"
 
 
 class Source(StrEnum):

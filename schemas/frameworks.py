@@ -1,7 +1,7 @@
 """Which controls of which compliance frameworks a label touches.
 
-In: `frameworks.yaml`, labels. Out: control ids per framework. A control is assigned to a label, or
-to a category and thereby to every label below it.
+In: `frameworks.yaml`, labels. Out: control ids per framework, and the title of each control. A
+control is assigned to a label, or to a category and thereby to every label below it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from typing import Annotated, Final, Self, cast
 
 from pydantic import Field, ValidationInfo, model_validator
 
-from schemas.config.config_file import ConfigModel, Text, Version, read_config, refuse
+from schemas.config.config_file import ConfigModel, DatedVersion, Text, read_config, refuse
 from schemas.taxonomy import Taxonomy, load_taxonomy
 
 DEFAULT_PATH: Final = Path(__file__).with_name("frameworks.yaml")
@@ -42,16 +42,29 @@ class _Framework(ConfigModel):
 
 
 class _Document(ConfigModel):
-    version: Version
+    version: DatedVersion
     frameworks: dict[Text, _Framework]
 
 
 @dataclass(frozen=True, slots=True)
+class Framework:
+    """controls: titles by control id. by_label: control ids by label, in the taxonomy's order."""
+
+    edition: str
+    controls: Mapping[str, str]
+    by_label: Mapping[str, frozenset[str]]
+
+    def labels_of(self, control: str) -> list[str]:
+        """The labels that touch a control."""
+        return [label for label, controls in self.by_label.items() if control in controls]
+
+
+@dataclass(frozen=True, slots=True)
 class Frameworks:
-    """All frameworks of one version: name to label to control ids, in file order."""
+    """All frameworks of one version by name, in file order."""
 
     version: str
-    frameworks: Mapping[str, Mapping[str, frozenset[str]]]
+    frameworks: Mapping[str, Framework]
 
     def controls(self, labels: Iterable[str]) -> dict[str, list[str]]:
         """Framework name to the sorted ids of every control that one of `labels` touches.
@@ -60,10 +73,10 @@ class Frameworks:
         """
         names = tuple(labels)
         touched = {
-            framework: sorted({c for name in names for c in by_label.get(name, ())})
-            for framework, by_label in self.frameworks.items()
+            name: sorted({c for label in names for c in framework.by_label.get(label, ())})
+            for name, framework in self.frameworks.items()
         }
-        return {framework: ids for framework, ids in touched.items() if ids}
+        return {name: ids for name, ids in touched.items() if ids}
 
 
 def load_frameworks(path: Path = DEFAULT_PATH, taxonomy: Taxonomy | None = None) -> Frameworks:
@@ -86,7 +99,10 @@ def _load(path: Path, taxonomy: Taxonomy) -> Frameworks:
     document = read_config(path, _Document, taxonomy)
     return Frameworks(
         document.version,
-        {name: _by_label(item, taxonomy) for name, item in document.frameworks.items()},
+        {
+            name: Framework(item.edition, item.controls, _by_label(item, taxonomy))
+            for name, item in document.frameworks.items()
+        },
     )
 
 
@@ -95,7 +111,7 @@ def _by_label(framework: _Framework, taxonomy: Taxonomy) -> dict[str, frozenset[
     for target, controls in framework.maps.items():
         for label in _labels_under(target, taxonomy):
             by_label.setdefault(label, set()).update(controls)
-    return {label: frozenset(controls) for label, controls in by_label.items()}
+    return {name: frozenset(by_label[name]) for name in taxonomy.names if name in by_label}
 
 
 def _labels_under(target: str, taxonomy: Taxonomy) -> list[str]:

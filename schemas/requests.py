@@ -1,7 +1,7 @@
 """The JSON tensors OPTIONS and METADATA: per-item options and hints.
 
 In: the text of a tensor. Out: `Options` and `Metadata`. The bodies of the REST facade are
-`client_api/http/bodies.py`.
+`client_api/http/interface/bodies.py`.
 """
 
 import json
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from schemas.config.config_file import Number, Share
-from schemas.contract import Mode
+from schemas.contract import Kind, Mode
 from schemas.validation import is_number
 
 
@@ -20,12 +20,14 @@ from schemas.validation import is_number
 class Options:
     """Options of one item; None selects the service's own value.
 
-    `budget_ms` is the remaining time for the item in milliseconds, >= 0; `threshold` is 0..1.
+    `budget_ms` is the remaining time for the item in milliseconds, >= 0; `threshold` is 0..1;
+    `tenant` is whose detector files apply besides those of all tenants.
     """
 
     budget_ms: float | None = None
     threshold: float | None = None
     mode: Mode | None = None
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +36,12 @@ class Metadata:
 
     `contributing_detectors`: detectors whose vocabularies are tried for a joined output.
     `normalized_scores`: scores of 0..1 by their name in the output.
+    `kind`: what the detector is about; None where the caller does not say.
     """
 
     contributing_detectors: tuple[str, ...] = ()
     normalized_scores: Mapping[str, float] = field(default_factory=dict)
+    kind: Kind | None = None
 
 
 class _OptionsTensor(BaseModel):
@@ -46,6 +50,7 @@ class _OptionsTensor(BaseModel):
     budget_ms: Annotated[Number, Field(ge=0, le=3_600_000)] | None = None
     threshold: Share | None = None
     mode: Mode | None = None
+    tenant: str | None = None
 
 
 def parse_options(text: bytes | str | None) -> Options:
@@ -59,7 +64,7 @@ def parse_options(text: bytes | str | None) -> Options:
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, x['loc']))[:40]}: {x['msg']}" for x in error.errors()[:3])
         raise ValueError(f"OPTIONS: {'; '.join(problems)}") from None
-    return Options(options.budget_ms, options.threshold, options.mode)
+    return Options(options.budget_ms, options.threshold, options.mode, options.tenant)
 
 
 def parse_metadata(text: bytes | str | None) -> Metadata:
@@ -87,6 +92,7 @@ def read_metadata(data: Mapping[str, object]) -> Metadata:
         }
         if isinstance(scores, dict)
         else {},
+        kind=next((kind for kind in Kind if kind == str(data.get("kind")).casefold()), None),
     )
 
 

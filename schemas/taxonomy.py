@@ -12,7 +12,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
-from schemas.config.config_file import ConfigModel, Text, Version, read_config, refuse
+from schemas.config.config_file import ConfigModel, DatedVersion, Text, read_config, refuse
+from schemas.contract import LOW_RISK, OTHER_PREFIX, SAFE, UNKNOWN
 from schemas.text import normalise
 
 DEFAULT_PATH: Final = Path(__file__).with_name("taxonomy.yaml")
@@ -21,7 +22,7 @@ FIRST_VERSION: Final = "2025.09"
 
 # They say that there is nothing (more) to say, so any other label makes them untrue. The later
 # one stands when several of them meet: an output that was partly not understood is not safe.
-_EMPTY_HANDED: Final = ("OTHER.Safe", "OTHER.LowRisk", "OTHER.Unknown")
+_EMPTY_HANDED: Final = (SAFE, LOW_RISK, UNKNOWN)
 _GENERAL: Final = frozenset({"Other", "Unspecified"})
 
 
@@ -36,7 +37,7 @@ class Label(ConfigModel):
     description: Text
     aliases: tuple[Text, ...]
     parent: Text
-    since: Version
+    since: DatedVersion
     coarsens_to: Text | None = None
 
     @property
@@ -47,7 +48,7 @@ class Label(ConfigModel):
     @property
     def specificity(self) -> tuple[int, bool]:
         """Sort key, most specific first: deep names before shallow ones, then general ones last."""
-        return -self.name.count("."), self.general or self.name.startswith("OTHER.")
+        return -self.name.count("."), self.general or self.name.startswith(OTHER_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,18 @@ class Taxonomy:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def families(self) -> Mapping[str, tuple[str, ...]]:
+        """The general label of each category that has one, and the labels of the category and of
+        those below it; the smallest families first. `OTHER` is none: its labels have nothing in
+        common."""
+        found = {
+            general.name: tuple(n for n in self.names if n.startswith(f"{general.parent}."))
+            for general in self.labels
+            if general.general and general.parent != "OTHER"
+        }
+        return dict(sorted(found.items(), key=lambda family: len(family[1])))
+
     def combine(self, labels: Iterable[str]) -> tuple[str, ...]:
         """Several labels as one answer: unique, the beaten ones dropped, most specific first.
 
@@ -93,7 +106,7 @@ class Taxonomy:
 
 
 class _Document(ConfigModel):
-    version: Version
+    version: DatedVersion
     categories: dict[Text, Text]
     labels: Annotated[tuple[Label, ...], Field(min_length=1)]
 

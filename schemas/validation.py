@@ -30,8 +30,8 @@ _FORMATS = FormatChecker(formats=())
 class Validator:
     """A compiled schema: what tells quickly whether an instance is valid, and what says why not."""
 
-    quick: jsonschema_rs.Draft202012Validator
-    wordy: Draft202012Validator
+    fast: jsonschema_rs.Draft202012Validator
+    explaining: Draft202012Validator
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
@@ -76,13 +76,13 @@ def shape_errors(validator: Validator, instance: object) -> list[str]:
         return []
     return [
         f"{error.json_path.removeprefix('$').removeprefix('.') or '(whole)'}: {_cut(error.message)}"
-        for error in validator.wordy.iter_errors(instance)
+        for error in validator.explaining.iter_errors(instance)
     ]
 
 
 def _surely_valid(validator: Validator, instance: object) -> bool:
     try:
-        return validator.quick.is_valid(instance)
+        return validator.fast.is_valid(instance)
     except ValueError:  # no JSON: a key that is no text, an object of Python's
         return False
 

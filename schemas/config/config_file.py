@@ -12,6 +12,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -35,6 +36,8 @@ Model = TypeVar("Model", bound=BaseModel)
 _VERSION = re.compile(r"20\d\d\.(0[1-9]|1[0-2])")
 #: Characters of a refused value that a message quotes.
 _QUOTED = 80
+#: Problems of one file that are told; each is looked up in its text.
+_MOST_ERRORS = 50
 
 
 def refuse(*place: str | int, problem: str) -> PydanticCustomError:
@@ -56,7 +59,7 @@ def _version(value: object) -> object:
 
 Text = Annotated[str, AfterValidator(_text)]
 #: A taxonomy or framework version, `YYYY.MM`.
-Version = Annotated[str, AfterValidator(_version)]
+DatedVersion = Annotated[str, AfterValidator(_version)]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Positive = Annotated[Number, Field(gt=0)]
 Count = Annotated[int, Strict(), Field(gt=0)]
@@ -161,8 +164,19 @@ def read_config(
     try:
         return model.model_validate(data, context=context)
     except ValidationError as error:
-        secret = bool(model.model_config.get("hide_input_in_errors"))
-        raise _config_error(path, data, error.errors()[0], secret) from None
+        raise next(_config_errors(path, data, model, error)) from None
+
+
+def check_config(path: Path, model: type[Model], context: Any = None) -> list[ConfigError]:
+    """All that is wrong with a YAML file as a `model`; the first problem alone where it is none."""
+    try:
+        data = read_yaml(path)
+        model.model_validate(data, context=context)
+    except ConfigError as error:
+        return [error]
+    except ValidationError as error:
+        return list(islice(_config_errors(path, data, model, error), _MOST_ERRORS))
+    return []
 
 
 def config_error(path: Path, *place: str | int, problem: str) -> ConfigError:
@@ -177,6 +191,14 @@ def _read(path: Path) -> str:
         raise ConfigError(path, "(file)", f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(path, "(file)", f"cannot be read: {error.reason}; use UTF-8") from error
+
+
+def _config_errors(
+    path: Path, data: object, model: type[BaseModel], error: ValidationError
+) -> Iterator[ConfigError]:
+    secret = bool(model.model_config.get("hide_input_in_errors"))
+    for details in error.errors():
+        yield _config_error(path, data, details, secret)
 
 
 def _config_error(path: Path, data: object, details: ErrorDetails, secret: bool) -> ConfigError:

@@ -6,7 +6,12 @@ from pathlib import Path
 
 
 def write_private(path: Path, text: str) -> None:
-    """Replace the file as a whole, readable by its owner only; it survives a power cut.
+    """As `write_whole`, readable by its owner only."""
+    write_whole(path, text, 0o600)
+
+
+def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace the file as a whole; it survives a power cut. mode: who may read it.
 
     Raises OSError; unless it is the folder that cannot be synced, the file is then as it was.
     """
@@ -16,6 +21,7 @@ def write_private(path: Path, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:

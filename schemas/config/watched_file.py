@@ -1,19 +1,20 @@
-"""A data file that may change while the service runs, and never takes it down by doing so.
+"""Data files that may change while the service runs, and never take it down by doing so.
 
 In: a path and the function that reads it. Out: the last good value, and what is wrong with the
 file now. Knows nothing of what is in the file. There is no timer and no thread: each look costs
 one `stat` (some microseconds), and follows the symbolic links that a mounted secret is made of.
+A path may be a folder: then a look costs one `stat` for each YAML file directly in it.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from schemas.config.errors import ConfigError
 
 T = TypeVar("T")
-_Signature = tuple[int, int, int]
+_Signature = tuple[tuple[str, int, int, int], ...]
 
 
 def _say_nothing(problem: ConfigError | None) -> None:
@@ -24,6 +25,7 @@ class WatchedFile(Generic[T]):
     """Reads `path` once now, and again whenever it has changed.
 
     read: raises ConfigError for a bad file.
+    more: further paths, whose changes count as those of `path`.
     on_change: called once a change: with None after a good load, with the error after a bad one.
 
     Raises ConfigError when the file is bad at the start: there is no last good version then.
@@ -34,8 +36,10 @@ class WatchedFile(Generic[T]):
         path: Path,
         read: Callable[[Path], T],
         on_change: Callable[[ConfigError | None], None] = _say_nothing,
+        more: Sequence[Path] = (),
     ) -> None:
         self.path = path
+        self._watched = (path, *more)
         self._read = read
         self._on_change = on_change
         # Taken before reading: a write that comes in between is then seen as a change.
@@ -71,7 +75,11 @@ class WatchedFile(Generic[T]):
 
     def _look(self) -> _Signature | None:
         try:
-            found = os.stat(self.path)
+            found = [(path.name, os.stat(path)) for path in self._files()]
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        return tuple((name, x.st_mtime_ns, x.st_size, x.st_ino) for name, x in found)
+
+    def _files(self) -> Iterator[Path]:
+        for path in self._watched:
+            yield from sorted(path.glob("*.yaml")) if path.is_dir() else [path]

@@ -8,7 +8,7 @@ from client_api.mapping.kill_switch import ModeSwitch, Switch
 from fallback.rules.normalise import detector_key
 from schemas.config.errors import ConfigError
 from schemas.contract import Mode
-from schemas.policies import PolicyFile
+from schemas.policies import PROFILES, PolicyFile
 
 TEXT = """
 mode: hybrid
@@ -98,6 +98,13 @@ def test_allowed_by_default_holds_for_who_has_no_list(path: Path) -> None:
     path.write_text("defaults: {allowed_detectors: [a]}\ntenants:\n  t: {allowed_detectors: [b]}")
     found = policies(path).current()
     assert [found.allows("a", t) for t in (None, "other", "t")] == [True, True, False]
+
+
+@pytest.mark.parametrize(("name", "threshold"), PROFILES.items())
+def test_a_profile_is_a_threshold_by_name(path: Path, name: str, threshold: float) -> None:
+    path.write_text(f"defaults: {{threshold: {name}}}\ndetectors: {{a: {{threshold: {name}}}}}")
+    found = policies(path).current()
+    assert found.threshold("a") == found.threshold("b") == threshold
 
 
 @pytest.mark.parametrize(

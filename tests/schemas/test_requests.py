@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.contract import Mode
+from schemas.contract import Kind, Mode
 from schemas.requests import Metadata, Options, parse_metadata, parse_options
 
 JSON = st.recursive(
@@ -56,11 +56,15 @@ def test_wrong_options_are_refused(text: str | bytes, problem: str) -> None:
 def test_metadata() -> None:
     text = '{"contributing_detectors": ["a", "b"], "normalized_scores": {"hate": 1}, "more": []}'
     assert parse_metadata(text) == Metadata(("a", "b"), {"hate": 1.0})
+    assert parse_metadata('{"kind": "Bias"}') == Metadata(kind=Kind.BIAS)
     assert parse_metadata(None) == parse_metadata(b"") == parse_metadata("{}") == Metadata()
 
 
 def test_metadata_of_the_wrong_shape_is_left_out() -> None:
     assert parse_metadata('{"contributing_detectors": "a", "normalized_scores": [1]}') == Metadata()
+    assert (
+        parse_metadata('{"kind": "weather"}') == parse_metadata('{"kind": ["pii"]}') == Metadata()
+    )
     text = (
         '{"contributing_detectors": ["a", 1, " "], "normalized_scores": {"x": 2, "y": NaN, "z": 1}}'
     )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.contract import LOW_RISK, MODEL_ERROR, NEEDS_REVIEW, OTHER_PREFIX, SAFE, UNKNOWN
 from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
 
@@ -51,6 +52,12 @@ def test_the_taxonomy_has_its_116_labels() -> None:
     assert TAXONOMY.version == "2026.11"
     assert len(TAXONOMY) == len(set(TAXONOMY.names)) == 116
     assert sum(label.since == "2025.09" for label in TAXONOMY.labels) == 50
+
+
+def test_the_labels_that_code_decides_by_are_of_the_taxonomy() -> None:
+    named = {SAFE, LOW_RISK, UNKNOWN, NEEDS_REVIEW, MODEL_ERROR}
+    assert named <= set(TAXONOMY.names)
+    assert all(name.startswith(OTHER_PREFIX) for name in named)
 
 
 def test_every_label_is_described_and_has_aliases_of_its_own() -> None:

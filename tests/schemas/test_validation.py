@@ -70,13 +70,13 @@ def changed(draw: st.DrawFn, valid: Any) -> Any:
 
 
 def agree(validator: Validator, instance: Any) -> None:
-    assert bool(shape_errors(validator, instance)) == (not validator.wordy.is_valid(instance))
+    assert bool(shape_errors(validator, instance)) == (not validator.explaining.is_valid(instance))
 
 
 @pytest.mark.parametrize(("validator", "valid"), CASES)
 def test_what_is_valid_has_no_errors(validator: Validator, valid: Any) -> None:
     assert shape_errors(validator, valid) == []
-    assert validator.quick.is_valid(valid), "each valid instance would be judged twice"
+    assert validator.fast.is_valid(valid), "each valid instance would be judged twice"
 
 
 @settings(max_examples=300, deadline=None)
@@ -98,7 +98,7 @@ def test_odd_values_in_a_candidate(value: object) -> None:
     agree(CASES[1][0], {"taxonomy": value})
 
 
-@pytest.mark.parametrize("value", [*ODD, {1: 2}, object()], ids=lambda v: ascii(v)[:40])
+@pytest.mark.parametrize("value", [*ODD, {1: 2}, ...], ids=lambda v: ascii(v)[:40])
 def test_anything_at_all_is_judged(value: object) -> None:
     for validator, _ in CASES:
         agree(validator, value)
