@@ -4,11 +4,13 @@ In: the nodes of an output and its findings. Out: signals, at least one, and pat
 be read. `OTHER.Safe` is earned: a reading that leaves something unread says so.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.roles import Kind, Role, key_role
-from fallback.reading.tree import Leaf, Node, Use, leaves
+from fallback.reading.tree import Node, Use, leaves
+from fallback.reading.values import may_hold
 from fallback.signal import MAX_NAME, Signal, Verdict
 from schemas.text import normalise
 
@@ -16,10 +18,9 @@ from schemas.text import normalise
 MAX_SIGNALS = 256
 #: Paths that an answer names.
 MAX_PATHS = 32
+_KEY = re.compile(r'\["([^"]*+)"\]|([^.\[\]]++)')
 _MAX_REASON = 300
 _MIN_REASON = 4
-_HEX = frozenset("0123456789abcdefABCDEF-")
-_DATED = frozenset("0123456789-:.TZ+ /,")
 
 
 def unread(nodes: Iterable[Node]) -> list[str]:
@@ -28,44 +29,8 @@ def unread(nodes: Iterable[Node]) -> list[str]:
         leaf.path or "(text)"
         for node in nodes
         for leaf in leaves(node)
-        if leaf.use is Use.UNREAD and may_hold(leaf)
+        if leaf.use is Use.UNREAD and may_hold(leaf.value)
     ]
-
-
-def may_hold(leaf: Leaf) -> bool:
-    """Whether a leaf of an unknown key may be a finding: no nothing, id, time, link or size."""
-    value = leaf.value
-    if value is None or value is False or value == 0 or value == "":
-        return False
-    if isinstance(value, bool):
-        return True
-    if isinstance(value, int | float):
-        return not value > 100
-    text = value.strip()
-    if not text or not any(map(str.isalnum, text)):
-        return False
-    if len(text) >= 8 and _HEX.issuperset(text) and any(map(str.isdigit, text)):
-        return False
-    if _DATED.issuperset(text):
-        return any(map(str.isalpha, text)) and len(text) < 8
-    if " " not in text:
-        if text.startswith(("http://", "https://", "s3://", "gs://", "arn:", "urn:", "/", "./")):
-            return False
-        if _is_token(text) or _is_version(text):
-            return False
-    return True
-
-
-def _is_token(text: str) -> bool:
-    """A run of letters and digits mixed as in ids: `chatcmpl-84adf14a473c`, `modr-9f1c2e7ab4`."""
-    tail = max(text.replace("_", "-").split("-"), key=len)
-    digits = sum(map(str.isdigit, tail))
-    return len(tail) >= 8 and digits >= 2 and digits * 5 >= len(tail)
-
-
-def _is_version(text: str) -> bool:
-    bare = text.removeprefix("v")
-    return bare[:1].isdigit() and "." in bare and bare.replace(".", "").isdigit()
 
 
 def reason(nodes: Iterable[Node], thoughts: Sequence[str]) -> str:
@@ -97,6 +62,12 @@ def last_key(path: str) -> str:
     if path.endswith('"]'):
         return normalise(path[:-2].rpartition('["')[2])
     return normalise(path.rpartition(".")[2])
+
+
+def keys_of(path: str) -> list[str]:
+    """The keys of a path in their normal form, indices apart."""
+    found = (quoted or bare for quoted, bare in _KEY.findall(path))
+    return [normalise(key) for key in found if not key.isdecimal()]
 
 
 def signals(

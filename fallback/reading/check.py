@@ -12,8 +12,9 @@ from pathlib import Path
 
 from fallback.reading.declared import Declared
 from fallback.reading.decode import decode
-from fallback.reading.finding import Finding, across, settle
+from fallback.reading.finding import Basis, Finding, across, settle
 from fallback.reading.formats import Example, Format, load_envelopes, read_envelopes, read_shared
+from fallback.reading.generic.texts.errors import denies
 from fallback.reading.tree import Leaf, Node, Planter, Use, leaves, mark
 from fallback.rules.catalog import DETECTORS_DIR, Detector, load_detector
 from fallback.rules.normalise import match_key
@@ -134,6 +135,9 @@ class _Stages:
             for verdict in applied.verdicts:
                 scopes.append(self._content(verdict, depth + 1))
                 mark(verdict, Use.QUOTED)
+            for error in applied.errors:
+                scopes.append(self._content(error, depth + 1) or list(_error(error)))
+                mark(error, Use.QUOTED)
         return across(scopes)
 
     def _content(self, node: Node, depth: int) -> list[Finding]:
@@ -145,6 +149,13 @@ class _Stages:
         if found and all(leaf.use is not Use.UNREAD for leaf in leaves(inner)):
             node.use = Use.SIGNAL
         return found
+
+
+def _error(node: Node) -> Iterator[Finding]:
+    """Whether the text of an error says that something was blocked; names are not looked for."""
+    if isinstance(node, Leaf) and isinstance(node.value, str) and node.value:
+        blocked = True if denies(node.value) else None
+        yield Finding(node.value, blocked, None, Basis.DECISION, failed=not blocked)
 
 
 def _read(reader: _Stages, text: str) -> tuple[Node, list[Finding]]:

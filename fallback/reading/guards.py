@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from fallback.reading.declared import Declared
 from fallback.reading.generic.vocabulary.memory import Memory
-from fallback.reading.judge import Outcome, Scales, word_key
+from fallback.reading.generic.vocabulary.scales import Scales
+from fallback.reading.judge import Outcome, word_key
 from fallback.rules.catalog import Detector
 from fallback.rules.lookup import RuleMapper
 

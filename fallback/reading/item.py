@@ -3,38 +3,41 @@
 In: a decoded output. Out: findings, and what the account needs: nodes, formats, bounds.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from itertools import islice
 
-from fallback.reading import tree
-from fallback.reading.account import last_key
+from fallback.reading import nested, tree
 from fallback.reading.declared import Applied
-from fallback.reading.decode import MARK, Decoded, decode
+from fallback.reading.declared.own_words import known_part, own_pair
+from fallback.reading.decode import MARK, Decoded, decode, entry_of
 from fallback.reading.finding import Finding, across, settle
-from fallback.reading.generic.record import decision_word
-from fallback.reading.generic.roles import Kind, Role, key_form, key_role
-from fallback.reading.generic.texts import closed
+from fallback.reading.generic.texts import cut
 from fallback.reading.generic.texts.whole import Texts
 from fallback.reading.generic.vocabulary.budget import Lookups
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.generic.walk import Walker
 from fallback.reading.guards import Guard
-from fallback.reading.nested import different, merged, open_texts, thought
+from fallback.reading.nested import different, merged, said, set_aside, thought, trusted, unquoted
 from fallback.reading.tree import MAX_LEAVES, Leaf, Node, Planter, Use, leaves, mark, plain
 from fallback.signal import MAX_NAME
 
+Running = Callable[[str], list[Finding]]
 #: Texts inside texts inside texts; deeper ones stay unread.
 MAX_DEPTH = 6
 #: Values of one output that are compared with the declared formats; the rest is read generically.
-_MAX_TRIES = 160
+_MAX_TRIES = 100
 #: Entries of a list that are compared with the declared formats one by one.
 _MAX_ENTRIES = 64
 #: What opening a text in a text costs, in the steps of `Lookups`.
 _OPENING = 12
 #: What is in an opened text may be this much nearer to the bound of depth.
 _INNER = tree.MAX_DEPTH - 16
-_QUOTED = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
 _MAX_SAID = 16
 _MAX_COPY = 2000
+#: Notations in which nothing stands outside of structure.
+_STRUCTURED = frozenset({"json", "json-lines", "sse"})
+#: Notations of logs, in which a logged text may hold pairs of its own.
+_LOGGED = frozenset({"logfmt", "cef"})
 _LOOSE = " \t\n\"'`:-\u2013\u2014|>([,"
 
 
@@ -51,7 +54,7 @@ class Item:
         self._lookups = Lookups()
         self._names = Names(guard.memory, self._lookups)
         self._texts = Texts(self._names, lambda node: self._walker.read(node))
-        self._walker = Walker(self._names, guard.scales, self._texts.in_list)
+        self._walker = Walker(self._names, guard.scales, self._texts.in_list, self._texts.of_error)
         self._tries = _MAX_TRIES
         self._left = MAX_LEAVES
         self._bounded = False
@@ -69,7 +72,7 @@ class Item:
     @property
     def is_vacant(self) -> bool:
         """Whether there is no value at all in what was decoded."""
-        return not any(True for node in self.nodes for _ in leaves(node))
+        return bool(self.nodes) and not any(True for node in self.nodes for _ in leaves(node))
 
     def telling(self, name: str) -> int:
         """How little a decision's word says: an own word of a category first."""
@@ -79,27 +82,47 @@ class Item:
 
     def read(self, decoded: Decoded) -> list[Finding]:
         """The findings of the whole output."""
+        return self._decoded(decoded, "", 0)
+
+    def _decoded(self, decoded: Decoded, path: str, depth: int) -> list[Finding]:
+        """The findings of a text that is all there is at its place."""
+        self.thoughts += [t for part in decoded.parts if (t := thought(part)) is not None]
+        self._bounded = self._bounded or decoded.truncated
         text = decoded.text.strip()
-        self.thoughts = [t for part in decoded.parts if (t := thought(part)) is not None]
+        plain = len(decoded.parts) == 1 and isinstance(decoded.parts[0], str)
         own = len(text) <= MAX_NAME and self._names.own(text)
-        if own and len(decoded.parts) == 1 and isinstance(decoded.parts[0], str):
+        lined = "\n" in text
+        if own and plain and not lined:
             return self._texts.whole(text)
-        leaf = Leaf(text, "")
-        applied = self._declared(leaf) if text and not own else None
+        if plain and (inner := unquoted(decoded)) is not None and depth < MAX_DEPTH:
+            return self._decoded(inner, path, depth + 1)
+        if cut.after_arrow(text) is not None:
+            return self._texts.whole(text)
+        leaf = Leaf(text, path)
+        applied = self._declared(leaf, decoded.format) if text and (lined or not own) else None
         if applied is not None:
-            return self._apply(applied, leaf, 0)
-        if decoded.format == "logfmt" and (head := self._texts.quoted_head(text)):
+            findings = self._apply(applied, leaf, depth)
+            return self._as_whole(text, findings) if own else findings
+        if plain and self._guard.formats and (pair := entry_of(text)) is not None:
+            node = self._bounded_tree(pair, path)
+            if (applied := self._guard.declared.read(node, envelopes=False)) is not None:
+                self.nodes.append(node)
+                return self._apply(applied, node, depth)
+        heads = {"logfmt": self._texts.quoted_head, "key-value": self._texts.open_quote}
+        if decoded.format in heads and (head := heads[decoded.format](text)):
             return head
-        findings = self._parts(decoded, "", 0)
+        findings = self._parts(decoded, path, depth)
         if own:
             return self._as_whole(text, findings)
-        if not any(f.hit for f in findings) and closed.is_failure(text):
+        told = [f for f in findings if f.hit and (f.basis or self._names.known(f.name))]
+        if not told and self._texts.is_failure(text):
             return [Finding(text[:MAX_NAME], None, failed=True)]
         return findings
 
     def _as_whole(self, text: str, findings: list[Finding]) -> list[Finding]:
         """An output that is an own entry: what was read in it where that means the same."""
-        found = [f for f in findings if f.category]
+        hits = [f for f in findings if f.hit]
+        found = [f for f in hits if f.category] or hits
         if self.judged and len(found) == 1 and self._names.same(found[0].name, text):
             return findings
         return self._texts.as_whole(text, findings)
@@ -120,13 +143,14 @@ class Item:
         seen = False
         for index, part in enumerate(parts):
             if isinstance(part, str):
-                if structured and not seen and (head := self._texts.quoted_head(part)):
+                quotes = structured and not seen and parts[index + 1 : index + 2] != [{}]
+                if quotes and (head := self._texts.quoted_head(part)):
                     return head
                 scopes.append(self._beside(part, after=seen) if structured else self._text(part))
             elif self._tries > 0:
                 seen = True
-                if decoded.format == "logfmt" and isinstance(part, dict):
-                    part = self._trusted(part)
+                if decoded.format in _LOGGED and isinstance(part, dict):
+                    part = trusted(part)
                 at = path if len(parts) == 1 else f"{path}[{index}]"
                 scopes.append(self._value(self._plant(part, at), depth))
             else:
@@ -134,18 +158,6 @@ class Item:
         if many:
             scopes.append(self._value(self._plant(many, path), depth))
         return across(scopes)
-
-    def _trusted(self, pairs: dict[str, object]) -> dict[str, object]:
-        """Pairs of a line, without those that follow quoted text where a name stands before it.
-
-        Who wrote the text may have written them too.
-        """
-        roles = [key_role(key_form(key), Kind.TEXT).role for key in pairs]
-        at = next((i for i, r in enumerate(roles) if r in _QUOTED), len(roles))
-        if Role.NAME not in roles[:at] and Role.BROAD not in roles[:at]:
-            return pairs
-        first = {k: v[0] if isinstance(v, list) and v else v for k, v in pairs.items()}
-        return dict(list(first.items())[: at + 1])
 
     def _plant(self, value: object, path: str) -> Node:
         node = self._bounded_tree(merged(value), path)
@@ -172,15 +184,19 @@ class Item:
 
     # --- values ---------------------------------------------------------------------------
 
-    def _declared(self, node: Node) -> Applied | None:
-        """What a declared format reads in a node, as long as there are tries left."""
+    def _declared(self, node: Node, notation: str = "") -> Applied | None:
+        """What a declared format reads in a node, as long as there are tries left.
+
+        notation: of a whole text; lines are not looked for in one that is all structure.
+        """
         self._tries -= 1
-        return self._guard.declared.read(node) if self._tries >= 0 else None
+        if self._tries < 0:
+            return None
+        return self._guard.declared.read(node, repeated=notation not in _STRUCTURED)
 
     def _value(self, node: Node, depth: int) -> list[Finding]:
         """A value by its declared format, else by its structure."""
-        applied = self._declared(node)
-        if applied is not None:
+        if (applied := self._declared(node)) is not None:
             return self._apply(applied, node, depth)
         self._open(node, depth)
         if isinstance(node, Leaf):
@@ -209,14 +225,9 @@ class Item:
     def _said(self, node: Node, depth: int) -> list[Finding]:
         """Texts that the judged model may have said as well: read where nothing else was said."""
         scopes: list[list[Finding]] = []
-        for leaf in list(leaves(node)):
-            if leaf.use is Use.SIGNAL or not isinstance(leaf.value, str) or not leaf.value.strip():
-                continue
-            if key_role(last_key(leaf.path), Kind.TEXT).role is Role.SAID:
-                leaf.use = Use.UNREAD
-                scopes.append(self._content(leaf, depth + 1, quoted=False))
-            if len(scopes) >= _MAX_SAID:
-                break
+        for leaf in islice(said(node), _MAX_SAID):
+            leaf.use = Use.UNREAD
+            scopes.append(self._content(leaf, depth + 1))
         return across(scopes)
 
     # --- declared formats -----------------------------------------------------------------
@@ -226,57 +237,56 @@ class Item:
         name = applied.format.name
         own = name in self._guard.formats
         (self.formats if own else self.envelopes).append(name)
-        self.judged = self.judged or (own and _judges(applied))
+        self.judged = self.judged or (own and applied.judges)
         scopes: list[list[Finding]] = []
-        for content in applied.contents:
-            scopes.append(self._content(content, depth + 1, quoted=False))
-        for verdict in applied.verdicts:
-            scopes.append(self._content(verdict, depth + 1, quoted=True))
+        for inner, running in (
+            (applied.contents, None),
+            (applied.verdicts, self._texts.verdict),
+            (applied.errors, self._texts.of_error),
+        ):
+            scopes += (self._content(node, depth + 1, running) for node in inner)
+        set_aside(node)
         for scope in reversed(applied.scopes):
             rest: list[Finding] = []
             if any(leaf.use is Use.UNREAD for leaf in leaves(scope.node)):
                 self._open(scope.node, depth)
-                rest = [f for f in self._walker.read(scope.node) if f.hit or f.failed]
-            settled = settle(scope.decisions, [*scope.inside, *rest])
+                rest = self._walker.read(scope.node)
+                rest = [f for f in rest if f.hit or f.failed or (f.clears and not own)]
+            decisions = [own_pair(d, scope.node, self._names) for d in scope.decisions]
+            settled = settle(decisions, [*scope.inside, *rest])
             if any(d.clears for d in scope.decisions) and not any(f.hit for f in settled):
                 mark(scope.node, Use.BOOKKEEPING)
-            scopes.append([self._known_part(f) for f in settled])
+            scopes.append([known_part(f, self._names) for f in settled])
         return across(reversed(scopes))
 
-    def _known_part(self, finding: Finding) -> Finding:
-        """A finding of a declared format by the part of its name that is known."""
-        if self._names.own(finding.name) or not finding.hit:
-            return finding
-        if finding.general:
-            return replace(finding, name=decision_word(finding.name, finding.name))
-        return replace(finding, name=self._names.resolve(finding.name))
-
-    def _content(self, node: Node, depth: int, *, quoted: bool) -> list[Finding]:
-        """A value that is read on by itself; quoted: its running text may be anybody's words."""
-        if depth > MAX_DEPTH:
+    def _content(self, node: Node, depth: int, running: Running | None = None) -> list[Finding]:
+        """A value that is read on by itself; running: how its text is read where it is no verdict
+        of the tool, but somebody's words or an error's."""
+        if depth > MAX_DEPTH or not self._lookups.take_steps(_OPENING):
             self._bounded = True
             return []
+        if not node and running is None:
+            return [Finding("nothing", False)]
         if not isinstance(node, Leaf) or not isinstance(node.value, str):
             return self._value(node, depth)
         text = node.value
-        node.use = Use.QUOTED if quoted else Use.SIGNAL
+        node.use = Use.SIGNAL if running is None else Use.QUOTED
         if not text.strip():
             return []
         decoded = decode(text)
+        if running is None:
+            return self._decoded(decoded, node.path, depth)
         leaf = Leaf(decoded.text.strip(), node.path)
-        applied = self._declared(leaf) if leaf.value else None
+        applied = self._declared(leaf, decoded.format) if leaf.value else None
         if applied is not None:
             return self._apply(applied, leaf, depth)
-        running = all(isinstance(p, str) or thought(p) is not None for p in decoded.parts)
-        if running and quoted:
-            return self._texts.verdict(decoded.text)
+        if all(isinstance(p, str) or thought(p) is not None for p in decoded.parts):
+            return running(decoded.text)
         return self._parts(decoded, node.path, depth)
-
-    # --- texts in texts -------------------------------------------------------------------
 
     def _open(self, node: Node, depth: int) -> None:
         if depth < MAX_DEPTH:
-            open_texts(node, self._structure)
+            nested.open_texts(node, self._structure)
 
     def _structure(self, text: str, path: str) -> Node | None:
         """The structure in a text that stands in a value."""
@@ -288,9 +298,3 @@ class Item:
             return None
         self._bounded = self._bounded or decoded.truncated
         return self._bounded_tree(parts[0] if len(parts) == 1 else parts, path, _INNER)
-
-
-def _judges(applied: Applied) -> bool:
-    """Whether a format says where findings or decisions stand."""
-    form = applied.format
-    return bool(form.findings or form.decision or form.passed or form.action)

@@ -5,18 +5,19 @@ In: one scalar and the scale that its numbers are on. Out: a `Judged`. Knows no 
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fallback.reading.finding import Basis
 from fallback.reading.tree import Scalar
 from fallback.reading.words import load_words
-from fallback.rules.catalog import Detector
 from schemas.text import normalise
 
 DEFAULT_THRESHOLD = 0.5
 MAX_WORD = 60
-_MARKS = " \t\r\n<>\"'`*[](){}.!,;:✅❌🚫⚠️"
+_MARKS = " \t\r\n<>\"'`*[](){}.!,;:✅❌🚫⚠️✔✘✓✗☑☒🔴🟢⛔✖👎👍"
+#: What a mark alone says of a check: passed or not; under a flag it is yes or no.
+_TICKS = dict.fromkeys("✓✔☑✅🟢", True) | dict.fromkeys("✗✘☒❌🔴🚫⛔", False)
 
 
 class Outcome(StrEnum):
@@ -59,6 +60,7 @@ class Scale:
     severity_max, flagged_from: the tool's scale of grades; None when it has none.
     words: the tool's own words, as `word_key` writes them, before the general ones.
     likelihood: words say how likely something is, so that a low one is clean.
+    good: what is judged is something good, so that yes, much and high are clean.
     """
 
     threshold: float = DEFAULT_THRESHOLD
@@ -67,38 +69,12 @@ class Scale:
     flagged_from: float | None = None
     words: Mapping[str, Outcome] = field(default_factory=dict)
     likelihood: bool = False
+    good: bool = False
 
 
-class Scales:
-    """The scales of one detector, by the name that a number stands for."""
-
-    def __init__(self, detector: Detector | None, words: Mapping[str, Outcome]) -> None:
-        self._thresholds: dict[str, float] = {}
-        self._worse: frozenset[str] = frozenset()
-        self._base = Scale(words=words)
-        if detector is not None:
-            self._thresholds = {normalise(n): t for n, t in detector.thresholds.items()}
-            self._worse = frozenset(map(normalise, detector.lower_is_worse))
-            severity = detector.severity
-            self._base = Scale(
-                detector.threshold,
-                severity_max=severity.max if severity else None,
-                flagged_from=severity.flagged_from if severity else None,
-                words=words,
-            )
-
-    def of(self, name: str = "", threshold: float | None = None) -> Scale:
-        """threshold: the output's own, before the detector's."""
-        key = normalise(name) if name and (self._thresholds or self._worse) else ""
-        if threshold is None:
-            threshold = self._thresholds.get(key)
-        if threshold is None and key not in self._worse:
-            return self._base
-        return replace(
-            self._base,
-            threshold=self._base.threshold if threshold is None else threshold,
-            lower_is_worse=key in self._worse,
-        )
+def ticked(text: str) -> bool | None:
+    """What a mark says that is all there is of a text: a tick or a cross; None for other texts."""
+    return _TICKS.get(text.strip(" \ufe0f")) if len(text) <= 4 else None
 
 
 def word_key(text: str) -> str:
@@ -130,6 +106,23 @@ def _outcomes() -> dict[str, tuple[Outcome, Basis | None]]:
 
 
 _OUTCOMES = _outcomes()
+_KEYED = load_words().values["keyed"]
+#: Words of how much there is, of which the name says whether that is good; medium stays doubtful.
+_AMOUNTS = (load_words().values["polarity"] | load_words().values["grades"]) - {
+    "medium", "moderate", "medium and above", "low and above", "possible",
+}  # fmt: skip
+#: Words of which little says that they are not so: `safe 3%`.
+_GOOD = frozenset[str]().union(*load_words().goods.values())
+_POLARITY = load_words().values["polarity"]
+_DENIALS = load_words().texts["denials"]
+#: What denies a word without a blank, in languages that write none.
+_BEFORE = ("不", "非", "未", "不是", "isn't ", "wasn't ")
+_AFTER = (
+    "ではない", "ではありません", "じゃない", "でない", "하지 않음", "하지 않습니다", "지 않음",
+)  # fmt: skip
+_TURNED = {
+    Outcome.FOUND: Outcome.CLEAN, Outcome.CLEAN: Outcome.FOUND, Outcome.LOW: Outcome.FOUND,
+}  # fmt: skip
 
 
 def judge(value: Scalar, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> Judged:
@@ -141,7 +134,7 @@ def judge(value: Scalar, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> J
     if value is None:
         return Judged(Outcome.NONE, None, basis)
     if isinstance(value, bool):
-        return Judged(_outcome(value), None, basis)
+        return Judged(_outcome(value != scale.good), None, basis)
     if isinstance(value, int | float):
         return judge_number(value, scale, basis)
     if (word := judge_word(value, scale, basis)) is not None:
@@ -155,10 +148,14 @@ def judge_word(text: str, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> 
     """What a grade or a decision in words says, `High (0.93)` too; None for any other text."""
     if len(text) > MAX_WORD:
         return None
+    if (tick := ticked(text)) is not None:
+        return Judged(_outcome(not tick), None, basis)
     key = word_key(text)
     if (own := scale.words.get(key)) is not None:
         return Judged(own, None, basis)
-    found = _OUTCOMES.get(key)
+    found = _OUTCOMES.get(key) or _denied(key)
+    if found is None and key in _KEYED and basis in (Basis.DECISION, Basis.GRADE):
+        found = Outcome.CLEAN, None
     if found is None:
         return _graded(text, scale, basis)
     outcome, narrowed = found
@@ -166,7 +163,20 @@ def judge_word(text: str, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> 
         basis = narrowed
     if outcome is Outcome.LOW and scale.likelihood:
         outcome = Outcome.CLEAN
+    if scale.good and key in _AMOUNTS:
+        outcome = _TURNED.get(outcome, outcome)
     return Judged(outcome, None, basis)
+
+
+def _denied(key: str) -> tuple[Outcome, Basis | None] | None:
+    """What `not clean`, `nicht sicher`, `不安全` say: the opposite of what they deny."""
+    first, _, rest = key.partition(" ")
+    if first not in _DENIALS or rest in _POLARITY:
+        rest = next((key.removeprefix(p) for p in _BEFORE if key.startswith(p)), "")
+        rest = rest or next((key.removesuffix(s) for s in _AFTER if key.endswith(s)), "")
+    outcome, basis = _OUTCOMES.get(rest, (Outcome.NONE, None))
+    turned = _TURNED.get(outcome) if outcome is not Outcome.LOW else None
+    return None if turned is None else (turned, basis)
 
 
 def _graded(text: str, scale: Scale, basis: Basis) -> Judged | None:
@@ -181,6 +191,8 @@ def _graded(text: str, scale: Scale, basis: Basis) -> Judged | None:
     outcome = scale.words.get(key) or _OUTCOMES.get(key, (None,))[0]
     if outcome is None:
         return None
+    if outcome is Outcome.CLEAN and number < DEFAULT_THRESHOLD and key in _GOOD:
+        return Judged(Outcome.FOUND, None, basis)
     return Judged(outcome, judge_number(number, scale, Basis.GRADE).score, basis)
 
 
@@ -206,6 +218,8 @@ def as_number(text: str) -> float | None:
 
 def _float(text: str) -> float | None:
     text = text.strip()
+    if text[:2] in ("0,", "1,") and text[2:].isdigit():
+        text = text.replace(",", ".")
     if not text or text.endswith(".") or text.strip("+-.0123456789eE") or text.strip("+-eE") == "":
         return None
     try:
@@ -223,6 +237,8 @@ def judge_number(value: int | float, scale: Scale = Scale(), basis: Basis = Basi
     if not math.isfinite(number):
         return Judged(Outcome.NONE, None, basis)
     whole = number == int(number)
+    if scale.good:
+        return _goodness(value, number, scale)
     if basis is Basis.GRADE:
         return _severity(number, whole, scale)
     if basis is not Basis.SCORE and whole:
@@ -233,6 +249,18 @@ def judge_number(value: int | float, scale: Scale = Scale(), basis: Basis = Basi
     if scale.lower_is_worse:
         return Judged(_outcome(share < scale.threshold), 1 - share, Basis.SCORE)
     return Judged(_outcome(share >= scale.threshold), share, Basis.SCORE)
+
+
+def _goodness(value: int | float, number: float, scale: Scale) -> Judged:
+    """How much there is of something good: a share, or a grade of 5, 10 or 100.
+
+    A bare 1 may be all of it or the worst of five grades, so that it says nothing.
+    """
+    if number > 100 or (number == 1 and isinstance(value, int)):
+        return Judged(Outcome.NONE, None, Basis.SCORE)
+    top = next(top for top in (1, 5, 10, 100) if number <= top)
+    share = max(number, 0.0) / top
+    return Judged(_outcome(share < scale.threshold), 1 - share, Basis.SCORE)
 
 
 def _severity(number: float, whole: bool, scale: Scale) -> Judged:

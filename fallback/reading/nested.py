@@ -6,28 +6,35 @@ In: plain values, or a node. Out: the same with less repetition, or with its tex
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from fallback.reading.account import last_key
-from fallback.reading.decode import REASONING
-from fallback.reading.generic.roles import Kind, Role, key_role
-from fallback.reading.tree import Leaf, Node, Use
+from fallback.reading.account import keys_of, last_key
+from fallback.reading.decode import REASONING, Decoded, decode
+from fallback.reading.generic.record import kind_of
+from fallback.reading.generic.roles import Kind, Role, key_form, key_role
+from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 
 #: Lists longer than this are looked through for equal entries, so many levels down.
 _LONG = 64
 _MAX_LEVEL = 8
+#: Longer lists of numbers are series such as embeddings: the least and the highest stand for all.
+_SERIES = 2000
 _SHORTEST = 8
 _MAX_OPENED = 3
+#: Keys whose texts may be anybody's words.
+_JUDGED = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
 #: Keys under which even a message is the tool's own.
-_ERRORS = ("error", "exception", "body")
+_ERRORS = frozenset({"error", "errors", "exception", "exceptions", "body"})
 
 
 def merged(value: object, level: int = 0) -> object:
-    """A value whose long lists have equal entries once."""
+    """A value whose long lists have equal entries once, and whose series have their ends alone."""
     if level > _MAX_LEVEL:
         return value
     if isinstance(value, dict):
         return {key: merged(inner, level + 1) for key, inner in value.items()}
     if not isinstance(value, list):
         return value
+    if len(value) > _SERIES and all(type(entry) in (int, float) for entry in value):
+        return [min(value), max(value)]
     if len(value) > _LONG:
         value = list({repr(entry): entry for entry in value}.values())
     return [merged(entry, level + 1) for entry in value]
@@ -51,6 +58,42 @@ def thought(part: object) -> str | None:
     if isinstance(part, dict) and list(part) == [REASONING]:
         return str(part[REASONING])
     return None
+
+
+def said(node: Node) -> Iterator[Leaf]:
+    """Texts under keys of what was said, by the detector or by the model that it judged."""
+    for leaf in list(leaves(node)):
+        if leaf.use is Use.SIGNAL or not isinstance(leaf.value, str) or not leaf.value.strip():
+            continue
+        if key_role(last_key(leaf.path), Kind.TEXT).role is Role.SAID:
+            yield leaf
+
+
+def unquoted(decoded: Decoded) -> Decoded | None:
+    """What a text holds that is one quoted string, such as JSON in a JSON string; else None."""
+    inner = decoded.parts[0]
+    quoted = decoded.format in ("json", "literal") and isinstance(inner, str)
+    return decode(inner) if quoted and isinstance(inner, str) and inner != decoded.text else None
+
+
+def trusted(pairs: dict[str, object]) -> dict[str, object]:
+    """Pairs of a line, without those that follow quoted text where a name stands before it.
+
+    Who wrote the text may have written them too.
+    """
+    roles = [key_role(key_form(key), Kind.TEXT).role for key in pairs]
+    at = next((i for i, r in enumerate(roles) if r in _JUDGED), len(roles))
+    if Role.NAME not in roles[:at] and Role.BROAD not in roles[:at]:
+        return pairs
+    first = {k: v[0] if isinstance(v, list) and v else v for k, v in pairs.items()}
+    return dict(list(first.items())[: at + 1])
+
+
+def set_aside(node: Node) -> None:
+    """Mark what nothing has read under keys of bookkeeping at the top of an output."""
+    for key, inner in node.items() if isinstance(node, dict) else ():
+        if key_role(key_form(key), kind_of(inner)).role is Role.BOOKKEEPING:
+            mark(inner, Use.BOOKKEEPING)
 
 
 def open_texts(node: Node, structure: Callable[[str, str], Node | None]) -> None:
@@ -82,7 +125,6 @@ def _opened(node: Node, structure: Callable[[str, str], Node | None]) -> Node:
     if "{" not in value and "[" not in value:
         return node
     role = key_role(last_key(node.path), Kind.TEXT).role
-    judged = role in (Role.QUOTED, Role.SAID, Role.WHY)
-    if judged and not any(word in node.path.casefold() for word in _ERRORS):
+    if role in _JUDGED and not any(key.split(" ")[-1] in _ERRORS for key in keys_of(node.path)):
         return node
     return structure(value, node.path) or node

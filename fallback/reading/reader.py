@@ -13,6 +13,7 @@ from fallback.reading.finding import Finding
 from fallback.reading.generic.texts import closed
 from fallback.reading.guards import Guards
 from fallback.reading.item import Item
+from fallback.reading.nested import unquoted
 from fallback.rules.lookup import RuleMapper
 from fallback.signal import How, Reading, Signal, Verdict
 from schemas.requests import Metadata
@@ -46,7 +47,7 @@ def _account(
     item: Item, findings: Sequence[Finding], decoded: Decoded, scores: Mapping[str, float]
 ) -> Reading:
     unread = account.unread(item.nodes)
-    cut = item.cut or decoded.truncated
+    cut = item.cut
     signals = account.signals(
         findings,
         scores,
@@ -58,7 +59,7 @@ def _account(
         how, form = How.DECLARED, item.formats[0]
     else:
         how, form = How.TEXT if decoded.format == "text" else How.GENERIC, decoded.format
-    envelopes = tuple(dict.fromkeys(item.envelopes))
+    envelopes = tuple(dict.fromkeys((*decoded.wrapped, *item.envelopes)))
     paths = tuple(unread[: account.MAX_PATHS])
     return Reading(signals, how, form, envelopes, paths, cut, account.quoted(item.nodes))
 
@@ -77,6 +78,8 @@ def _empty(decoded: Decoded) -> Signal | None:
     """An output that says nothing at all."""
     if len(decoded.parts) != 1:
         return None
+    if (inner := unquoted(decoded)) is not None:
+        return _empty(inner)
     part = decoded.parts[0]
     if part is None:
         return Signal("", verdict=Verdict.EMPTY)

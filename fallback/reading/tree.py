@@ -12,7 +12,7 @@ Scalar = str | int | float | bool | None
 #: Deeper values become one text leaf: their JSON-like text is not worth a recursion.
 MAX_DEPTH = 64
 #: Leaves of one output; the rest is cut, and the reading says so.
-MAX_LEAVES = 20_000
+MAX_LEAVES = 6_000
 
 
 class Use(StrEnum):
@@ -93,6 +93,21 @@ def leaves(node: Node) -> Iterator[Leaf]:
             yield top
         else:
             stack.extend(reversed(list(top.values()) if isinstance(top, dict) else top))
+
+
+def place_of(node: Node) -> str:
+    """The path of a node itself; empty for one without leaves."""
+    below = ""
+    while not isinstance(node, Leaf):
+        if not node:
+            return ""
+        if isinstance(node, dict):
+            key, node = next(iter(node.items()))
+            below = _join(below, key)
+        else:
+            node = node[0]
+            below += "[0]"
+    return node.path.removesuffix(below).removesuffix(".")
 
 
 def mark(node: Node, use: Use) -> None:

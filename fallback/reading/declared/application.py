@@ -18,14 +18,17 @@ from fallback.reading.formats import Format, load_envelopes
 from fallback.reading.generic.record import FAILED
 from fallback.reading.judge import Judged, Outcome
 from fallback.reading.paths import Path
-from fallback.reading.tree import Leaf, Node, Use, mark
+from fallback.reading.tree import Leaf, Node, Use, mark, place_of
 from fallback.rules.catalog import Detector
-from fallback.rules.normalise import match_key
+from schemas.text import normalise
 
 #: Characters of a text that a pattern looks at; longer ones are no documented verdict.
 MAX_PATTERN_TEXT = 65_536
 #: Matches of a repeated pattern in one text; a text with more is none of the format's.
 MAX_MATCHES = 2_048
+
+#: Entries of a list by which its format is recognised; a longer list has more of the same.
+MAX_ENTRIES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +45,20 @@ class Applied:
     """What a format says of a value.
 
     contents: nodes that are read on by themselves. verdicts: the same, but their running text is
-    quoted, and only a format, a structure or a closed verdict in them counts.
+    quoted, and only a format, a structure or a closed verdict in them counts. errors: the same,
+    but their running text is that of an error.
     """
 
     format: Format
     scopes: tuple[Scope, ...]
     contents: tuple[Node, ...]
     verdicts: tuple[Node, ...] = ()
+    errors: tuple[Node, ...] = ()
+
+    @property
+    def judges(self) -> bool:
+        """Whether it says where findings stand, or found a decision that says something."""
+        return bool(self.format.findings) or any(scope.decisions for scope in self.scopes)
 
 
 class Declared:
@@ -66,9 +76,14 @@ class Declared:
         shared = load_envelopes() if envelopes is None else envelopes
         self.envelopes = [_Reader(form, vocabulary) for form in shared]
 
-    def read(self, node: Node, *, envelopes: bool = True) -> Applied | None:
-        """What the first format that recognises the node reads in it, marking its leaves."""
+    def read(self, node: Node, *, envelopes: bool = True, repeated: bool = True) -> Applied | None:
+        """What the first format that recognises the node reads in it, marking its leaves.
+
+        repeated: whether formats count whose pattern is looked for at any place of a text.
+        """
         readers = [*self.own, *self.envelopes] if envelopes else self.own
+        if not repeated:
+            readers = [reader for reader in readers if not reader.repeats]
         return next(filter(None, (reader.apply(node) for reader in readers)), None)
 
 
@@ -82,6 +97,7 @@ class _Reader:
 
     def __init__(self, form: Format, vocabulary: Vocabulary) -> None:
         self._form = form
+        self.repeats = form.repeat
         self._statements = Statements(form.words, vocabulary)
 
     def apply(self, node: Node) -> Applied | None:
@@ -91,40 +107,49 @@ class _Reader:
         form = self._form
         items = [root] if form.of is None else form.of.all(root)
         places = items if form.of is None else [root, *items]
-        contents, verdicts = (
+        contents, verdicts, errors = (
             tuple(
                 x for path in paths for place in places for y in path.all(place) for x in _texts(y)
             )
-            for paths in (form.contents, form.verdicts)
+            for paths in (form.contents, form.verdicts, form.errors)
         )
+        base = place_of(root)
         whole = form.of is not None and all(item is not root for item in items)
-        scopes = [Scope(root, tuple(self._decisions(root)), ())] if whole else []
-        scopes += [Scope(i, tuple(self._decisions(i)), tuple(self._findings(i))) for i in items]
+        scopes = [Scope(root, tuple(self._decisions(root, base)), ())] if whole else []
+        for i in items:
+            scopes.append(Scope(i, tuple(self._decisions(i, base)), tuple(self._findings(i))))
         for paths, use in ((form.quoted, Use.QUOTED), (form.ignored, Use.BOOKKEEPING)):
             for path in paths:
                 for place in places:
                     for selected in path.all(place):
                         mark(selected, use)
-        return Applied(form, tuple(scopes), contents, verdicts)
+        return Applied(form, tuple(scopes), contents, verdicts, errors)
 
-    def _decisions(self, item: Node) -> Iterator[Finding]:
-        """The tool's own decisions that stand in the item; unknown words stay unread."""
+    def _decisions(self, item: Node, base: str) -> Iterator[Finding]:
+        """The tool's own decisions that stand in the item; unknown words stay unread.
+
+        base: where the whole output stands, whose keys say nothing of it.
+        """
         for paths, basis, opposite in (
             (self._form.decision, Basis.DECISION, False),
             (self._form.passed, Basis.DECISION, True),
             (self._form.action, Basis.ACTION, False),
         ):
             for leaf in found(paths, item):
-                if leaf.use is Use.UNREAD and (finding := self._decision(leaf, basis, opposite)):
+                if leaf.use is Use.UNREAD and (
+                    finding := self._decision(leaf, basis, opposite, base)
+                ):
                     leaf.use = Use.SIGNAL
                     yield finding
         for leaf in found(self._form.failed, item):
             if leaf.use is Use.UNREAD and leaf.value not in (None, "", False):
                 leaf.use = Use.SIGNAL
-                name = leaf.value if isinstance(leaf.value, str) else _key(leaf.path) or "error"
+                name = (
+                    leaf.value if isinstance(leaf.value, str) else _key(leaf.path, base) or "error"
+                )
                 yield Finding(name, None, None, Basis.DECISION, leaf.path, failed=True)
 
-    def _decision(self, leaf: Leaf, basis: Basis, opposite: bool) -> Finding | None:
+    def _decision(self, leaf: Leaf, basis: Basis, opposite: bool, base: str) -> Finding | None:
         value = leaf.value
         judged = self._statements.decision(value, basis)
         nothing = judged.hit is None and judged.outcome is not Outcome.FAILED
@@ -132,10 +157,10 @@ class _Reader:
             leaf.use = Use.BOOKKEEPING
         if nothing:
             return None
-        name = value.strip() if isinstance(value, str) else _key(leaf.path) or "flagged"
+        name = value.strip() if isinstance(value, str) else _key(leaf.path, base) or "flagged"
         if opposite:
             judged = inverted(judged, value)
-            name = name if isinstance(value, str) else _negated(_key(leaf.path))
+            name = name if isinstance(value, str) else _negated(_key(leaf.path, base))
         standing = judged.basis if judged.basis.general else basis
         failed, low = judged.outcome is Outcome.FAILED, judged.outcome is Outcome.LOW
         return Finding(name, judged.hit, judged.score, standing, leaf.path, failed, low)
@@ -155,8 +180,10 @@ class _Reader:
 
 def _texts(node: Node) -> list[Node]:
     """The texts of a list of texts one by one, any other content as it is."""
-    if isinstance(node, list) and all(
-        isinstance(x, Leaf) and isinstance(x.value, str) for x in node
+    if (
+        isinstance(node, list)
+        and node
+        and all(isinstance(x, Leaf) and isinstance(x.value, str) for x in node)
     ):
         return node
     return [node]
@@ -176,7 +203,8 @@ def _recognised(form: Format, node: Node) -> Node | None:
         if isinstance(node, Leaf) or not all(path.may_hold(node) for path in form.when):
             return None
         holds = Path.true if form.truth else Path.there
-        return node if all(holds(path, node) for path in form.when) else None
+        looked_at = node[:MAX_ENTRIES] if isinstance(node, list) else node
+        return node if all(holds(path, looked_at) for path in form.when) else None
     if not isinstance(node, Leaf) or not isinstance(node.value, str):
         return None
     if len(node.value) > MAX_PATTERN_TEXT:
@@ -203,12 +231,13 @@ _NEGATED = {"safe": "unsafe", "pass": FAILED, "passed": FAILED, "valid": FAILED}
 
 
 def _negated(key: str) -> str:
-    words = " ".join(match_key(key).split()).removeprefix("is ").removeprefix("validation ")
+    words = normalise(key).removeprefix("is ").removeprefix("validation ")
     return _NEGATED.get(words, f"not {words}" if words else FAILED)
 
 
-def _key(path: str) -> str:
+def _key(path: str, base: str) -> str:
     """The last key of a path: `flagged` of `results[0].flagged`; empty for an index alone."""
+    path = path.removeprefix(base)
     if path.endswith('"]'):
         return path[:-2].rpartition('["')[2]
     return path.rpartition(".")[2].partition("[")[0]

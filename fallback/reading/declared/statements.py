@@ -12,11 +12,11 @@ from fallback.reading.finding import Basis
 from fallback.reading.formats import Extraction, Words
 from fallback.reading.generic.record import kind_of
 from fallback.reading.generic.roles import Role, key_role
+from fallback.reading.generic.vocabulary.scales import Scales
 from fallback.reading.judge import (
     Judged,
     Outcome,
     Scale,
-    Scales,
     as_number,
     judge,
     judge_number,
@@ -24,7 +24,7 @@ from fallback.reading.judge import (
     word_key,
 )
 from fallback.reading.paths import Path
-from fallback.reading.tree import Leaf, Node, Scalar, Use, mark
+from fallback.reading.tree import Leaf, Node, Scalar, Use, leaves, mark
 from fallback.rules.catalog import Detector
 from fallback.rules.normalise import match_key
 from schemas.text import normalise
@@ -63,7 +63,7 @@ class Statements:
 
     def __init__(self, words: Words, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._scales = Scales(vocabulary.detector, outcomes(words))
+        self._scales = Scales(vocabulary.detector, outcomes(words), goods=False)
 
     def decision(self, value: Scalar, basis: Basis) -> Judged:
         """What a value says in the place of a decision; the detector's own words too."""
@@ -111,7 +111,12 @@ class Statements:
         Where a flag, grade or score of the format stands in the entry, it is one.
         """
         (name,) = entry.names
-        declared = any(leaf is not entry.node for place in places for leaf in place.leaves)
+        node = entry.node
+        said = {id(leaf) for place in places for leaf in place.leaves}
+        if isinstance(node, Leaf):
+            declared = isinstance(node.value, bool) and bool(said - {id(node)})
+        else:
+            declared = any(id(leaf) in said for leaf in leaves(node))
         if declared or self._vocabulary.benign(name) is not None or len(name) > MAX_WORD:
             return False
         return key_role(normalise(name), kind_of(entry.node)).role in _ASIDE

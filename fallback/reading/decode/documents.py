@@ -6,7 +6,7 @@ again, and all literals of a text share one count of steps.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fallback.reading.decode.literal import scanner, strict, tokens
@@ -32,6 +32,7 @@ _LINE_REST = re.compile(r"[ \t.,;]*+(?:\n|$|[\[{])")
 _HEAD_ENDS = tuple(":=>,;\u2192")
 _LONGEST_HEAD = 400
 _LONGEST_FENCE_NAME = 24
+_LONGEST_MASK = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,14 @@ class _Search:
         self._open_left = _MAX_OPEN_BRACKETS
         self._unclosed: dict[str, int] = {}
         self._pieces: list[Piece] = []
+        self._ends_within = False
 
     def run(self) -> list[Piece]:
         at = 0
         while self._steps.left > 0 and (found := _SIGN.search(self._text, at)):
             at = self._from(found.start())
+        if self._ends_within:
+            return [replace(piece, closed=False) for piece in self._pieces]
         return self._pieces
 
     def _from(self, at: int) -> int:
@@ -111,6 +115,8 @@ class _Search:
             if text.startswith(_FENCE, at):
                 return self._fence(at)
             return self._quote(at, sign) if self._opens(at) else at + 1
+        if (after := _after_mask(text, at)) > 0:
+            return after
         if at in self._broken or (sign != "(" and text[at - 1 : at].isalnum()):
             return at + 1
         start = tokens.constructor_at(text, at) if sign == "(" else at
@@ -142,6 +148,7 @@ class _Search:
         strength = min(literal.strength, WEAK) if text[at] not in "{[" else literal.strength
         if not literal.closed and literal.strength < STRONG:
             self._broken.update(literal.opened)
+            self._ends_within = self._ends_within or at == 0
             self._open_left -= 1
             return at if self._open_left else len(text)
         if not self._fits(at, literal.end, strength, literal.value):
@@ -213,6 +220,13 @@ class _Search:
         if end < 0:
             self._steps.left -= _STEPS_OF_AN_OPEN_FENCE
         return inside if end < 0 else after
+
+
+def _after_mask(text: str, at: int) -> int:
+    """The index after a mask in double braces, `{{PHONE}}`; 0 where there is none."""
+    end = text.find("}}", at, at + _LONGEST_MASK) if text.startswith("{{", at) else -1
+    inner = text[at:end].lstrip("{")
+    return end + 2 if end > 0 and inner and inner.replace("_", "a").isalnum() else 0
 
 
 def _has_record(value: object) -> bool:

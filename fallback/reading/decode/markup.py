@@ -1,8 +1,8 @@
 """Elements in angle brackets as records.
 
 In: a text. Out: parts in order, elements side by side as one record, or None. Only a tag that is
-closed again is an element: `<PERSON>` in a sentence is a mask and stays text. Elements count only
-where they begin and end a line; inside a sentence they stay text. One pass, bounded depth.
+closed, or closes itself and has attributes, is an element: `<PERSON>` in a sentence is a mask.
+Elements count only where they begin and end a line. One pass, bounded depth.
 """
 
 import html
@@ -50,7 +50,16 @@ class _Element:
         content = scalar(html.unescape(words))
         if not fields:
             return content
-        return to_record([*fields, ("text", content)] if words else fields)
+        if not words:
+            return to_record(fields)
+        return to_record([*fields, (self._content_key(content), content)])
+
+    def _content_key(self, content: object) -> str:
+        """What the text beside attributes is: of the element's own kind, `value` for a number."""
+        if self.fields:
+            return "text"
+        number = isinstance(content, int | float) and not isinstance(content, bool)
+        return "value" if number else self.name
 
 
 def unstyled(text: str) -> str:
@@ -67,7 +76,7 @@ def unstyled(text: str) -> str:
 
 def read(text: str) -> Parts | None:
     """The elements of a text and the text between them, or None when there are none."""
-    if "</" not in text:
+    if "</" not in text and "/>" not in text:
         return None
     root = _Element("", 0, 0, "")
     spans = _elements(text, root)
@@ -109,7 +118,11 @@ def _elements(text: str, root: _Element) -> list[tuple[int, int]]:
                     open_names[stack.pop().name] -= 1
                 _close(text, stack, tag, spans)
                 open_names[name] -= 1
-        elif not tag[3].endswith("/") and len(stack) <= MAX_DEPTH:
+        elif tag[3].endswith("/"):
+            if "=" in tag[3] and len(stack) <= MAX_DEPTH:
+                stack.append(_Element(name, tag.start(), at, tag[3], last=at))
+                _close(text, stack, tag, spans)
+        elif len(stack) <= MAX_DEPTH:
             open_names[name] = open_names.get(name, 0) + 1
             stack.append(_Element(name, tag.start(), at, tag[3], last=at))
     return spans

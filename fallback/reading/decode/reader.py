@@ -1,10 +1,22 @@
 """The order in which the notations are tried."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from fallback.reading.decode import blocks, documents, events, markup, rows, sanitize, thoughts
+from fallback.reading.decode import (
+    blocks,
+    cef,
+    documents,
+    events,
+    markup,
+    rows,
+    sanitize,
+    tables,
+    thoughts,
+    wrapping,
+)
 from fallback.reading.decode.documents import Piece
-from fallback.reading.decode.literal import scanner, tokens
+from fallback.reading.decode.literal import php, scanner, tokens
+from fallback.reading.decode.literal.scalars import scalar
 from fallback.reading.decode.literal.scanner import Literal
 from fallback.reading.decode.literal.steps import Steps
 from fallback.reading.decode.sanitize import MARK
@@ -12,6 +24,7 @@ from fallback.reading.decode.sanitize import MARK
 TEXT = "text"
 #: A text of more lines is not read line by line.
 _MAX_LINES = 5_000
+_GO_MAP = "map["
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +34,15 @@ class Decoded:
     parts: structures (dict, list, number, bool, None) and running texts (str), in order; at least
     one. format: the notation, `text` when nothing was opened. truncated: whether the text ends
     within a structure, a printer left something out of it, or it costs too many steps to read it to
-    its end. text: the whole text, sanitised and
-    without reasoning, for patterns that match all of it.
+    its end. text: the whole text, sanitised and without reasoning, for patterns that match all of
+    it. wrapped: what was taken off around the text: the prefix of a logger, an HTTP message.
     """
 
     parts: tuple[object, ...]
     format: str
     truncated: bool
     text: str
+    wrapped: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -49,6 +63,27 @@ def decode(text: str) -> Decoded:
     A model's reasoning is a part of its own: `{"reasoning": ...}`.
     """
     clean = sanitize.characters(text).strip()
+    if (message := wrapping.log_message(clean)) is not None:
+        return replace(_answer(message), wrapped=(wrapping.LOG_LINE,))
+    if (response := wrapping.http_message(clean)) is not None:
+        found = _Found("http", [response])
+        return replace(_decoded(found, clean), wrapped=(wrapping.HTTP_MESSAGE,))
+    if (event := cef.read(clean)) is not None:
+        return Decoded((event,), "cef", False, clean)
+    return _answer(clean)
+
+
+def entry_of(text: str) -> dict[str, object] | None:
+    """The record of a text that is one line with a key and a number or a flag; else None."""
+    pair = blocks.entry(text) if "\n" not in text else None
+    value = scalar(pair[1]) if pair else None
+    return {pair[0]: value} if pair and isinstance(value, int | float) else None
+
+
+def _answer(clean: str) -> Decoded:
+    """The values of a sanitised text, with a model's reasoning apart."""
+    if clean.startswith("```"):
+        clean = _unfenced(clean)
     answer = thoughts.split(clean)
     if answer is None:
         bare = sanitize.bare(clean)
@@ -87,12 +122,16 @@ def _open(text: str, steps: Steps) -> _Found:
         text = _unfenced(text)
     if not text:
         return _Found(TEXT, [text])
+    if text.startswith(_GO_MAP):
+        text = _braced(text)
     if held := documents.alone(text, steps):
         return _found(held[0], held[1])
     if text[-1] in "'\"" and (inner := tokens.string(text)):
         return _Found("literal", [inner])
     if (printed := rows.spans(text)) is not None:
         return _Found("spans", printed)
+    if (array := php.read(text)) is not None:
+        return _Found("literal", [array])
     if (stream := events.read(text)) is not None:
         return _stream(stream, steps)
     pieces = documents.within(text, steps)
@@ -105,6 +144,9 @@ def _open(text: str, steps: Steps) -> _Found:
 
 def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
     """The parts of a running text with the structures that were found in it."""
+    tagged = not pieces and text[0] == "<" and text[-1] == ">"
+    if tagged and (elements := markup.read(text)) is not None:
+        return _Found("markup", elements)
     lined = any(_spans_lines(text, piece) for piece in pieces)
     if not lined and (found := _lines(text, steps)) is not None:
         return found
@@ -116,6 +158,8 @@ def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
             return _Found("markup", elements)
         plain = markup.unstyled(text)
         return _Found(TEXT, [plain.strip() or text])
+    if len(pieces) == 1 and (name := _field(text, pieces[0])):
+        return _Found("protobuf", [{name: pieces[0].value}], pieces[0].closed)
     found = _Found("embedded", [])
     at = 0
     for piece in pieces:
@@ -125,6 +169,13 @@ def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
         at = piece.end
     _add_text(found, text[at:])
     return found
+
+
+def _field(text: str, piece: Piece) -> str:
+    """The name of the field that is all there is of a text: `safe_search {` on a line; or empty."""
+    name = text[: piece.start].rstrip()
+    opens = text[piece.start : piece.start + 2] == "{\n" and not text[piece.end :].strip()
+    return name if opens and "_" in name and name.isidentifier() else ""
 
 
 def _spans_lines(text: str, piece: Piece) -> bool:
@@ -142,8 +193,13 @@ def _lines(text: str, steps: Steps) -> _Found | None:
             return _Found("ini", sections)
     if "\n" not in text or text.count("\n") > _MAX_LINES:
         return None
-    if (table := rows.table(text)) is not None:
+    if (table := rows.delimited(text)) is not None:
         return _Found(*table)
+    if (printed := tables.read(text)) is not None:
+        return _Found("table", printed)
+    marked = tables.series(text) or tables.pairs(text) or tables.tasks(text)
+    if marked is not None:
+        return _Found("table", [marked])
     if _is_message(text) and (found := _message(text, steps)) is not None:
         return found
     block = blocks.read(text, steps)
@@ -183,6 +239,25 @@ def _stream(stream: list[tuple[str, str]], steps: Steps) -> _Found:
 
 def _found(name: str, pieces: list[Piece]) -> _Found:
     return _Found(name, [piece.value for piece in pieces], all(piece.closed for piece in pieces))
+
+
+def _braced(text: str) -> str:
+    """What Go prints of a map, `map[flagged:true tags:[hate]]`, with braces around its entries."""
+    parts: list[str] = []
+    closing: list[str] = []
+    at = 0
+    while at < len(text):
+        sign = text[at]
+        if opens := text.startswith(_GO_MAP, at):
+            at += len(_GO_MAP) - 1
+        if opens or sign == "[":
+            closing.append("}" if opens else "]")
+            sign = "{" if opens else "["
+        elif sign == "]" and closing:
+            sign = closing.pop()
+        parts.append(sign)
+        at += 1
+    return "".join(parts)
 
 
 def _unfenced(text: str) -> str:

@@ -1,4 +1,4 @@
-"""One record a line: logfmt, INI, CSV, Markdown tables, printed spans.
+"""One record a line: logfmt, INI, CSV, printed spans.
 
 In: a text. Out: parts in order (records and the text beside them), or None. Every line is looked
 at once.
@@ -31,6 +31,9 @@ _COLUMN_NAMES = (
     "text threshold time timestamp type value verdict word"
 )
 _COLUMNS = frozenset(_COLUMN_NAMES.split())
+#: Signs of a line under a header.
+_RULE: Final = "-=+:| \t"
+_GAP_OF_BLANKS: Final = "  "
 _LONGEST_COLUMN: Final = 40
 
 
@@ -111,6 +114,8 @@ class _Pairs:
         prefix = text[at:start].strip()
         if equals <= at or any(sign in prefix for sign in "\"'{}\n"):
             return None
+        if prefix[:1] == "<" and prefix[1:2].isalpha():  # a tag and its attributes
+            return None
         fields: list[tuple[str, object]] = []
         end = start
         while end < len(text) and text[end] != "\n":
@@ -166,21 +171,36 @@ class _Pairs:
         return unescaped(text[at + 1 : stop]), stop
 
 
-def table(text: str) -> tuple[str, Parts] | None:
-    """A Markdown table or CSV with a header line, as a list of records, with the format's name."""
+def delimited(text: str) -> tuple[str, Parts] | None:
+    """CSV with a header line, as a list of records, with the format's name."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     if len(lines) < 2:
         return None
-    if lines[0].startswith("|") and len(lines) > 2 and not lines[1].strip("|-: \t"):
-        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-        if all(line.startswith("|") for line in lines):
-            return "table", [_records(rows[0], rows[2:])]
     for mark in (",", "\t", ";"):
         if mark in lines[0]:
             header = [cell.strip().strip("\"'") for cell in lines[0].split(mark)]
             if _is_header(header):
                 return _csv(text, mark, header)
+    return _loose(lines)
+
+
+def _loose(lines: list[str]) -> tuple[str, Parts] | None:
+    """A table without a frame: a header and rows of as many cells, between bars or wide gaps."""
+    told = [line for line in lines if line.strip(_RULE)]
+    for mark in ("|", _GAP_OF_BLANKS):
+        rows = [[c.strip() for c in line.split(mark) if c.strip()] for line in told]
+        if mark == _GAP_OF_BLANKS and rows and all(_is_indexed(row, rows[0]) for row in rows[1:]):
+            rows = [rows[0], *(row[1:] for row in rows[1:])]
+        framed = mark == "|" and any(line[0] == mark for line in told)
+        even = len(rows) > 1 and all(len(row) == len(rows[0]) for row in rows)
+        if even and not framed and _is_header(rows[0]):
+            return "table", [_records(rows[0], rows[1:])]
     return None
+
+
+def _is_indexed(row: list[str], header: list[str]) -> bool:
+    """Whether a row begins with its number, which the header has no name for."""
+    return len(row) == len(header) + 1 and row[0].isdecimal()
 
 
 def _is_header(cells: list[str]) -> bool:

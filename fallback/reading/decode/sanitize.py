@@ -10,6 +10,7 @@ Characters (`characters`, also used for every decoded string):
   and its end is turned round, as a person sees it. A lone surrogate becomes U+FFFD.
 - Full-width and mathematical letters, digits and `/ - _ .` become plain ones. Full-width quotes,
   brackets, colons and commas stay as they are: folding them could build structure.
+- A word of Latin letters and letters of Cyrillic or Greek that look like Latin ones is Latin.
 
 Chat-template tokens (`<|im_end|>`, `</s>`, `[/INST]` ...):
 
@@ -58,6 +59,12 @@ _FOLDS = {
     for code in range(first, last + 1)
     if (plain := unicodedata.normalize("NFKC", chr(code))).isalnum() or plain in "/-_."
 }
+_LOOKALIKES = dict(zip(
+    map(ord, "асеорхуіјѕһԁԛԝАВСЕНІЈКМОРЅТХΑΒΕΖΗΙΚΜΝΟΡΤΥΧοα"),  # noqa: RUF001
+    "aceopxyijshdqwABCEHIJKMOPSTXABEZHIKMNOPTYXoa", strict=True,
+))  # fmt: skip
+_OTHER_LETTERS = re.compile(r"[\u0370-\u052f]")
+_WORD = re.compile(r"[A-Za-z\u0370-\u052f]++")
 _OVERRIDE, _PLAIN_AGAIN = "\u202e", re.compile("[\u202c\n]")
 
 _TOKEN = re.compile(
@@ -84,7 +91,15 @@ def characters(text: str) -> str:
     if _LONE.search(text):
         text = _LONE.sub("\ufffd", _PAIR.sub(_joined, text))
         return characters(text)
-    return _FOLDED.sub(lambda run: run[0].translate(_FOLDS), text)
+    text = _FOLDED.sub(lambda run: run[0].translate(_FOLDS), text)
+    return _WORD.sub(_latin, text) if _OTHER_LETTERS.search(text) else text
+
+
+def _latin(word: re.Match[str]) -> str:
+    """A word of mixed scripts in Latin letters, where all others look like some; else as it is."""
+    folded = word[0].translate(_LOOKALIKES)
+    mixed = any(map(str.isascii, word[0]))
+    return folded if mixed and folded.isascii() else word[0]
 
 
 def _joined(pair: re.Match[str]) -> str:

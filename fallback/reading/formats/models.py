@@ -5,6 +5,7 @@ Raises pydantic's ValidationError. Knows how a format is written, not how it is 
 """
 
 import json
+from functools import cache
 from typing import Annotated, Any
 
 import re2
@@ -22,7 +23,13 @@ def _path(value: object) -> Path:
         return value
     if not isinstance(value, str) or not value.strip():
         raise ValueError(f"{value!r} must be a JMESPath; put it in quotes")
-    return Path(value)
+    return _compiled(value)
+
+
+@cache
+def _compiled(text: str) -> Path:
+    """Half of the paths of all files are written in several of them."""
+    return Path(text)
 
 
 def _paths(value: object) -> tuple[Path, ...]:
@@ -138,6 +145,8 @@ class Format(ConfigModel):
     failed: a value there says that the tool failed.
     contents: values that are read on by themselves. verdicts: the same, where running text is no
         verdict but somebody's words: it counts as quoted unless a format or a structure has it.
+    errors: the same, where running text is an error's: one that says that something was blocked is
+        a finding, any other a failure.
     """
 
     name: str = Field(alias="format", pattern=r"^[a-z0-9][a-z0-9.-]*$")
@@ -154,6 +163,7 @@ class Format(ConfigModel):
     words: Words = Words()
     contents: Paths = ()
     verdicts: Paths = ()
+    errors: Paths = ()
     quoted: Paths = ()
     ignored: Paths = ()
     examples: tuple[Example, ...] = ()

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.record import (
+    FAILED,
     GRADES,
     POLARITY,
     Entry,
@@ -18,10 +19,10 @@ from fallback.reading.generic.record import (
 from fallback.reading.generic.roles import Kind, Role
 from fallback.reading.generic.vocabulary.goals import forbidden, forbids
 from fallback.reading.generic.vocabulary.names import Names
+from fallback.reading.generic.vocabulary.scales import Scales
 from fallback.reading.judge import (
     Judged,
     Outcome,
-    Scales,
     highest,
     judge,
     judge_number,
@@ -32,6 +33,9 @@ from schemas.text import normalise
 
 MAX_ENTRY = 80
 _ENTRY = 3
+#: What a key counts of which the rest may be what found them: `behavioral_findings`.
+_FINDINGS = frozenset({"findings", "detections"})
+_RUNGS = frozenset({"level", "tier", "grade", "stage", "step"})
 _BULLETS = "*-•·# \t"
 
 
@@ -76,6 +80,8 @@ class Categories:
             number = number_of(leaf)
             if role is Role.COUNT:
                 return Judged(Outcome.FOUND if number > 0 else Outcome.CLEAN, None, Basis.SCORE)
+            if role is Role.FLAG and number in (0, 1):
+                return judge(bool(number), scale, Basis.FLAG)
             severe = role is Role.SEVERITY or (
                 role is not Role.SCORE and scale.severity_max is not None and number == number // 1
             )
@@ -87,6 +93,9 @@ class Categories:
     def _from(self, name: str, judged: Judged, leaf: Leaf) -> Finding:
         if judged.basis is Basis.FLAG and judged.hit is not None and self._ruled(name):
             return self._goal(name, judged, leaf)
+        if judged.basis is Basis.SCORE and judged.score is not None and self._free_of(name):
+            goal = self._names.resolve(forbidden(name))
+            return self.finding(goal, not judged.hit, 1 - judged.score, leaf.path, judged.basis)
         if judged.outcome is Outcome.FAILED:
             return Finding(name, None, None, judged.basis, leaf.path, failed=True)
         if judged.outcome is Outcome.NONE and kind_of(leaf) is Kind.NUMBER:
@@ -98,6 +107,13 @@ class Categories:
     def _ruled(self, name: str) -> bool:
         return forbids(name) and not self._names.own(name)
 
+    def _free_of(self, name: str) -> bool:
+        """Whether a name is of the absence of something known: `toxicity_free`, `no_violence`."""
+        if not self._ruled(name) or self._names.clean(name) or self._names.known(name):
+            return False
+        goal = self._names.resolve(forbidden(name))
+        return self._names.known(goal) and not self._names.clean(goal)
+
     def _goal(self, name: str, judged: Judged, leaf: Leaf) -> Finding:
         """`no toxicity: FAIL` and `no_toxicity: false` are findings of toxicity."""
         hit = judged.hit
@@ -105,6 +121,16 @@ class Categories:
             hit = not hit
         name = self._names.resolve(forbidden(name))
         return Finding(name, hit, judged.score, judged.basis, leaf.path)
+
+    def passing(self, name: str, leaf: Leaf) -> list[Finding]:
+        """What a check of a name says, of which yes and much are good."""
+        scale = replace(self._scales.of(name), good=True, lower_is_worse=True)
+        judged = judge(leaf.value, scale, Basis.FLAG)
+        leaf.use = Use.SIGNAL
+        if self._names.general(name) or judged.hit is None:
+            return [Finding(FAILED, judged.hit, None, Basis.DECISION, leaf.path)]
+        found = self._names.resolve(forbidden(name) if self._ruled(name) else name)
+        return [Finding(found, judged.hit, None, Basis.FLAG, leaf.path)]
 
     def highest(self, name: str, nodes: Sequence[Leaf]) -> list[Finding]:
         """A list of scores or flags of one category: its maximum counts."""
@@ -133,7 +159,11 @@ class Categories:
 
     def heading(self, entry: Entry, outer: str) -> str:
         """The category that a key names, under a heading: `pii` and `email` may be `pii/email`."""
+        if outer and _is_rung(entry.form) and not self._names.own(entry.key):
+            return outer
         if outer and self._names.own(joined := f"{outer}/{entry.key}"):
+            return joined
+        if outer and (joined := self._kind_of(outer, entry)):
             return joined
         key = entry.key.strip(_BULLETS)
         core = entry.role.core or entry.form
@@ -145,6 +175,25 @@ class Categories:
         if entry.role.judged is not None:
             return self._names.best(core, " ".join(words), key, core)
         return self._names.best(key, core, " ".join(words), key)
+
+    def _kind_of(self, outer: str, entry: Entry) -> str:
+        """`gender bias` of `gender` under `bias`, where that is a kind of the heading; else empty.
+
+        An own word stands for itself.
+        """
+        joined = f"{entry.role.core or entry.form} {normalise(outer)}"
+        if (
+            self._names.own(entry.key)
+            or self._names.general(outer)
+            or not self._names.known(joined)
+        ):
+            return ""
+        one, two = (
+            {label.rpartition(".")[0] for label in self._names.labels(name)}
+            for name in (outer, joined)
+        )
+        kind = all(any(t == o or t.startswith(f"{o}.") for o in one) for t in two)
+        return joined if kind and one else ""
 
     def scalar(
         self, entry: Entry, threshold: float | None, heading: str, mapping: bool, named: bool
@@ -167,7 +216,8 @@ class Categories:
         if kind is Kind.NULL:
             leaf.use = Use.BOOKKEEPING
             return []
-        if self._names.general(name):
+        counted = kind is Kind.NUMBER and entry.form.rpartition(" ")[2] in _FINDINGS
+        if self._names.general(name) or (counted and not known):
             return self._general(entry, judged, leaf)
         if not known and not mapping:
             if named and role is None:
@@ -221,9 +271,22 @@ class Categories:
             return [self.finding(value, True, None, leaf.path, Basis.PRESENCE)]
         return []
 
-    # --- objects with names ---------------------------------------------------------------------
+    def repeats(self, flag: Finding, heading: str) -> bool:
+        """Whether a flag is of its heading: `{weapon: {weapon_content: false}}`."""
+        if flag.basis not in (Basis.FLAG, Basis.GRADE) or flag.score is not None:
+            return False
+        form = normalise(flag.name)
+        rest = form.removeprefix(normalise(heading))
+        if rest != form and (not rest or self._names.general(rest.strip())):
+            return True
+        labels = self._names.labels(heading)
+        return bool(labels) and self._names.labels(flag.name) == labels
 
-    # --- classes that exclude each other --------------------------------------------------------
+
+def _is_rung(form: str) -> bool:
+    """Whether a key is a step of a scale and no name: `level_2`, `tier 1`."""
+    word, _, number = form.partition(" ")
+    return word in _RUNGS and number.isdecimal()
 
 
 def _share(leaf: Leaf) -> bool:

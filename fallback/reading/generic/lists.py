@@ -14,12 +14,19 @@ from fallback.reading.generic.record import kind_of
 from fallback.reading.generic.roles import Kind
 from fallback.reading.generic.vocabulary.goals import forbidden, forbids
 from fallback.reading.generic.vocabulary.names import Names
-from fallback.reading.judge import Scales
-from fallback.reading.tree import Leaf, Node, Use
+from fallback.reading.generic.vocabulary.scales import Scales
+from fallback.reading.tree import Leaf, Node, Use, mark
+from fallback.reading.values import is_moment
 
 ReadText = Callable[[Leaf], list[Finding]]
+ReadError = Callable[[str, str], list[Finding]]
 _ENTRY = 4
+#: How the general labels of a family end.
+_BROAD = ("Other", "Unspecified")
 _LONG = 64
+#: Cells of a row with a label, and texts among them.
+_LONGEST_ROW = 5
+_MOST_TEXTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +54,15 @@ TOP = Place()
 class Lists:
     """Reads lists of one output."""
 
-    def __init__(self, names: Names, scales: Scales, read_names: ReadText) -> None:
-        """read_names: the findings of a text that stands where names stand."""
+    def __init__(
+        self, names: Names, scales: Scales, read_names: ReadText, read_error: ReadError
+    ) -> None:
+        """read_names: the findings of a text that stands where names stand. read_error: those of
+        the text of an error, at a path."""
         self._names = names
         self._scales = scales
         self._read_names = read_names
+        self._read_error = read_error
         self._categories = Objects(names, scales)
 
     def read(self, node: Node, place: Place = TOP) -> list[Finding]:
@@ -63,6 +74,8 @@ class Lists:
             return exclusive(
                 [f for name, value in pairs for f in self._pair(name, value)], self._names
             )
+        if (labels := self._labelled(nodes)) is not None:
+            return self._names_of(labels, place)
         plain = [n for n in nodes if isinstance(n, Leaf)]
         if nodes and len(plain) == len(nodes):
             return self._plain(plain, place)
@@ -80,6 +93,39 @@ class Lists:
             scopes = [exclusive([f for scope in scopes for f in scope], self._names)]
         return across([*scopes, texts])
 
+    def _labelled(self, nodes: list[Node]) -> list[Leaf] | None:
+        """The labels of `[["Anna", "PER"], ["Berlin", "LOC"]]`; the texts beside them are quoted.
+
+        A row has the label, one text at most, and places or scores.
+        """
+        rows = [n for n in nodes if isinstance(n, list)]
+        if not rows or len(rows) != len(nodes) or not 1 < len(rows[0]) <= _LONGEST_ROW:
+            return None
+        at = next((i for i in reversed(range(len(rows[0]))) if self._is_label(rows[0][i])), None)
+        if at is None:
+            return None
+        labels: list[Leaf] = []
+        for row in rows:
+            leaves = [n for n in row if isinstance(n, Leaf)]
+            texts = [n for n in leaves if isinstance(n.value, str)]
+            if len(leaves) != len(row) or len(row) != len(rows[0]) or len(texts) > _MOST_TEXTS:
+                return None
+            if not isinstance(leaves[at].value, str):
+                return None
+            labels.append(leaves[at])
+        for row, label in zip(rows, labels, strict=True):
+            for leaf in row:
+                if leaf is not label and isinstance(leaf, Leaf):
+                    leaf.use = Use.QUOTED
+        return labels
+
+    def _is_label(self, node: Node) -> bool:
+        """Whether a text looks like a label and not like a text that was labelled."""
+        value = node.value if isinstance(node, Leaf) else None
+        if not isinstance(value, str) or "@" in value:
+            return False
+        return self._names.own(value) or (value.isupper() and self._names.known(value))
+
     def _plain(self, nodes: Sequence[Leaf], place: Place) -> list[Finding]:
         """A list of scalars: names, or scores and flags of the heading."""
         texts = [n for n in nodes if kind_of(n) is Kind.TEXT and n.use is Use.UNREAD]
@@ -90,6 +136,8 @@ class Lists:
         return []
 
     def _pair(self, name: Leaf, value: Leaf) -> list[Finding]:
+        if not self._names.take_steps(_ENTRY):
+            return []
         name.use = Use.SIGNAL
         found = self._names.resolve(str(name.value))
         if self._names.clean(found):
@@ -100,6 +148,12 @@ class Lists:
         """Texts that stand where names stand."""
         found: list[list[Finding]] = []
         for leaf in texts:
+            if is_moment(str(leaf.value)):
+                leaf.use = Use.BOOKKEEPING
+                continue
+            if place.heading and self._names.known(place.heading) and _is_address(str(leaf.value)):
+                leaf.use = Use.QUOTED
+                continue
             if not self._names.take_steps(_ENTRY):
                 break
             read = self._read_names(leaf)
@@ -118,9 +172,39 @@ class Lists:
             return replace(finding, name=resolved, hit=True, basis=Basis.FLAG, whole=False)
         return finding
 
+    def _under(self, heading: str, nodes: list[Node], place: Place) -> list[Finding]:
+        """A list of scalars under a category: its scores, or the texts that it was found in."""
+        plain = [n for n in nodes if isinstance(n, Leaf)]
+        texts = [n for n in plain if kind_of(n) is Kind.TEXT or _is_digits(n.value)]
+        if not texts:
+            return self._categories.highest(heading, plain)
+        broad = all(label.endswith(_BROAD) for label in self._names.labels(heading))
+        if broad and all(self._names.narrower(heading, str(n.value)) for n in texts):
+            return self._names_of(texts, TOP)
+        for leaf in plain:
+            leaf.use = Use.QUOTED
+        return [self._categories.finding(heading, True, None, plain[0].path, Basis.PRESENCE)]
+
+    def _matches(self, nodes: Node) -> list[Finding]:
+        """Texts that matched something: quoted, unless all are known names."""
+        assert isinstance(nodes, list)
+        found = self._only_known(nodes)
+        mark(nodes, Use.QUOTED)
+        return found
+
     def _only_known(self, nodes: list[Node]) -> list[Finding]:
         """A list of texts under an unknown key: names where a vocabulary knows them all."""
         texts = [n for n in nodes if isinstance(n, Leaf) and isinstance(n.value, str)]
         if not texts or not all(self._names.known(str(n.value)) for n in texts[:20]):
             return []
         return self._names_of(texts, TOP)
+
+
+def _is_digits(value: object) -> bool:
+    """Whether a value is a text of digits, such as a telephone number: no score of anything."""
+    return isinstance(value, str) and len(value) > 2 and value.isdecimal()
+
+
+def _is_address(text: str) -> bool:
+    """Whether a text is an e-mail address, which is where something was found, no name of it."""
+    return "@" in text.strip("@") and " " not in text and "." in text.rpartition("@")[2]

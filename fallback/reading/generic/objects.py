@@ -16,6 +16,8 @@ from schemas.text import normalise
 
 #: Roles that a key has by its look alone: an own word of the detector is a category nevertheless.
 _UNLIKE = frozenset({Role.BOOKKEEPING, Role.QUOTED, Role.PASSIVE, Role.THRESHOLD, Role.WHY})
+#: Words of a verdict that no list has; more are a sentence.
+_MOST_WORDS = 3
 _RULES = frozenset({"violated policy", "violated rule", "principle", "guideline", "rule code"})
 
 
@@ -28,15 +30,26 @@ class Objects(Categories):
         They are marked, so that nothing else takes them; `give_back` unmarks them.
         """
         found: list[Entry] = []
+        alone = self._only_own(node)
         for key, inner in node.items():
             if not isinstance(inner, Leaf) or inner.use is not Use.UNREAD or not self.judges(inner):
                 continue
             form = key_form(key)
             role = key_role(form, kind_of(inner)).role
-            if role in _UNLIKE and self._names.own(key):
+            if alone or (role in _UNLIKE and self._names.own(key)):
                 inner.use = Use.BOOKKEEPING
                 found.append(Entry(key, form, Key(Role.CATEGORY, form), inner))
         return found
+
+    def _only_own(self, node: dict[str, Node]) -> bool:
+        """Whether an object is own words of findings with what judges them, and nothing else."""
+        return bool(node) and all(
+            isinstance(inner, Leaf)
+            and self._names.own(key)
+            and self.judges(inner)
+            and not self._names.clean(key)
+            for key, inner in node.items()
+        )
 
     def give_back(self, entries: list[Entry], record: Record) -> None:
         """Put entries of own words among those that are to be read."""
@@ -79,13 +92,18 @@ class Objects(Categories):
 
     def record_names(self, record: Record) -> list[str]:
         """Names of the object itself: the known ones, else the first that is no mere heading."""
-        every = [*record.names, *record.broad, *record.weak]
         if record.taken:
             return []
+        decided = False
+        for entry in record.entries:  # a plain loop: every object of an output comes here
+            decided = decided or entry.role.role is Role.DECISION
+        if decided:
+            self._take_verdicts(record)
+        every = [*record.names, *record.broad, *record.weak]
         for _, leaf in every:
             leaf.use = Use.SIGNAL
         if not every:
-            return []
+            return self._hinted(record)
         texts = [str(leaf.value).strip() for _, leaf in every]
         if len(every) > 1:
             for sign in (".", "/", ":"):
@@ -95,8 +113,11 @@ class Objects(Categories):
         for group in (record.names, record.broad, record.weak):
             found = [self._names.resolve(str(leaf.value)) for _, leaf in group]
             known = [name for name in found if self._names.known(name)]
-            if known:
+            if known and not (group is record.weak and record.typed):
                 return list(dict.fromkeys(known))
+            both = [self._names.resolve(part) for name in found for part in name.split(" and ")]
+            if len(both) > len(found) and all(map(self._names.known, both)):
+                return list(dict.fromkeys(both))
         first = record.names or record.broad
         if not first and record.said:
             first = [w for w in record.weak if len(str(w[1].value).split()) <= 6]
@@ -104,14 +125,52 @@ class Objects(Categories):
             leaf.use = Use.UNREAD
         return [str(leaf.value).strip() for _, leaf in first][:1]
 
+    def _take_verdicts(self, record: Record) -> None:
+        """Verdicts that are names: `detection: email`, `verdict: phishing`."""
+        for entry in list(record.entries):
+            leaf = entry.node
+            if entry.role.role is not Role.DECISION or not isinstance(leaf, Leaf):
+                continue
+            text = leaf.value if isinstance(leaf.value, str) else ""
+            if not 0 < len(text) <= MAX_ENTRY:
+                continue
+            told = entry.form.endswith("verdict") and len(text.split()) <= _MOST_WORDS
+            name = self._names.resolve(text)
+            named = [self._names.resolve(str(n.value)) for _, n in record.names]
+            again = bool(labels := self._names.labels(name)) and any(
+                self._names.labels(other) == labels for other in named
+            )
+            if again:
+                leaf.use = Use.BOOKKEEPING
+            elif not self._names.clean(name) and (told or self._names.known(name)):
+                record.entries.remove(entry)
+                record.names.append((entry.form, leaf))
+
+    def _hinted(self, record: Record) -> list[str]:
+        """A known category that an accused object has only as its method."""
+        if not any(f.hit and f.basis.general for f in record.said):
+            return []
+        found = [self._names.resolve(str(leaf.value)) for leaf in record.hints]
+        return [n for n in found if self._names.known(n) and not self._names.vague(n)][:1]
+
+    def reasons(self, record: Record, inside: Sequence[Finding]) -> list[str]:
+        """The known name that stands as the reason where nothing is named, and nothing cleared."""
+        if any(f.hit is False or f.category for f in [*record.said, *record.idle, *inside]):
+            return []
+        for leaf in record.short_reasons():
+            name = self._names.resolve(str(leaf.value))
+            if self._names.known(name) and not (self._names.vague(name) or self._names.clean(name)):
+                leaf.use = Use.SIGNAL
+                return [name]
+        return []
+
     def verdict(self, record: Record, name: str, path: str) -> Finding:
         """What an object's judgements say of its name, the strongest first."""
         said = record.said
-        scale = self._scales.of(name, record.threshold)
-        scores = [f.score for f in said if f.score is not None]
+        scale = self._scales.of("" if self._names.clean(name) else name, record.threshold)
+        score = max((f.score for f in said if f.score is not None), default=None)
         if scale.lower_is_worse:
-            said = [self._turned(f, scale.threshold) for f in said]
-        score = max(scores, default=None)
+            said = [_turned(f, scale.threshold) for f in said]
         if any(f.failed for f in said) and not any(f.hit for f in said):
             return Finding(name, None, None, Basis.FLAG, path, failed=True)
         if not said and any(_told_found(form) for form, _ in record.names):
@@ -141,7 +200,9 @@ class Objects(Categories):
         own = self._names.own(name)
         ruled = any(form in CHECKERS or form in _RULES for form, _ in record.names)
         if not own and forbids(name) and (ruled or verdict.basis >= Basis.FLAG):
-            return replace(verdict, name=self._names.resolve(forbidden(name)))
+            kept = verdict.basis is Basis.PRESENCE and bool(record.idle)  # nothing was done
+            goal = self._names.resolve(forbidden(name))
+            return replace(verdict, name=goal, hit=False if kept else verdict.hit)
         found = self.finding(name, verdict.hit, verdict.score, verdict.path, verdict.basis)
         if not verdict.failed and not verdict.low:
             return found
@@ -158,11 +219,20 @@ class Objects(Categories):
         basis = Basis.FLAG if basis is Basis.ACTION else basis
         return Finding(name, hit, score, basis, path, low=low)
 
-    def _turned(self, finding: Finding, threshold: float) -> Finding:
-        if finding.basis is not Basis.SCORE or finding.score is None:
-            return finding
-        hit = finding.score < threshold
-        return replace(finding, hit=hit, score=1 - finding.score)
+    def only_checks(self, named: Sequence[str], record: Record) -> bool:
+        """Whether an object names what checked, in words that nobody knows, and says nothing."""
+        return (
+            bool(record.names and named)
+            and not record.said
+            and all(form in CHECKERS for form, _ in record.names)
+            and not any(map(self._names.known, named))
+        )
+
+    def beside(self, found: list[Finding], errors: list[Finding]) -> list[Finding]:
+        """Findings with those of an error, which say no more where they name only that it broke."""
+        if not any(f.category and not self._names.vague(f.name) for f in found):
+            return [*found, *errors]
+        return [*found, *(f for f in errors if not (f.category and self._names.vague(f.name)))]
 
     def of_named(
         self, named: Sequence[str], record: Record, same: list[Finding], *, inside: bool
@@ -192,6 +262,9 @@ class Objects(Categories):
 
     def of_heading(self, heading: str, record: Record, same: list[Finding]) -> list[Finding]:
         """Judgements of an object without a name: they are of its heading."""
+        own = [f for f in same if self.repeats(f, heading)]
+        record.said += own
+        same = [f for f in same if f not in own]
         verdict = self.verdict(record, heading, record.said[0].path)
         decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
         settled = [f for f in settle(decisions, same) if f not in decisions]
@@ -214,6 +287,12 @@ class Objects(Categories):
         if not any(d.hit is not None for d in decisions):
             decisions += [replace(f, whole=True) for f in numbers]
         return settle(decisions, same)
+
+
+def _turned(finding: Finding, threshold: float) -> Finding:
+    if finding.basis is not Basis.SCORE or finding.score is None:
+        return finding
+    return replace(finding, hit=finding.score < threshold, score=1 - finding.score)
 
 
 def _told_found(form: str) -> bool:

@@ -7,7 +7,7 @@ Marks the leaves that it takes. Knows the roles of keys, no vocabularies of find
 from dataclasses import dataclass, field
 
 from fallback.reading.finding import Finding
-from fallback.reading.generic.roles import Key, Kind
+from fallback.reading.generic.roles import Key, Kind, Role
 from fallback.reading.judge import as_number
 from fallback.reading.tree import Leaf, Node
 from fallback.reading.words import load_words
@@ -25,6 +25,8 @@ QUOTED = _KEYS["quoted"] | _KEYS["why"]
 #: What a check that did not pass is called: the bare word `failed` is said of broken tools too.
 FAILED = "check failed"
 MAX_NAME = 400
+_MOST_REASON_WORDS = 3
+_TYPES = frozenset({"type", "label", "category"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,11 @@ class Entry:
 class Record:
     """The parts of an object.
 
-    names: entries that name what it is about, in order; broad and weak ones apart.
+    names: entries that name what it is about, in order; broad and weak ones apart. hints: texts of
+        bookkeeping that may name it where nothing else does.
     said: judgements on the whole object. entries: what is left.
     threshold: the object's own, None when it has none. limits: those of its categories.
+    nones: `category: none`, which clears where nothing else is named.
     idle: `blocked: false`, which clears where nothing else speaks.
     graded: whether it has a grade of gravity, so that a low one is a finding too.
     taken: whether another reading took a name of it.
@@ -52,6 +56,8 @@ class Record:
     names: list[tuple[str, Leaf]] = field(default_factory=list)
     broad: list[tuple[str, Leaf]] = field(default_factory=list)
     weak: list[tuple[str, Leaf]] = field(default_factory=list)
+    nones: list[tuple[str, Leaf]] = field(default_factory=list)
+    hints: list[Leaf] = field(default_factory=list)
     said: list[Finding] = field(default_factory=list)
     own: list[Finding] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -61,6 +67,22 @@ class Record:
     graded: bool = False
     taken: bool = False
     idle: list[Finding] = field(default_factory=list)
+
+    @property
+    def typed(self) -> bool:
+        """Whether a type, label or category names it: `threat_type` beside `entry_type`."""
+        return any(form.rpartition(" ")[2] in _TYPES for form, _ in self.names)
+
+    def short_reasons(self) -> list[Leaf]:
+        """Reasons of a few words, which may be names: `reason: hate speech`."""
+        return [
+            entry.node
+            for entry in self.entries
+            if entry.role.role is Role.WHY
+            and isinstance(entry.node, Leaf)
+            and isinstance(entry.node.value, str)
+            and len(entry.node.value.split()) <= _MOST_REASON_WORDS
+        ]
 
 
 def kind_of(node: Node) -> Kind:

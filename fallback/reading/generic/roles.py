@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from fallback.reading.generic.vocabulary.goods import is_whole
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
@@ -16,6 +17,10 @@ _MAX_KEY = 120
 #: Words that make a list passive beside a noun, and may head findings alone.
 _NOT_PASSIVE = frozenset(
     {"all", "known", "target", "required", "active", "negative", "used", "run"}
+)
+#: What was done with things that were only looked at.
+_LOOKED_AT = frozenset(
+    {"checked", "scanned", "tested", "analyzed", "analysed", "inspected", "reviewed"}
 )
 #: Nouns of which a passive word says that they were only looked for.
 _LISTED = _KEYS["names"] | _KEYS["passive"] | _KEYS["container"] | _KEYS["checkers"]
@@ -96,7 +101,7 @@ _EXACT: dict[Kind, tuple[Role, ...]] = {
         Role.ERROR, Role.SCORE, Role.LIKELIHOOD, Role.DECISION, Role.SEVERITY, Role.CONFIDENCE,
         Role.FLAG, Role.SAID, Role.WHY, Role.QUOTED,
     ),
-    Kind.NULL: (Role.NAMES, Role.FLAG, Role.ERROR, Role.DECISION),
+    Kind.NULL: (Role.FLAG, Role.NAMES, Role.ERROR, Role.DECISION),
 }  # fmt: skip
 _LISTS: dict[Role, frozenset[str]] = {role: _KEYS.get(role.value, frozenset()) for role in Role} | {
     Role.FINISH: frozenset({"finish reason", "stop reason", "done reason"})
@@ -119,11 +124,35 @@ def key_form(key: str) -> str:
 @lru_cache(maxsize=8192)
 def key_role(form: str, kind: Kind) -> Key:
     """The role of a key in its normal form beside a value of that kind."""
+    if kind is Kind.NUMBER and form in _KEYS["looked_at"]:
+        return Key(Role.BOOKKEEPING)
     for role in _EXACT[kind]:
         if form in _LISTS[role]:
-            return Key(role)
+            measured = kind is Kind.NUMBER and role is Role.DECISION and is_whole(form)
+            return Key(Role.CLEAR if measured else role)
     words = form.split(" ")
+    if words[0] == "x" and len(words) > 2:  # a header of a vendor: `X-Acme-Verdict`
+        header = key_role(" ".join(words[2:]), kind)
+        if header.role is not Role.CATEGORY:
+            return header
+    if kind is Kind.NUMBER and (counted := _counted(words)) is not None:
+        return counted
+    if kind in (Kind.BOOL, Kind.NUMBER, Kind.TEXT) and is_whole(form):
+        return Key(Role.CLEAR)
     return _modified(words, kind) or _compound(words, kind) or Key(Role.CATEGORY, form)
+
+
+def _counted(words: list[str]) -> Key | None:
+    """`total_prompts` and `snippets_checked` count what was looked at, `infected_files` what was
+    found."""
+    if len(words) > 1 and words[-2].endswith("s") and words[-1] in _LOOKED_AT:
+        return Key(Role.BOOKKEEPING)
+    if len(words) == 2 and words[1] in _KEYS["counted"]:
+        if words[0] in _KEYS["wrong"]:
+            return Key(Role.FLAG)
+        if words[0] in _KEYS["count_starts"] or words[0] in _KEYS["passive_words"]:
+            return Key(Role.BOOKKEEPING)
+    return None
 
 
 def _modified(words: list[str], kind: Kind) -> Key | None:
@@ -142,7 +171,8 @@ def _modified(words: list[str], kind: Kind) -> Key | None:
             not listed.isdisjoint(_LISTED)
         ):
             return Key(Role.PASSIVE)
-    if kind is not Kind.NUMBER and last in _KEYS["comment_ends"]:
+    held = kind is Kind.DICT and last == "text"  # `ai_text: {labels: [...]}`
+    if kind is not Kind.NUMBER and last in _KEYS["comment_ends"] and not held:
         return Key(Role.WHY if last in _KEYS["why"] else Role.QUOTED)
     if kind is Kind.BOOL and first in ("run", "use", "enable", "with", "should", "include"):
         return Key(Role.BOOKKEEPING)
@@ -160,6 +190,8 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
             core = core[:-1]
         if len(core) < len(words):
             return _judged(core, Role.FLAG)
+    if first in ("cwe", "cve") and len(words) > 1:
+        return Key(Role.BOOKKEEPING)
     if kind in (Kind.LIST, Kind.TEXT) and len(words) > 1 and last in _KEYS["names"]:
         return Key(Role.NAMES)
     for role in (Role.SEVERITY, Role.SCORE, Role.COUNT):
@@ -169,8 +201,14 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
             return _judged(words[:-1], role)
     if len(words) > 1 and first in _KEYS["count_starts"] and kind is Kind.NUMBER:
         core = words[2:] if words[1] == "of" and len(words) > 2 else words[1:]
+        if len(core) == 1 and core[0] in _KEYS["counted"]:
+            return Key(Role.BOOKKEEPING)
+        if len(core) > 1 and core[-1] in _KEYS["bookkeeping_ends"]:  # `total_compute_time`
+            return Key(Role.BOOKKEEPING)
         return _judged(core, Role.COUNT)
     if len(words) > 1 and kind is Kind.TEXT:
+        if last == "name" and first in _KEYS["subjects"]:
+            return Key(Role.BOOKKEEPING)
         if last in ("name", "category") or words[-2:] == ["rule", "id"]:
             return Key(Role.NAME)
         if last in ("type", "code", "class", "tag"):
@@ -186,7 +224,7 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
     if len(words) > 1 and kind in (Kind.LIST, Kind.DICT):
         if last in _KEYS["names"] or last in _KEYS["container"]:
             return Key(Role.CONTAINER, " ".join(words[:-1]))
-        if last in _KEYS["bookkeeping"]:
+        if last in _KEYS["bookkeeping"] and first not in _KEYS["wrong"]:
             return Key(Role.BOOKKEEPING)
     return None
 

@@ -6,8 +6,10 @@ and by a few closed key names. Marks no leaves, except for counts that are judge
 
 from collections.abc import Iterator
 
-from fallback.reading.generic.record import kind_of
-from fallback.reading.generic.roles import Role, key_form, key_role
+from fallback.reading.generic.record import POLARITY, kind_of
+from fallback.reading.generic.roles import Kind, Role, key_form, key_role
+from fallback.reading.generic.vocabulary.goods import is_whole
+from fallback.reading.judge import as_number, judge_word
 from fallback.reading.tree import Leaf, Node, Use, mark
 from schemas.text import normalise
 
@@ -17,6 +19,16 @@ _PARALLEL = (
     ("labels", "flags"), ("labels", "values"), ("categories", "flags"), ("topics", "scores"),
     ("categories", "probabilities"), ("labels", "probs"), ("names", "values"), ("types", "scores"),
 )  # fmt: skip
+
+
+_PASSED = frozenset({"passed", "valid", "ok", "compliant", "safe", "allowed", "pass"})
+_CHECKS = frozenset(
+    {"checks", "check", "tests", "rules", "policies", "scanners", "is", "validation"}
+)
+#: Keys of the end of a scale.
+_TOPS = frozenset(
+    {"max", "scale", "out of", "max score", "maximum", "score range", "range", "max value"}
+)
 
 
 def pairs(nodes: list[Node]) -> list[tuple[Leaf, Leaf]] | None:
@@ -113,6 +125,91 @@ def validity(nodes: list[Node]) -> list[tuple[str, Leaf, float | None]] | None:
         if isinstance(node, Leaf):
             node.use = Use.QUOTED
     return found
+
+
+def question(node: dict[str, Node]) -> Leaf | None:
+    """`{question: "Is it safe?", answer: "no"}` as one text; another object is None."""
+    forms = {normalise(key[:40]): inner for key, inner in node.items() if isinstance(inner, Leaf)}
+    for ask in ("question", "criterion", "criteria", "check", "rubric"):
+        for reply in ("answer", "response", "result", "verdict", "output", "judgement", "value"):
+            first, second = forms.get(ask), forms.get(reply)
+            if first is None or second is None or not str(first.value).strip().endswith("?"):
+                continue
+            answer = {True: "yes", False: "no"}.get(second.value, second.value)  # type: ignore[arg-type]
+            if isinstance(answer, str) and normalise(answer.strip(" .!")) in POLARITY:
+                first.use = second.use = Use.SIGNAL
+                return Leaf(f"{first.value} {answer}", second.path)
+    return None
+
+
+def passing(node: dict[str, Node]) -> list[tuple[str, Leaf]] | None:
+    """`{"passed": {"toxicity": true, "pii": false}}`: checks, of which those count that failed."""
+    found: list[tuple[str, Leaf]] = []
+    for key, inner in node.items():
+        if not isinstance(inner, dict) or not inner or not _says_well(key_form(key)):
+            continue
+        judged = [(k, n) for k, n in inner.items() if isinstance(n, Leaf) and _is_verdict(n)]
+        if len(judged) == len(inner):
+            found += judged
+    return found or None
+
+
+def _says_well(form: str) -> bool:
+    words = form.split(" ")
+    return is_whole(form) or (len(words) == 2 and words[-1] in _PASSED and words[0] in _CHECKS)
+
+
+def _is_verdict(leaf: Leaf) -> bool:
+    value = leaf.value
+    if leaf.use is not Use.UNREAD:
+        return False
+    if isinstance(value, str):
+        return judge_word(value) is not None
+    return isinstance(value, bool) or (isinstance(value, float) and 0 <= value <= 1)
+
+
+def rescale(node: dict[str, Node]) -> None:
+    """Scores of 0 to 100 as shares, where the object says so or one of them is over a half.
+
+    `{"safety_score": 7, "max": 100}`, `{"hate": 92, "violence": 3}`.
+    """
+    numbers: list[Leaf] = []
+    top: float | None = None
+    for key, inner in node.items():
+        if not isinstance(inner, Leaf) or inner.use is not Use.UNREAD:
+            continue
+        form = key_form(key)
+        if form in _TOPS:
+            top = _top(inner.value)
+            continue
+        value = inner.value
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            role = key_role(form, Kind.NUMBER)
+            if role.role in (Role.SCORE, Role.CLEAR, Role.SEVERITY) or (
+                role.role is Role.CATEGORY and role.judged in (None, Role.SCORE)
+            ):
+                numbers.append(inner)
+    values = [n.value for n in numbers if isinstance(n.value, int | float)]
+    if top is None and len(values) > 1 and 50 <= max(values) <= 100:
+        top = 100.0
+    if top is None or not values or not 1 < max(values) <= top:
+        return
+    for leaf in numbers:
+        assert isinstance(leaf.value, int | float)
+        if leaf.value >= 1:  # a share may stand beside grades
+            leaf.value = leaf.value / top
+    for key, inner in node.items():
+        if key_form(key) in _TOPS and isinstance(inner, Leaf):
+            inner.use = Use.BOOKKEEPING
+
+
+def _top(value: object) -> float | None:
+    """The end of a scale: `100`, `"0-100"`, `"1-5"`; None for what is none."""
+    if isinstance(value, str):
+        value = as_number(value.replace("..", "-").rpartition("-")[2])
+    if isinstance(value, int | float) and not isinstance(value, bool) and 1 < value <= 1000:
+        return float(value)
+    return None
 
 
 def take_odds(node: dict[str, Node]) -> None:

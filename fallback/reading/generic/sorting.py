@@ -6,30 +6,47 @@ In: an entry and a record. Out: the record with what the entry says. Marks the l
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic import statements
+from fallback.reading.generic.inside import are_links, is_code, judged_groups, judges, tells
 from fallback.reading.generic.record import (
     GRADES,
     MAX_NAME,
     NON_NAMES,
     PLACES,
+    POLARITY,
     QUOTED,
     Entry,
     Record,
     kind_of,
     number_of,
 )
-from fallback.reading.generic.roles import Key, Kind, Role, key_form, key_role
-from fallback.reading.judge import (
-    Scale,
-    Scales,
-    judge_word,
-)
+from fallback.reading.generic.roles import JUDGING, Key, Kind, Role, key_form, key_role
+from fallback.reading.generic.vocabulary.scales import Scales
+from fallback.reading.judge import Scale, judge_word, ticked
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
 _GRADABLE = load_words().keys["gradable"]
+_REPLIES = frozenset({"msg", "message"})
+_VERDICTS = frozenset({Role.FLAG, Role.DECISION})
+_SAID = _VERDICTS | {Role.SCORE, Role.SEVERITY, Role.LIKELIHOOD}
+_IDENTIFIED = load_words().keys["identified"]
+_PARTS = load_words().keys["parts"]
+_COUNTED = load_words().keys["counted"]
+_FLAGS = load_words().keys["flag"] - QUOTED
+_HINTS = load_words().keys["hints"]
 _LIMITS = load_words().keys["threshold_words"]
+_FAILED = load_words().values["failed"]
+#: Keys of a class, and the words for no class in them.
+_CLASSES = frozenset({"label", "category", "class", "prediction", "topic", "labels", "hazard"})
+_NONE = frozenset({"none", "nothing", "no category", "no label"})
+_SURE = frozenset({"", "score", "confidence", "probability", "prob", "p", "confidence score"})
+_NAMES = ("name", "displayName", "label", "type", "id")
+_REQUESTS = frozenset({"request", "request body", "request data", "original request", "req"})
+_TEXTS = frozenset({Role.QUOTED, Role.SAID})
+_PARAMETERS = frozenset({Role.BOOKKEEPING, Role.THRESHOLD, Role.PASSIVE})
 _OUTCOMES = frozenset({"success", "successful", "succeeded"})
 
 
@@ -37,6 +54,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
     """The parts of an object; leaves that another reading took are left out."""
     record = Record()
     entries = []
+    linked = False
     for key, inner in node.items():
         if isinstance(inner, Leaf) and inner.use is not Use.UNREAD:
             named = inner.use is Use.SIGNAL and isinstance(inner.value, str)
@@ -46,27 +64,81 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
         kind = kind_of(inner)
         if kind is Kind.NUMBER and isinstance(inner, Leaf) and isinstance(inner.value, str):
             kind = Kind.TEXT if form in QUOTED else kind
-        entries.append(Entry(key, form, _role(form, kind, inner), inner))
+        linked = linked or (kind is Kind.LIST and are_links(inner))
+        role = Key(Role.QUOTED) if _is_echo(form, inner, node) else _role(form, kind, inner)
+        entries.append(Entry(key, form, role, inner))
     record.threshold = _threshold(entries)
     record.limits = _limits(entries)
+    if linked and not {e.role.role for e in entries}.isdisjoint(_SAID):
+        entries = [replace(e, role=Key(Role.QUOTED)) if are_links(e.node) else e for e in entries]
     if any(e.role.role is Role.NAME for e in entries):
         entries = [_outcome(e) for e in entries]
     scale = scales.of("", record.threshold)
     for entry in entries:
         _SORT.get(entry.role.role, _keep)(record, entry, scale)
+    if record.nones and not (record.names or record.broad or record.weak) and _sure(record):
+        record.names += record.nones[:1]
     return record
+
+
+def _sure(record: Record) -> bool:
+    """Whether all that an object says of its class is how sure it is."""
+    if any(f.hit is False and f.basis in (Basis.FLAG, Basis.DECISION) for f in record.said):
+        return False
+    return all(
+        f.hit is not True or (f.basis is Basis.SCORE and normalise(f.name) in _SURE)
+        for f in record.said
+    )
+
+
+def _is_echo(form: str, inner: Node, beside: dict[str, Node]) -> bool:
+    """Whether a value repeats the request: a judged text with parameters and no judgement.
+
+    Where a neighbour has the same keys, both are sides of a conversation that was judged.
+    """
+    if form not in _REQUESTS or not isinstance(inner, dict) or len(beside) < 2:
+        return False
+    if any(isinstance(o, dict) and o is not inner and o.keys() == inner.keys()
+           for o in beside.values()):  # fmt: skip
+        return False
+    roles = {key_role(key_form(key), kind_of(value)).role for key, value in inner.items()}
+    asked = not roles.isdisjoint(_PARAMETERS)
+    return asked and not roles.isdisjoint(_TEXTS) and roles.isdisjoint(JUDGING - {Role.NAME})
 
 
 def _role(form: str, kind: Kind, node: Node) -> Key:
     """The role of a key, where the value tells more than its kind."""
     if isinstance(node, Leaf):
         value = node.value
+        if form in _REPLIES and isinstance(value, str) and normalise(value[:40]) in _OUTCOMES:
+            return Key(Role.BOOKKEEPING)
+        if kind is Kind.NUMBER and form in _COUNTED:
+            return Key(Role.BOOKKEEPING)
+        if form in _IDENTIFIED and is_code(value):
+            return Key(Role.BOOKKEEPING)
         if form == "code" and kind is Kind.NUMBER and number_of(node) > 1:
             return Key(Role.BOOKKEEPING)
         graded = kind is Kind.NUMBER or (isinstance(value, str) and normalise(value[:40]) in GRADES)
+        if (
+            form in _FLAGS
+            and isinstance(value, str)
+            and (
+                normalise(value[:40]) in POLARITY
+                or ticked(value) is not None
+                or value.casefold() in statements.CUT
+            )
+        ):
+            return Key(Role.FLAG)
         if form in _GRADABLE and graded:
             return Key(Role.CATEGORY, form)
-    return key_role(form, kind)
+    role = key_role(form, kind)
+    if form in _PARTS and isinstance(node, list) and any(map(tells, node)):
+        return Key(Role.CONTAINER)
+    if not isinstance(node, dict) or role.role is not Role.BOOKKEEPING or " " not in form:
+        return role
+    # `malicious_url: {verdict: ...}`: what is judged is no bookkeeping.
+    judged = any(key_role(key_form(k), kind_of(n)).role in _VERDICTS for k, n in node.items())
+    return Key(Role.CATEGORY, form) if judged else role
 
 
 def _outcome(entry: Entry) -> Entry:
@@ -106,15 +178,26 @@ def _keep(record: Record, entry: Entry, scale: Scale) -> None:
 
 
 def _bookkeeping(record: Record, entry: Entry, scale: Scale) -> None:
+    if entry.form in _HINTS and isinstance(entry.node, Leaf) and isinstance(entry.node.value, str):
+        record.hints.append(entry.node)
     mark(entry.node, Use.BOOKKEEPING)
 
 
 def _quoted(record: Record, entry: Entry, scale: Scale) -> None:
     node = entry.node
-    if entry.form in PLACES and isinstance(node, list) and any(isinstance(n, dict) for n in node):
+    if entry.form in PLACES and isinstance(node, list) and any(map(_holds_names, node)):
         record.entries.append(replace(entry, role=Key(Role.CONTAINER)))
+    elif isinstance(node, dict) and (all(map(judges, leaves(node))) or judged_groups(node)):
+        record.entries.append(entry)
     else:
         mark(node, Use.QUOTED)
+
+
+def _holds_names(node: Node) -> bool:
+    """Whether an entry of a list of places may name what stands there."""
+    if isinstance(node, list):
+        return len(node) > 1 and any(kind_of(inner) is Kind.TEXT for inner in node)
+    return isinstance(node, dict)
 
 
 def _error(record: Record, entry: Entry, scale: Scale) -> None:
@@ -130,13 +213,24 @@ def _name(record: Record, entry: Entry, scale: Scale) -> None:
             return
         node = named
     value = node.value
-    if isinstance(value, int | float):
+    numbered = isinstance(value, str) and value.isdecimal() and entry.form.endswith(" id")
+    if numbered or isinstance(value, int | float):
         node.use = Use.BOOKKEEPING
         return
     text = (value or "").strip()
     form = normalise(text) if len(text) <= MAX_NAME else text
-    if not text or form in NON_NAMES:
+    if form in _NONE and entry.form.rpartition(" ")[2] in _CLASSES:
+        record.nones.append((entry.form, node))
+    if text.endswith(".") and text[:-1].isdecimal():  # a number that was cut off
+        node.use = Use.SIGNAL
+        record.said.append(Finding(text, None, None, Basis.DECISION, node.path, failed=True))
+        return
+    if not any(map(str.isalnum, text)) or form in NON_NAMES:
         node.use = Use.BOOKKEEPING
+        return
+    if form in _FAILED and (entry.role.role is Role.BROAD or entry.form == "type"):
+        node.use = Use.SIGNAL
+        record.said.append(Finding(text, None, None, Basis.DECISION, node.path, failed=True))
         return
     if entry.form in ("prediction", "classification") and judge_word(text) is not None:
         statements.decision(record, entry, scale)
@@ -149,12 +243,15 @@ def _nested(node: Node) -> Leaf | None:
     """The name in `{"infoType": {"name": ...}}`."""
     if not isinstance(node, dict):
         return None
-    for key in ("name", "displayName", "label", "type", "id"):
+    for key in (*_NAMES, *(k for k in node if len(k) == 2 and len(node) == 1)):  # `{"en": ...}`
         inner = node.get(key)
         if not isinstance(inner, Leaf) or not isinstance(inner.value, str):
             continue
         if not inner.value.strip() or not all(isinstance(n, Leaf) for n in node.values()):
             continue
+        if any(_role(key_form(k), kind_of(n), n).role in JUDGING for k, n in node.items()
+               if n is not inner and k not in _NAMES):  # fmt: skip
+            return None
         for other in leaves(node):
             if other is not inner:
                 other.use = Use.BOOKKEEPING
@@ -182,4 +279,5 @@ _SORT = {
     Role.BOOKKEEPING: _bookkeeping,
     Role.QUOTED: _quoted,
     Role.ERROR: _error,
+    Role.WHY: statements.why,
 }

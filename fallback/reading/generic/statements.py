@@ -9,6 +9,7 @@ from dataclasses import replace
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.record import (
     FAILED,
+    GRADES,
     POLARITY,
     Entry,
     Record,
@@ -17,6 +18,7 @@ from fallback.reading.generic.record import (
     number_of,
 )
 from fallback.reading.generic.roles import Key, Kind, Role
+from fallback.reading.generic.vocabulary.goods import lack
 from fallback.reading.judge import (
     Judged,
     Outcome,
@@ -25,9 +27,23 @@ from fallback.reading.judge import (
     judge,
     judge_number,
     judge_word,
+    ticked,
 )
 from fallback.reading.tree import Leaf, Use
+from fallback.reading.words import load_words
 from schemas.text import normalise
+
+#: Flags of an output that was cut off in them: they stay unread.
+CUT = frozenset({"tr", "tru", "fa", "fal", "fals", "nu", "nul"})
+_ACTED = load_words().keys["acted"]
+#: A reason of fewer words is a name, or says that there is none.
+_MOST_WORDS = 3
+_CLEAR = load_words().keys["clear"]
+#: Why a model stopped, where that names what was found.
+_STOPS = frozenset(
+    {"refusal", "safety", "recitation", "blocklist", "blacklist", "prohibited content"}
+)
+_OUTCOME = {None: Outcome.NONE, True: Outcome.FOUND, False: Outcome.CLEAN}
 
 
 def flag(record: Record, entry: Entry, scale: Scale) -> None:
@@ -48,26 +64,44 @@ def _polar(record: Record, entry: Entry, scale: Scale, *, positive: bool) -> Non
     if value is None:
         leaf.use = Use.BOOKKEEPING
         return
+    if isinstance(value, str) and (tick := ticked(value)) is not None:
+        value = tick
     if isinstance(value, str):
         judged = judge_word(value, scale, Basis.FLAG)
+        if judged is None and value.casefold() in CUT:
+            return
         if judged is None and as_number(value) is None:
             record.entries.append(replace(entry, role=Key(Role.NAMES)))
             return
-        if judged is not None and normalise(value.strip()) not in POLARITY:
+        measured = not positive and normalise(value.strip()) in GRADES
+        if judged is not None and normalise(value.strip()) not in POLARITY and not measured:
             _say(record, entry, judged, value)
             return
         if not positive and (number := as_number(value)) is not None and number > 1:
             value = number
-    judged = judge(value, scale, Basis.FLAG)
-    if not positive and _is_count(value):
-        leaf.use = Use.BOOKKEEPING
+    if not positive:
+        _well(record, entry, scale, value)
         return
+    judged = judge(value, scale, Basis.FLAG)
     if _is_count(value):
         judged = judge_number(number_of(leaf), scale, Basis.SCORE)
-    hit = judged.hit if positive or judged.hit is None else not judged.hit
-    outcome = Outcome.NONE if hit is None else Outcome.FOUND if hit else Outcome.CLEAN
-    word = entry.key if positive else "unsafe" if "safe" in entry.form else FAILED
-    _say(record, entry, Judged(outcome, judged.score if positive else None, Basis.DECISION), word)
+    outcome = _OUTCOME[judged.hit]
+    _say(record, entry, Judged(outcome, judged.score, Basis.DECISION), entry.key)
+
+
+def _well(record: Record, entry: Entry, scale: Scale, value: str | int | float) -> None:
+    """How well all is, or whether: a count of what is well says nothing."""
+    leaf = entry.node
+    assert isinstance(leaf, Leaf)
+    measured = entry.form not in _CLEAR and not entry.form.startswith("is ")
+    if isinstance(value, int | float) and value % 1 == 0 and _is_count(value) and not measured:
+        leaf.use = Use.BOOKKEEPING
+        return
+    if value == 1 and not measured:
+        value = True
+    judged = judge(value, replace(scale, good=True), Basis.FLAG)
+    word = lack(entry.form) or ("unsafe" if "safe" in entry.form else FAILED)
+    _say(record, entry, Judged(_OUTCOME[judged.hit], None, Basis.DECISION), word)
 
 
 def _is_count(value: object) -> bool:
@@ -92,6 +126,15 @@ def acted(record: Record, entry: Entry, scale: Scale) -> None:
         leaf.use = Use.BOOKKEEPING
 
 
+def why(record: Record, entry: Entry, scale: Scale) -> None:
+    """An explanation stays; one under a key of an action tells of it: `filteredReason: ...`."""
+    leaf = entry.node
+    acted = _ACTED.intersection(entry.form.split(" "))
+    if acted and isinstance(leaf, Leaf) and len(str(leaf.value or "").split()) > _MOST_WORDS:
+        record.said.append(Finding(min(acted), True, None, Basis.ACTION, leaf.path))
+    record.entries.append(entry)
+
+
 def decision(record: Record, entry: Entry, scale: Scale) -> None:
     _judge(record, entry, scale, Basis.DECISION)
 
@@ -104,11 +147,11 @@ def finish(record: Record, entry: Entry, scale: Scale) -> None:
     """Why a model stopped. Words that are neither a filter's nor a refusal's say nothing."""
     leaf = entry.node
     assert isinstance(leaf, Leaf)
-    text = str(leaf.value)
+    text = _member(entry.form, str(leaf.value)) or str(leaf.value)
     judged = judge_word(text, scale, Basis.ACTION)
     if judged is not None and judged.hit:
         _say(record, entry, judged, text)
-    elif normalise(text) in ("refusal", "safety", "recitation", "blocklist", "prohibited content"):
+    elif normalise(text) in _STOPS:
         record.weak.append((entry.form, leaf))
     else:
         leaf.use = Use.BOOKKEEPING
@@ -123,11 +166,25 @@ def _judge(record: Record, entry: Entry, scale: Scale, basis: Basis) -> None:
     if leaf.value is None:
         leaf.use = Use.BOOKKEEPING
         return
+    if lack(entry.form) is not None and normalise(str(leaf.value)) in POLARITY:
+        _polar(record, entry, scale, positive=False)
+        return
     judged = judge(leaf.value, scale, basis)
+    word = str(leaf.value)
+    if not judged.known and (member := _member(entry.form, word)):
+        told = judge(member, scale, basis)
+        judged, word = (told, member) if told.hit else (judged, word)
     if not judged.known:
         record.entries.append(entry)
         return
-    _say(record, entry, judged, decision_word(entry.key, str(leaf.value)))
+    _say(record, entry, judged, decision_word(entry.key, word))
+
+
+def _member(form: str, value: str) -> str:
+    """The word of a member that bears the name of its enum: `STATUS_BLOCKED` under `status`."""
+    if not value.isupper() or "_" not in value:
+        return ""
+    return normalise(value).partition(f"{form.rpartition(' ')[2]} ")[2]
 
 
 def severity(record: Record, entry: Entry, scale: Scale) -> None:
@@ -147,6 +204,8 @@ def _grade(record: Record, entry: Entry, scale: Scale) -> None:
     judged = judge(number_of(leaf), scale, basis) if kind_of(leaf) is Kind.NUMBER else None
     if judged is None:
         judged = judge(leaf.value, scale, Basis.GRADE)
+    if judged.outcome is Outcome.FAILED and entry.form != "level":  # `violation_level: error`
+        judged = replace(judged, outcome=Outcome.FOUND)
     if not judged.known:
         record.entries.append(entry)
         return

@@ -7,14 +7,14 @@ unread is accounted for elsewhere. Each leaf is visited a bounded number of time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fallback.reading.account import last_key
 from fallback.reading.finding import Basis, Finding, across, merge
 from fallback.reading.generic import shapes
 from fallback.reading.generic.exclusive import exclusive
 from fallback.reading.generic.lists import TOP, Lists, Place
-from fallback.reading.generic.record import HIT_WORDS, Entry, Record, kind_of
-from fallback.reading.generic.roles import Kind, Role
+from fallback.reading.generic.record import FAILED, HIT_WORDS, Entry, Record, kind_of
+from fallback.reading.generic.roles import Kind, Role, key_form
 from fallback.reading.generic.sorting import sort_record
-from fallback.reading.generic.texts import closed
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 from fallback.reading.words import load_words
 
@@ -22,7 +22,10 @@ _CHECKERS = load_words().keys["checkers"]
 _MAPS = load_words().keys["maps"]
 #: What an object costs, in the steps of `Lookups`.
 _OBJECT = 6
+_CHECKS = frozenset({"check", "checks", "test", "validation", "validator", "verification"})
 _MATCHES = frozenset({"matches", "hits"})
+#: Texts of one error that are looked at.
+_MAX_TEXTS = 8
 
 
 class Walker(Lists):
@@ -56,6 +59,12 @@ class Walker(Lists):
             read = [f for name, value in parallel for f in self._pair(name, value)]
             rest = self._object({k: n for k, n in node.items() if _left(n)}, place)
             return merge([*exclusive(read, self._names), *rest])
+        if (question := shapes.question(node)) is not None:
+            return self._read_names(question)
+        if (passing := shapes.passing(node)) is not None:
+            read = [f for name, leaf in passing for f in self._categories.passing(name, leaf)]
+            return merge([*read, *self._object({k: n for k, n in node.items() if _left(n)}, place)])
+        shapes.rescale(node)
         shapes.take_odds(node)
         own = self._categories.own_keys(node)
         record = sort_record(node, self._scales)
@@ -66,13 +75,18 @@ class Walker(Lists):
         place = replace(place, mapping=mapping, limits=record.limits or place.limits)
         same, apart, inside = self._inside(record, place, named)
         same += record.own
+        errors = self._errors(record)
+        if named and (errors or record.idle or any(f.category for part in apart for f in part)):
+            named = [] if self._categories.only_checks(named, record) else named
+        if not (named or record.taken or errors or any(f.category for f in same)):
+            named = self._categories.reasons(record, [*same, *(f for part in apart for f in part)])
         if named:
             found = self._categories.of_named(named, record, same, inside=inside)
         elif place.heading and record.said:
             found = self._categories.of_heading(place.heading, record, same)
         else:
             found = self._categories.of_all(record, same)
-        found = self._with_errors(record, found) or record.idle
+        found = (self._categories.beside(found, errors) if errors else found) or record.idle
         if any(f.clears for f in record.said) and not any(f.hit for f in found):
             mark(node, Use.BOOKKEEPING)
         return (
@@ -111,6 +125,8 @@ class Walker(Lists):
                     room = True
                     node.use = Use.SIGNAL
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE, node.path))
+                elif role is Role.DECISION and kind_of(node) is Kind.BOOL and heading:
+                    maps += self._decided(heading, node)
                 elif role is Role.CATEGORY or role is Role.NAMES or role is Role.COUNT:
                     if not self._names.take_steps(1):
                         break
@@ -120,6 +136,10 @@ class Walker(Lists):
                     )
                 continue
             if node and not _left(node):  # all of it is bookkeeping, quoted, or read already
+                continue
+            if role is Role.QUOTED:
+                apart.append([f for f in self.read(node, Place(depth=depth)) if f.hit])
+                mark(node, Use.QUOTED)
                 continue
             checkers = role is Role.CATEGORY and entry.form in _CHECKERS and node and _prose(node)
             if checkers and not any(f.hit for f in record.said):
@@ -133,7 +153,11 @@ class Walker(Lists):
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE))
                     continue
                 if entry.form in _MATCHES and _prose(node):
-                    maps += self._matches(node)
+                    found = self._matches(node)
+                    if not found and place.heading and self._names.known(place.heading):
+                        found = [self._categories.finding(
+                            place.heading, True, None, entry.key, Basis.PRESENCE)]  # fmt: skip
+                    maps += found
                     continue
                 if entry.form in _CHECKERS and _prose(node):
                     mark(node, Use.BOOKKEEPING)
@@ -157,11 +181,18 @@ class Walker(Lists):
                 apart.append(read)
         return [*same, *exclusive(maps, self._names)], apart, room
 
+    def _decided(self, heading: str, leaf: Leaf) -> list[Finding]:
+        """`hate: {result: true}`; under the name of a check it may mean that it passed."""
+        if key_form(heading).rpartition(" ")[2] in _CHECKS:
+            return []
+        judged = self._names.known(heading) or self._names.general(heading)
+        return self._categories.judged(heading, leaf) if judged else []
+
     def _below(self, entry: Entry, place: Place, depth: int) -> list[Finding]:
         """What stands under a key of no role: a category, or a mere level."""
         node = entry.node
-        known = self._known(entry)
         heading = self._categories.heading(entry, place.heading)
+        known = self._known(entry) or bool(place.heading and self._names.known(heading))
         if known or place.mapping:
             if not node:
                 return [self._categories.finding(heading, False, None, "", Basis.GRADE)]
@@ -175,23 +206,6 @@ class Walker(Lists):
                 return self._categories.highest(heading, [n for n in node if isinstance(n, Leaf)])
             return self._only_known(node)
         return self.read(node, Place(place.heading, False, place.flagged, depth))
-
-    def _under(self, heading: str, nodes: list[Node], place: Place) -> list[Finding]:
-        """A list of scalars under a category: its scores, or the texts that it was found in."""
-        plain = [n for n in nodes if isinstance(n, Leaf)]
-        texts = [n for n in plain if kind_of(n) is Kind.TEXT]
-        if not texts:
-            return self._categories.highest(heading, plain)
-        for leaf in plain:
-            leaf.use = Use.QUOTED
-        return [self._categories.finding(heading, True, None, plain[0].path, Basis.PRESENCE)]
-
-    def _matches(self, nodes: Node) -> list[Finding]:
-        """Texts that matched something: quoted, unless all are known names."""
-        assert isinstance(nodes, list)
-        found = self._only_known(nodes)
-        mark(nodes, Use.QUOTED)
-        return found
 
     def _known(self, entry: Entry) -> bool:
         core = entry.role.core
@@ -210,27 +224,51 @@ class Walker(Lists):
             return True
         return all(self._categories.gradable(inner) for inner in node.values())
 
-    def _with_errors(self, record: Record, found: list[Finding]) -> list[Finding]:
-        """What an `error` entry holds: findings of its own, or the tool's failure."""
+    def _errors(self, record: Record) -> list[Finding]:
+        """What an `error` entry holds: findings of its own, a block, or the tool's failure.
+
+        A message beside it counts where it reports a block; a status that failed is then none.
+        """
+        found: list[Finding] = []
         for entry in record.errors:
             node = entry.node
             if isinstance(node, Leaf):
-                text = str(node.value).strip() if node.value not in (None, False, 0) else ""
                 node.use = Use.BOOKKEEPING
-                if text and text not in ("0", "None"):
-                    found = [*found, Finding(text, None, None, Basis.PRESENCE, node.path, True)]
-                continue
-            if not node:
-                continue
-            inner = self.read(node, TOP)
-            texts = [str(n.value) for n in leaves(node) if isinstance(n.value, str) and n.value]
-            named = all(f.basis is Basis.PRESENCE for f in inner)
-            if not any(f.hit for f in inner) or (named and any(map(closed.is_failure, texts))):
-                said = ": ".join(dict.fromkeys(texts[:3])) or "error"
-                inner = [Finding(said, None, None, Basis.PRESENCE, "", True)]
-                mark(node, Use.BOOKKEEPING)
-            found = [*found, *inner]
+                if isinstance(node.value, str):
+                    found += self._read_error(node.value, node.path)
+                elif node.value:
+                    found.append(Finding(entry.key, None, None, path=node.path, failed=True))
+            else:
+                found += self._error_inside(node)
+        if any(f.failed for f in found):
+            for entry in record.entries:
+                if entry.role.role in (Role.SAID, Role.WHY) and isinstance(entry.node, Leaf):
+                    said = self._read_error(str(entry.node.value), entry.node.path)
+                    found += [f for f in said if f.hit]
+                    entry.node.use = Use.QUOTED
+        if found:
+            record.said = [_broke(f) for f in record.said]
         return found
+
+    def _error_inside(self, node: Node) -> list[Finding]:
+        unread = [leaf for leaf in leaves(node) if leaf.use is Use.UNREAD]
+        if not unread:
+            return []
+        inner = [f for f in self.read(node, TOP) if f.basis is not Basis.PRESENCE]
+        if any(f.hit for f in inner):
+            return inner
+        texts = [n for n in unread if isinstance(n.value, str) and any(map(str.isalpha, n.value))]
+        told = across(self._read_error(str(n.value), n.path) for n in texts[:_MAX_TEXTS])
+        mark(node, Use.BOOKKEEPING)
+        failed = [Finding("error", None, None, failed=True)]
+        return [f for f in told if f.hit] or told[:1] or failed
+
+
+def _broke(finding: Finding) -> Finding:
+    """`status: failed` beside an error: the tool failed, no check did."""
+    if finding.name == FAILED and last_key(finding.path).rpartition(" ")[2] in ("status", "state"):
+        return replace(finding, hit=None, failed=True)
+    return finding
 
 
 def _not_denied(findings: Sequence[Finding], beside: Sequence[Finding]) -> list[Finding]:

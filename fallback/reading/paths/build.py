@@ -48,13 +48,14 @@ def _children(tree: dict[str, Any]) -> list[Run]:
 
 
 def _field(tree: dict[str, Any]) -> Run:
+    """The value of a key. Nodes are plain dicts; this is the step that is taken most often."""
     key, *others = spellings(tree["value"])
     if not others:
-        return lambda node: node.get(key) if isinstance(node, dict) else None
+        return lambda node: node.get(key) if type(node) is dict else None
     (other,) = others
 
     def run(node: Any) -> Any:
-        if not isinstance(node, dict):
+        if type(node) is not dict:
             return None
         return node.get(other) if (found := node.get(key)) is None else found
 

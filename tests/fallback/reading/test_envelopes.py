@@ -1,7 +1,6 @@
 """Envelopes: what stands inside is read on, and what they say themselves is a signal."""
 
 import json
-import time
 
 import pytest
 from hypothesis import given
@@ -11,6 +10,7 @@ from fallback.reading.declared import Declared, apply
 from fallback.reading.formats import Format, load_envelopes
 from fallback.reading.tree import Planter, Use, leaves
 from tests.fallback.reading.examples import reader, said
+from tests.support.steps import calls
 
 ENVELOPES = load_envelopes()
 #: Ways in which a service hands on the text of a guard.
@@ -105,7 +105,8 @@ def test_an_example_leaves_nothing_unread(envelope: Format) -> None:
         node = Planter().plant(example.output)
         applied = apply(envelope, node)
         assert applied is not None, "not recognised"
-        inside = [leaf for c in (*applied.contents, *applied.verdicts) for leaf in leaves(c)]
+        read_on = (*applied.contents, *applied.verdicts, *applied.errors)
+        inside = [leaf for c in read_on for leaf in leaves(c)]
         open_ = [
             leaf.path
             for leaf in leaves(node)
@@ -123,18 +124,14 @@ def test_every_envelope_has_a_source_and_an_example() -> None:
 
 @pytest.mark.parametrize("envelope", [e for e in ENVELOPES if e.examples], ids=lambda e: e.name)
 def test_work_grows_with_the_size_of_the_output(envelope: Format) -> None:
-    """Twice the entries take no more than three times as long, plus what the clock cannot tell."""
+    """Twice the entries take no more than twice the steps, and a little."""
     outputs = [x.output for x in envelope.examples if not isinstance(x.output, str)]
 
-    def seconds(size: int) -> float:
+    def steps(size: int) -> int:
         nodes = [Planter().plant(_widened(output, size)) for output in outputs]
-        started = time.process_time()
-        for node in nodes:
-            apply(envelope, node)
-        return time.process_time() - started
+        return calls(lambda: [apply(envelope, node) for node in nodes])
 
-    once, twice = (min(seconds(size) for _ in range(3)) for size in (300, 600))
-    assert twice <= 3 * once + 0.05
+    assert steps(600) <= 2.2 * steps(300) + 1000
 
 
 def _widened(value: object, times: int, depth: int = 0) -> object:

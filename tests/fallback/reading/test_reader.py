@@ -2,7 +2,7 @@
 
 import json
 import random
-import time
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +12,7 @@ from fallback.reading import Reader
 from fallback.rules.lookup import load_rules
 from fallback.signal import MAX_NAME, How, Signal, Verdict
 from schemas.requests import Metadata
+from tests.support.steps import calls
 
 NOBODY = "a-vendor-nobody-knows"
 LIMIT = 65_536
@@ -159,25 +160,99 @@ def _long_texts() -> list[str]:
     return texts + [json.dumps(s) for s in structures] + lines + deep
 
 
-def _machine() -> float:
-    """How slow the machine is now: 1 where five million additions take a quarter of a second."""
-    start = time.process_time()
-    total = 0
-    for i in range(1_000_000):
-        total += i
-    return max(1.0, (time.process_time() - start) / 0.05)
+# Steps that reading the longest output may take; the worst of these texts takes 980,000 of them.
+STEPS = 1_050_000
 
 
 @pytest.mark.parametrize("index", range(len(_long_texts())))
 def test_a_long_output_is_read_within_bounds(reader: Reader, index: int) -> None:
     text = _long_texts()[index]
-    taken = []
-    for _ in range(3):
-        slow = _machine()
-        start = time.process_time()
-        assert reader.read(NOBODY, text).signals
-        taken.append((time.process_time() - start) / slow)
-    assert min(taken) < 0.2
+    assert reader.read(NOBODY, text).signals
+    assert calls(lambda: reader.read(NOBODY, text)) < STEPS
+
+
+# Numbered entries in every notation and structure: {} stands for the number.
+ENTRIES: dict[str, tuple[str, str, str, str]] = {
+    "list of names": ('["', "name {}", '", "', '"]'),
+    "list of pairs": ("[", '["name {}", 0.9]', ", ", "]"),
+    "lists of pairs": ("[", '[["name {}", 0.9]]', ", ", "]"),
+    "map to numbers": ("{", '"name {}": 0.9', ", ", "}"),
+    "map to texts": ("{", '"name {}": "word {}"', ", ", "}"),
+    "map to objects": ("{", '"name {}": {{"score": 0.9}}', ", ", "}"),
+    "map to nothing": ("{", '"name {}": null', ", ", "}"),
+    "findings": ('{"results": [', '{{"label": "name {}", "flagged": true}}', ", ", "]}"),
+    "choices": ('{"choices": [', '{{"message": {{"content": "unsafe S{}"}}}}', ", ", "]}"),
+    "texts with structure": ("{", '"name {}": "{{\\"a\\": {}}}"', ", ", "}"),
+    "numbers": ("[", "{}", ", ", "]"),
+    "JSON lines": ("", '{{"label": "name {}", "score": 0.9}}', "\n", ""),
+    "YAML": ("", "- label: name {}\n  score: 0.9", "\n", ""),
+    "lines": ("", "name {}: 0.9", "\n", ""),
+    "labels": ("", "name {}", "; ", ""),
+    "logfmt": ("", "level=info label=name{} score=0.9", "\n", ""),
+    "log lines": ("", "2026-11-28T10:00:00Z INFO guard: name {}", "\n", ""),
+    "table": ("| label | score |\n|---|---|\n", "| name {} | 0.9 |", "\n", ""),
+    "CSV": ("label,score\n", "name {},0.9", "\n", ""),
+    "elements": ("<r>", "<label>name {}</label>", "", "</r>"),
+    "events": ("", 'data: {{"choices": [{{"delta": {{"content": "a{}"}}}}]}}\n\n', "", ""),
+    "repr": ("[", "Hit(name='name {}', score=0.9)", ", ", "]"),
+    "sentences": ("", "The text number {} is hateful.", " ", ""),
+    "nested": ("", '{{"a{}":', "", "1"),
+}
+
+
+def _filled(kind: str, size: int) -> str:
+    before, entry, between, after = ENTRIES[kind]
+    entries: list[str] = []
+    length = 0
+    while length < size:
+        number = len(entries)
+        entries.append(entry.format(number, number))
+        length += len(entries[-1]) + len(between)
+    return before + between.join(entries) + after
+
+
+@pytest.mark.parametrize("kind", ENTRIES)
+def test_twice_as_many_entries_take_at_most_twice_the_steps(reader: Reader, kind: str) -> None:
+    steps = []
+    for size in (LIMIT // 16, LIMIT // 8, LIMIT // 4, LIMIT // 2, LIMIT):
+        text = _filled(kind, size)
+        reader.read(NOBODY, text)
+        steps.append(calls(lambda text=text: reader.read(NOBODY, text)))  # type: ignore[misc]
+    assert steps[-1] < STEPS
+    assert all(b <= 2.5 * a + 20_000 for a, b in pairwise(steps)), steps
+
+
+def test_texts_of_any_pieces_take_steps_in_proportion(reader: Reader) -> None:
+    chosen = random.Random(11)
+    for _ in range(60):
+        unit = "".join(chosen.choices(_PIECES, k=chosen.randint(1, 6)))
+        steps = []
+        for size in (2_000, 4_000, 8_000):
+            text = (unit * (size // len(unit) + 1))[:size]
+            reader.read(NOBODY, text)
+            steps.append(calls(lambda text=text: reader.read(NOBODY, text)))  # type: ignore[misc]
+        assert all(b <= 2.5 * a + 20_000 for a, b in pairwise(steps)), unit
+
+
+def test_a_series_of_numbers_is_its_least_and_highest(reader: Reader) -> None:
+    scores = [0.01] * 3000 + [0.97] + [n / 100_000 for n in range(3000)]
+    read = reader.read(NOBODY, json.dumps({"toxicity": scores}))
+    assert [(s.name, s.score) for s in read.signals] == [("toxicity", 0.97)]
+    assert not read.cut
+
+
+def test_a_long_stream_is_recognised_by_its_beginning(reader: Reader) -> None:
+    pieces = [*"unsafe\nS1"] + [""] * 300
+    chunks = [
+        {
+            "id": "c",
+            "object": "chat.completion.chunk",
+            "choices": [{"index": 0, "delta": {"content": p}}],
+        }
+        for p in pieces
+    ]
+    text = "".join(f"data: {json.dumps(c)}\n\n" for c in chunks)
+    assert [s.name for s in reader.read("llama-guard-3", text).signals] == ["S1"]
 
 
 def test_what_is_beyond_a_bound_is_said(reader: Reader) -> None:

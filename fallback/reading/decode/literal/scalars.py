@@ -33,6 +33,8 @@ _WRAPPED = (
 )
 _WRAPPERS = frozenset(_WRAPPED.split())
 _MOMENTS = frozenset({"datetime", "date", "time"})
+#: What classes of results are called too: with several fields they tell what was violated.
+_OBJECT = "violation"
 _SAYS_SOMETHING = ("error", "exception", "triggered", "violation", "warning", "blocked", "refused")
 
 
@@ -112,7 +114,8 @@ def called(name: str, items: list[object], fields: list[tuple[str, object]]) -> 
         return items[-1]
     if not items:
         record = to_record(fields)
-        return {name: record} if fields and last.endswith(_SAYS_SOMETHING) else record
+        told = last.endswith(_SAYS_SOMETHING) and (len(fields) == 1 or not last.endswith(_OBJECT))
+        return {name: record} if fields and told else record
     if not fields:
         return {name: items[0] if len(items) == 1 else items}
     return {name: items[0] if len(items) == 1 else items, **to_record(fields)}

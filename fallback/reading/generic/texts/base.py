@@ -10,7 +10,9 @@ from fallback.reading.finding import Basis, Finding, across
 from fallback.reading.generic.record import decision_word
 from fallback.reading.generic.roles import Kind, Role, key_role
 from fallback.reading.generic.texts import closed, cut
+from fallback.reading.generic.texts.trim import tail_of
 from fallback.reading.generic.vocabulary.goals import forbidden
+from fallback.reading.generic.vocabulary.goods import is_whole
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.judge import Outcome, as_number, judge_word
 from fallback.reading.tree import Leaf, Node, Use
@@ -41,6 +43,10 @@ class Base:
         read = [[*self._read(scope), *_left_over(scope)] for scope in scopes]
         return read[0] if len(read) == 1 else across(read)
 
+    def is_failure(self, text: str) -> bool:
+        """Whether a text is the tool's own failure, and not one of its words for a finding."""
+        return closed.is_failure(text) and not self._names.own(text.partition(":")[0])
+
     def name(self, text: str, path: str = "") -> Finding:
         """A label by itself."""
         name = self._names.resolve(text)
@@ -60,13 +66,20 @@ class Base:
                 return [Finding(text, False, None, Basis.GRADE, low=True, whole=True)]
             if judged.outcome is Outcome.FAILED:
                 return [Finding(text, None, None, Basis.DECISION, failed=True)]
-            word = decision_word(text, text)
+            graded, tail = tail_of(text) if judged.score is not None else ("", "")
+            if self._names.own(graded) and not self._names.clean(graded):
+                return self.record([(graded, tail)])
+            word = decision_word(text, graded or text)
             return [Finding(word, judged.hit, judged.score, Basis.DECISION)]
-        if closed.is_clean(text):
+        last = judge_word(text.rpartition(" ")[2])
+        told = last is not None and last.outcome is Outcome.CLEAN and is_whole(text)
+        if told or closed.is_clean(text):
             return [Finding(text, False, None, Basis.DECISION)]
+        if closed.counts(text):
+            return [Finding(text, True, None, Basis.DECISION)]
         if self._names.known(text) and not opens_with_role(text):
             return [self.name(text)]
-        if closed.whole(text) and closed.is_failure(text):
+        if closed.whole(text) and self.is_failure(text):
             return [Finding(text, None, None, Basis.DECISION, failed=True)]
         number = as_number(text)
         if number is None or not 0 <= number <= 1 or text[:1] in "+-":
@@ -83,7 +96,7 @@ class Base:
             segments = [p for s in segments[:200] for p in s.split(sign)]
         found = []
         for segment in segments[:60]:
-            bare = segment.strip(" .,:;'\"!?")
+            bare = segment.strip(" .,:;'\"!?[]()")
             if not 0 < len(bare) <= 80 or len(bare.split()) > 5 or not self._names.known(bare):
                 continue
             if not self._names.clean(bare) and not self._names.general(bare):

@@ -10,6 +10,13 @@ from fallback.reading.words import load_words
 from schemas.text import normalise
 
 _TEXTS = load_words().texts
+_HEADING = (
+    load_words().keys["general"]
+    | load_words().keys["container"]
+    | frozenset(
+        {"scan", "json", "here", "below", "following", "analysis", "reply", "log", "printed"}
+    )
+)
 _OPENING = 300
 _MAX_WHOLE = 120
 _MARKS = " \t\r\n.!\"'`*#✅✓👍"
@@ -20,7 +27,8 @@ _PLAIN = (
     "traceback (most recent call last)", "rpc error:", "fatal error", "unhandled exception",
     "an error occurred", "an unexpected error occurred", "an exception occurred", "curl:", "panic:",
     "internal server error", "segmentation fault", "cuda out of memory", "cuda error",
-    "error code:",
+    "error code:", "skipped:", "skipped -", "skipped (", "not evaluated", "not judged",
+    "not scanned", "evaluation skipped", "check skipped", "scan skipped",
 )  # fmt: skip
 _EXCEPTIONS = (
     "error",
@@ -37,6 +45,9 @@ _FINDINGS = (
     "polic", "violat", "guardrail", "content filter", "content_filter", "moderation", "safety",
     "blocked", "flagged", "tripwire", "unsafe", "harmful", "detected", "jailbreak", "toxic", "pii",
 )  # fmt: skip
+_NONE = frozenset({"0", "no", "zero"})
+_LOOKED_AT = _TEXTS["counted_places"]
+_COUNTING = _TEXTS["counting"] | _LOOKED_AT
 _STATUS = {str(int(s)): normalise(s.phrase) for s in HTTPStatus if s >= HTTPStatus.BAD_REQUEST}
 
 
@@ -53,9 +64,45 @@ def is_empty(text: str) -> bool:
     return whole(text) in _TEXTS["empty"]
 
 
+def is_bare(text: str) -> bool:
+    """Whether a word clears under the key of a decision only: alone it may be of anything."""
+    return whole(text) in load_words().values["keyed"]
+
+
 def is_clean(text: str) -> bool:
     """Whether a whole text is one of those that say that nothing was found."""
-    return whole(text) in _TEXTS["clean"]
+    form = whole(text)
+    return form in _TEXTS["clean"] or counts(text) is False
+
+
+def counts(text: str) -> bool | None:
+    """Whether a text that counts findings counts any; None for a text that says something else.
+
+    `Ran 312 rules on 5 files: 0 findings`: every word is of a closed list, and every number stands
+    beside a finding or before what was looked at.
+    """
+    words = [bare for word in whole(text).split(" ") if (bare := word.strip("():,;."))]
+    told: bool | None = None
+    counted: set[int] = set()
+    for at, word in enumerate(words):
+        if word in _TEXTS["counted_findings"]:
+            near = [i for i in (at - 1, at + 1) if 0 <= i < len(words) and _is_count(words[i])]
+            if not near:
+                return None
+            counted.add(near[0])
+            told = bool(told) or words[near[0]] not in _NONE
+    for at, word in enumerate(words):
+        if _is_count(word):
+            looked_at = words[at + 1 : at + 2] and words[at + 1] in _LOOKED_AT
+            if word not in _NONE and at not in counted and not looked_at:
+                return None
+        elif word not in _COUNTING and word not in _TEXTS["counted_findings"]:
+            return None
+    return told
+
+
+def _is_count(word: str) -> bool:
+    return word.isdecimal() or word in _NONE
 
 
 def is_failure(text: str) -> bool:
@@ -63,11 +110,22 @@ def is_failure(text: str) -> bool:
     form = whole(text)
     if form and form in _TEXTS["failures"]:
         return True
-    opening = text[:_OPENING].strip()
+    return opens_error(text) and not any(w in text[:_OPENING].casefold() for w in _FINDINGS)
+
+
+def opens_error(text: str) -> bool:
+    """Whether a text begins as errors do, whatever it then reports."""
+    opening = _untagged(text[:_OPENING]).strip()
     folded = opening.casefold()
-    if not (_starts(folded) or _is_exception(opening) or _is_status(folded)):
-        return False
-    return not any(word in folded for word in _FINDINGS)
+    return _starts(folded) or _is_exception(opening) or _is_status(folded)
+
+
+def _untagged(opening: str) -> str:
+    """The words of a page's opening, `502 Bad Gateway`; another text as it is."""
+    if not opening.lstrip()[:9].casefold().startswith(("<html", "<!doctype")):
+        return opening
+    words = (piece.rpartition(">")[2].strip() for piece in opening.split("<"))
+    return " ".join(dict.fromkeys(filter(None, words)))
 
 
 def _starts(opening: str) -> bool:
@@ -100,13 +158,13 @@ def _is_status(opening: str) -> bool:
     """`503 Service Unavailable`, `HTTP/1.1 429 Too Many Requests`, `status code 502: ...`."""
     if not any(map(str.isdigit, opening[:40])):
         return False
-    words = normalise(opening[:80]).split(" ")
+    words = [word.strip(",;:-()") for word in normalise(opening[:80]).split(" ")]
     lead = 0
     while lead < len(words) and lead < 5 and words[lead] in _LEADING:
         lead += 1
     if lead >= len(words):
         return False
-    phrase = _STATUS.get(words[lead].strip(",;-()"))
+    phrase = _STATUS.get(words[lead])
     if phrase is None:
         return False
     rest = " ".join(words[lead + 1 :]).strip(" -:,(")
@@ -114,3 +172,17 @@ def _is_status(opening: str) -> bool:
 
 
 _LEADING = frozenset({"http", "https", "status", "code", "1", "1.1", "2", "0", "error", "response"})
+
+
+def is_heading(text: str) -> bool:
+    """Whether a text announces a result: one of its words says so."""
+    words = normalise(text[:200]).split(" ")
+    return len(words) > 8 or not _HEADING.isdisjoint(words)
+
+
+def is_log(text: str) -> bool:
+    """Whether a text is the head of a log line: it begins with a date, a time or a level."""
+    first = text.split(None, 1)[0].strip("[]:")
+    return first[:2].isdigit() or normalise(first) in (
+        "info", "warn", "warning", "error", "debug", "notice", "critical", "trace",
+    )  # fmt: skip

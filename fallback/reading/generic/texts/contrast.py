@@ -1,8 +1,12 @@
 """Sentences that clear, and what they take back.
 
-In: a sentence. Out: its predicate, or what it excepts. Closed lists; knows no vocabularies.
+In: a sentence. Out: its predicate, what it excepts, or what it claims beside what it denies. Closed
+lists; the vocabularies are asked by the caller's function.
 """
 
+from collections.abc import Callable, Iterator
+
+from fallback.reading.generic.vocabulary.goods import is_whole
 from fallback.reading.words import load_words
 
 _LISTS = load_words().texts
@@ -14,6 +18,21 @@ _CONTRASTS = (
 _CONTAINING = (" contain ", " contains ", " includes ", " shows ", " detected ", " has ")
 _FILLERS = ("for", "some", "a", "an", "one")
 _SUBJECTS = ("this", "it", "that", "there", "the", "i", "we", "a", "your", "user's")
+
+
+_MOST = 80
+_SIGNS = " .,;!\"'`()*"
+_ENDS = (". ", "! ", "? ", "; ", " - ", " \u2013 ", " — ", "\n")
+_WIDE_ENDS = "。\uff1b\uff01\uff1f"
+_JOINTS = (", ", " and ", " while ", " whereas ", " und ", " et ", " y ", " e ", "\uff0c", "、")
+#: From here on scripts write no blanks between words.
+_UNSPACED = "\u2e80"
+_AFTERWARDS = ("after", "since", "following")
+_MOST_CLAIMED = 600
+_MOST_CLAUSES = 8
+_MOST_NAMED = 12
+_ASKS = ("?", ":", "=", "->", "-")
+_NO = load_words().texts["denials"] | {"false", "nope", "nein", "нет", "❌", "0"}
 
 
 def exception(text: str) -> str | None:
@@ -46,6 +65,110 @@ def absent(sentence: str) -> str | None:
     while rest and rest[-1].casefold() in beside:
         rest = rest[:-1]
     return " ".join(rest) or None
+
+
+def denies_good(text: str) -> bool:
+    """Whether a text denies that all is well: `I would not call this safe`, `safe for work? No`.
+
+    Between the denial and the good stand function words only.
+    """
+    words = text.casefold().replace("?", " ? ").replace(":", " : ").split()[:_MOST]
+    for at, word in enumerate(words):
+        bare = word.strip(_SIGNS)
+        if not is_whole(bare):
+            continue
+        sign = next((i for i in range(at + 1, min(at + 6, len(words))) if words[i] in _ASKS), 0)
+        if sign and words[sign + 1 : sign + 2] and words[sign + 1].strip(_SIGNS) in _NO:
+            return True
+        for before in reversed(words[max(0, at - 7) : at]):
+            if before in _LISTS["denying"] or before.endswith(("n't", "n\u2019t")):
+                return True
+            if before not in _LISTS["between"]:
+                break
+    return False
+
+
+def claims(
+    text: str, bad: Callable[[str], bool], whole: Callable[[str], bool]
+) -> tuple[str, bool] | None:
+    """What a text claims beside what it denies: `Contains a link` of `No malware. Contains a link`.
+
+    Also whether it says so with a verb of its own, and not by a name alone. None where nothing is
+    denied, or nothing claimed. bad: whether words name something bad. whole: whether a clause
+    clears all that was judged, so that a claim needs a verb and a name.
+    """
+    if len(text) > _MOST_CLAIMED or not _absent(text) or exception(text) is not None:
+        return None
+    clauses = [clause for clause in _clauses(text) if clause][:_MOST_CLAUSES]
+    denied = [_denies(clause) for clause in clauses]
+    if not any(denied) or all(denied):
+        return None
+    cleared = any(
+        no and whole(clause) and not _named(clause, bad)
+        for clause, no in zip(clauses, denied, strict=True)
+    )
+    rest = [clause for clause, no in zip(clauses, denied, strict=True) if not no]
+    there = [_says(clause, _LISTS["presence"]) for clause in rest]
+    if cleared:
+        claimed = any(t and _named(clause, bad) for clause, t in zip(rest, there, strict=True))
+    else:
+        claimed = any(there) or any(_named(clause, bad) for clause in rest)
+    return (". ".join(rest), any(there)) if claimed else None
+
+
+def lifted(sentence: str) -> str | None:
+    """What was said once and is no more: `spam` of `No longer considered spam after review`."""
+    words = sentence.strip(" .!").split()[:_MOST_NAMED]
+    folded = [w.casefold() for w in words]
+    if folded[:2] != ["no", "longer"]:
+        return None
+    start = 2
+    while start < len(words) and folded[start] in _LISTS["between"]:
+        start += 1
+    end = next((i for i in range(start, len(words)) if folded[i] in _AFTERWARDS), len(words))
+    return " ".join(words[start:end]) or None
+
+
+def _clauses(text: str) -> Iterator[str]:
+    """Sentences, and parts of one that have a verb of their own."""
+    start = at = 0
+    while at < len(text):
+        sign = next((s for s in _ENDS if text.startswith(s, at)), "")
+        if sign or text[at] in _WIDE_ENDS:
+            yield text[start:at].strip(" .!")
+            start = at = at + len(sign or text[at])
+            continue
+        joint = next((j for j in _JOINTS if text.startswith(j, at)), "")
+        after = text[at + len(joint) : at + len(joint) + 24].casefold().split()[:3]
+        if joint and (not _LISTS["presence"].isdisjoint(after) or "is" in after[:2]):
+            yield text[start:at].strip()
+            start = at = at + len(joint)
+            continue
+        at += 1
+    yield text[start:].strip(" .!")
+
+
+def _says(clause: str, words: frozenset[str]) -> bool:
+    """Whether a clause has one of the words; those without blanks are found inside of others."""
+    folded = clause.casefold()
+    if not words.isdisjoint(w.strip(_SIGNS + ":?") for w in folded.split()):
+        return True
+    return not folded.isascii() and any(w in folded for w in words if w[0] >= _UNSPACED)
+
+
+def _denies(clause: str) -> bool:
+    """Whether a clause says that something is not there; `not safe` says the opposite."""
+    return _absent(clause) and "not only" not in clause.casefold() and not denies_good(clause)
+
+
+def _absent(text: str) -> bool:
+    return _says(text, _LISTS["absence"]) or "n't " in text or "n\u2019t " in text
+
+
+def _named(clause: str, bad: Callable[[str], bool]) -> bool:
+    words = [w.strip(_SIGNS + ":?") for w in clause.split()[:_MOST_NAMED]]
+    sizes = (1, 2, 3)
+    return any(bad(" ".join(words[i : i + n])) for n in sizes for i in range(len(words) - n + 1))
 
 
 def turns(text: str) -> bool:

@@ -3,8 +3,9 @@
 In: text. Out: parts. Scans by hand, each text once a separator; knows no vocabularies.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from fallback.reading.judge import judge_word
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
@@ -16,6 +17,7 @@ _RULE_WORDS = load_words().texts["rule_words"]
 _OPENING = "([{<"
 _CLOSING = ")]}>"
 _MAX_LABEL = 120
+_CLOSING_QUOTES = {'"': '"', "“": "”", "«": "»", "„": "“", "`": "`", "'": "'", "\u2018": "\u2019"}
 QUOTES = '"“”«»„\u2018\u2019'
 MAX_PARTS = 4000
 
@@ -190,6 +192,8 @@ def quoting(text: str, *, open_end: bool = False) -> str | None:
         single = text.find(": '")
         at = single + 2 if 0 < single < len(text) - 3 else -1
     head = text if at < 0 else text[:at]
+    if head.endswith("="):
+        return None
     told, cut = _without_quote_heads(head, open_end or at >= 0)
     if at < 0 and not cut:
         return None
@@ -255,12 +259,38 @@ def _at_quotes(text: str) -> Iterator[str]:
     yield text[start:]
 
 
+def without_quotes(text: str, keeps: Callable[[str], bool]) -> str:
+    """A text without what it quotes. keeps: whether a quoted part is the tool's own word."""
+    parts: list[str] = []
+    start = at = 0
+    while at < len(text):
+        closing = _CLOSING_QUOTES.get(text[at])
+        if closing is None or (text[at] == "'" and text[at - 1 : at].isalnum()):
+            at += 1
+            continue
+        end = text.find(closing, at + 1)
+        while closing == "'" and 0 < end < len(text) - 1 and text[end + 1].isalnum():
+            end = text.find(closing, end + 1)
+        if end < 0:
+            break
+        if not keeps(text[at + 1 : end].strip()):
+            parts.append(text[start:at])
+            start = end + 1
+        at = end + 1
+    return "".join([*parts, text[start:]])
+
+
 def after_arrow(text: str) -> str | None:
     """The label of `"quoted text" -> label`, whatever the quoted text holds; None elsewhere."""
-    if text[:1] not in QUOTES:
+    if text[:1] not in QUOTES and ("\n" in text or not any(quote in text for quote in '"“«')):
         return None
     for arrow in (" -> ", " => ", " → "):
         head, sign, label = text.rpartition(arrow)
-        if sign and head[-1:] in QUOTES and 0 < len(label.strip()) <= _MAX_LABEL:
-            return None if "\n" in label.strip() else label.strip()
+        label = label.strip()
+        if not sign or head[-1:] not in QUOTES or not 0 < len(label) <= _MAX_LABEL:
+            continue
+        if "\n" in label or any(quote in label for quote in QUOTES):
+            return None
+        led = head[:1] not in QUOTES
+        return None if led and judge_word(label) is not None else label
     return None

@@ -10,12 +10,14 @@ from fallback.reading.generic.roles import Kind, Role, key_role
 from fallback.reading.generic.texts import closed, contrast, cut
 from fallback.reading.generic.texts.base import flagged
 from fallback.reading.generic.texts.joins import SURE, Joins
-from fallback.reading.generic.texts.trim import codes, without_number
+from fallback.reading.generic.texts.trim import without_number
+from fallback.reading.generic.vocabulary.answers import answers
 from fallback.reading.generic.vocabulary.spelling import is_code
 from fallback.reading.judge import Judged, Outcome, as_number, judge_word
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
+_QUOTE_HEADS = load_words().texts["quote_heads"]
 _DASHES = (" - ", " \u2013 ", " — ")
 
 
@@ -28,7 +30,9 @@ class Headers(Joins):
             return None
         head, found = cut.pairs(text)
         alone = len(found) == 1 and " " in text and head.strip()
-        if not found or (alone and not self._is_role(found[0][0])):
+        if not found or (alone and not self._is_role(found[0][0])) or head.endswith("$"):
+            return None
+        if alone and self._names.known(f"{head.strip()} {found[0][0]}"):
             return None
         head = head.strip(" :-[](){}")
         read = self._with_quotes(found)
@@ -76,9 +80,13 @@ class Headers(Joins):
 
     def before_quote(self, head: str, depth: int = 0) -> list[Finding] | None:
         """The label in the head of a quote, known or not; None for a sentence or a mere key."""
-        if self._is_role(head) and not self._names.own(head):
+        if normalise(head) in _QUOTE_HEADS:
             return None
         rest = self.without_lead(head)
+        if rest == head and (found := self.found_name(head)) is not None:
+            return [flagged(self.name(found))]
+        if rest == head and self._is_role(head) and not self._names.own(head):
+            return None
         if rest == head:
             first, _, after = head.partition(" ")
             judged = judge_word(first)
@@ -144,6 +152,11 @@ class Headers(Joins):
         spaced = " " in sign
         value = _first_word(rest) or rest
         bare = judge_word(value) is not None or as_number(value) is not None
+        if self._open(head, value):
+            # A verdict that was not given is no name and clears nothing.
+            return [Finding(f"{head}{sign}{rest}"[:500], None, None, Basis.DECISION)]
+        if bare and (spaced or sign in ":=") and not self._names.own(head) and answers(head, value):
+            return self.record([(head, value)])
         colon = sign.startswith(":") or "=" in sign or ">" in sign
         if bare and judge_word(head) is None and (spaced or sign == "=" or self._names.known(head)):
             if cut.is_prose(head) and not self._names.known(head):
@@ -152,6 +165,8 @@ class Headers(Joins):
         if bare and judge_word(head) is not None and not self._names.known(head):
             told = self._whole(head) or []
             return [*told, *(self.piece(rest, depth + 1) or [])]
+        if sign == ":" and head.isidentifier() and "." in rest and 0 <= (as_number(rest) or 2) <= 1:
+            return self.record([(head, rest)])  # `TOX:0.02`
         if sign == ":" and is_code(head) is False and not self._names.own(f"{head}: {rest}"):
             return None
         if colon and self._names.own(f"{head}: {rest}"):
@@ -175,20 +190,15 @@ class Headers(Joins):
         if role.judged is Role.FLAG and listed:
             return [flagged(f) for f in listed]
         if self._names.known(head) and not self._names.general(head):
-            return (
-                listed
-                if listed and len(listed) == 1 and self._narrower(head, rest)
-                else [self.name(head)]
-            )
+            narrower = listed and all(self._names.narrower(head, f.name) for f in listed)
+            return listed if narrower else [self.name(head)]
         return None
 
-    def _narrower(self, head: str, rest: str) -> bool:
-        """Whether a known name after a known head is one of its kind: `PII: email`."""
-        kinds = [
-            {label.partition(".")[0] for label in self._names.labels(self._names.resolve(text))}
-            for text in (head, rest)
-        ]
-        return bool(kinds[1]) and "OTHER" not in kinds[1] and kinds[0] >= kinds[1]
+    def _open(self, head: str, value: str) -> bool:
+        """Whether a key of a verdict has an empty value: `violation: null`."""
+        if not closed.is_empty(value) or not any(map(str.isalnum, value)):
+            return False
+        return key_role(normalise(head), Kind.NULL).role in (Role.FLAG, Role.DECISION)
 
     def _role_pair(self, head: str, rest: str) -> list[Finding] | None:
         read = self.record([(head, rest)])
@@ -269,22 +279,6 @@ class Headers(Joins):
     def _verdict_first(self, text: str, depth: int) -> list[Finding] | None:
         """`No, this is safe.`, `Safe. The text discusses ...`."""
         return self._leading(text)
-
-    def _coded(self, text: str, depth: int) -> list[Finding] | None:
-        """A verdict and its categories without a separator: `UNSAFE S2`, `unsafe (hate)`."""
-        first, _, rest = text.partition(" ")
-        judged = judge_word(first)
-        if judged is None or not judged.hit or not rest or as_number(first) is not None:
-            return None
-        if normalise(first) in ("low", "medium", "high", "critical", "severe", "very", "sensitive",
-                                "possible", "likely", "major", "serious", "extreme"):  # fmt: skip
-            return None
-        listed = self._listed(rest)
-        if codes(rest):
-            listed = [self.name(code) for code in rest.replace(",", " ").split()]
-        if listed:
-            return [Finding(first, True, None, Basis.DECISION), *(flagged(f) for f in listed)]
-        return None
 
 
 def _first_word(text: str) -> str:

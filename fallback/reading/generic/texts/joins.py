@@ -16,12 +16,36 @@ from schemas.text import normalise
 _LEADS = tuple(sorted(load_words().texts["leads"], key=len, reverse=True))
 
 
+_ENDS = load_words().keys["flag_ends"]
+_DENIALS = load_words().texts["negations"]
+_GRADED = (" - severity", " - score", " - confidence")
 #: Verdicts that stand behind a name without a sign.
 SURE = ("PASS", "FAIL", "PASSED", "FAILED", "OK")
 
 
 class Joins(Base):
     """Reads labels that stand together."""
+
+    def _owned(self, text: str, depth: int) -> list[Finding] | None:
+        """An own word, whatever is in it, with what judges it: `PII: email, phone (93%)`."""
+        head, sign, value = text.rpartition("=")
+        if not sign:
+            head, value = tail_of(text)
+        head = head.strip()
+        for word in _GRADED:
+            head = head.removesuffix(word)
+        signed = text[len(head) : len(head) + 1] in (":", "=") or text[-1:] in (")", "]")
+        if (
+            not head
+            or value[:1] in cut.QUOTES
+            or not (as_number(value) is not None or judge_word(value) is not None)
+        ):
+            return None
+        if not (signed or as_number(value) is not None or f"{head} - " in text):
+            return None
+        if not self._names.own(head) or self._names.clean(head):
+            return None
+        return self.record([(head, value)])
 
     def _groups(self, text: str, depth: int) -> list[Finding] | None:
         """`[PII: none] [TOXIC: found]`, `[type: PERSON, score: 0.85]`."""
@@ -105,6 +129,20 @@ class Joins(Base):
         parts = [told] if cut.is_prose(told) else told.split(", ")
         return self.record([("violated rule", part) for part in parts if part])
 
+    def found_name(self, head: str) -> str | None:
+        """The name in `VIOLATION detected`; None where it is too general, denied or not there."""
+        words = head.split()
+        if not words or not _DENIALS.isdisjoint(w.casefold() for w in words):
+            return None
+        while len(words) > 1 and words[-1].casefold() in _ENDS:
+            words.pop()
+            core = " ".join(words)
+            if self._names.own(core) and not self._names.clean(core):
+                return core
+            if not self._names.general(core) and judge_word(core) is None:
+                return core
+        return None
+
     def without_lead(self, text: str) -> str:
         """A text without the words that say that something was found: `Flagged for`."""
         low = text[:80].casefold()
@@ -113,7 +151,7 @@ class Joins(Base):
 
     def _commas(self, text: str, depth: int) -> list[Finding] | None:
         """`A, B`, of which own words may have commas themselves."""
-        if "," not in text:
+        if "," not in text or ("," in text[:2] and as_number(text.split(" ")[0]) is not None):
             return None
         sign = ", " if ", " in text else ","
         parts = [p.strip() for p in cut.split(text, sign) if p.strip()]
@@ -236,6 +274,8 @@ class Joins(Base):
             if first.isdigit():
                 if self._names.known(self._names.resolve(rest)) or first == "0":
                     return self._read({"label": Leaf(rest, ""), "count": Leaf(int(first), "")})
+                if self._names.general(rest):
+                    return [Finding(rest, True, None, Basis.DECISION)]
                 return [self.name(rest)]
             if number <= 1 or first.endswith("%"):
                 return self.record([(rest, first)])
@@ -253,6 +293,8 @@ class Joins(Base):
                      "probability", "p", "conf", "x", "count"):  # fmt: skip
             if head.casefold().endswith(f" {word}"):
                 head = head[: -len(word)].rstrip(" :=(,")
-        if "." in tail or "%" in tail or self._names.severe:
+        if self._names.severe or any(sign in tail for sign in ".%/"):
             return self.record([(head, tail)])
+        if number == 0 and not (self._names.general(head) or self._names.known(head)):
+            return [self.name(f"{head} {tail}")]  # the zero may be of anything
         return self._read({"label": Leaf(head, ""), "count": Leaf(tail, "")})

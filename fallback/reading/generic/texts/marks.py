@@ -1,6 +1,7 @@
-"""Lists of checks that are marked by signs: `✅ pii`, `❌ jailbreak`.
+"""Marks in lines: checks that are marked by signs (`✅ pii`, `❌ jailbreak`), rules and code.
 
-In: lines. Out: what each line checks, and whether it passed. Knows no vocabularies.
+In: lines. Out: what each line checks, and whether it passed; or the lines without their frame.
+Knows no vocabularies.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,15 @@ _PASSED = "✅✓✔☑🟢"
 _FAILED = "❌✗✘🚫🔴⛔"
 _LOOSE = " \t\ufe0f:|-*"
 _MAX_NAME = 120
+#: Signs of a rule between lines, and how many make one.
+_RULE = "-=─═━*_#"
+_SHORTEST_RULE = 4
+#: What a heading in rules ends with that says nothing itself.
+_HEADINGS = frozenset({"summary", "result", "results", "report", "table"})
+_WORDS = {"PASS": "pass", "PASSED": "pass", "FAIL": "fail", "FAILED": "fail"}
+_LONGEST_NUMBER = 9
+#: More words are a sentence.
+_MOST_WORDS = 4
 
 
 def checks(lines: Sequence[str]) -> list[tuple[str, str]] | None:
@@ -16,6 +26,9 @@ def checks(lines: Sequence[str]) -> list[tuple[str, str]] | None:
 
     A list in which all passed is none: there the mark may say that something was found.
     """
+    for form in (_ticked, _worded):
+        if (told := form(lines)) is not None:
+            return told
     found: list[tuple[str, str]] = []
     for line in lines:
         bare = line.strip(_LOOSE)
@@ -28,3 +41,78 @@ def checks(lines: Sequence[str]) -> list[tuple[str, str]] | None:
         found.append((name, "pass" if mark in _PASSED else "fail"))
     said = {value for _, value in found}
     return found if said == {"pass", "fail"} else None
+
+
+def apart(line: str) -> list[str]:
+    """The checks of a line, each with its mark before it: `✓ toxicity  ✗ bias`."""
+    starts = [at for at, char in enumerate(line) if char in _PASSED or char in _FAILED]
+    if len(starts) < 2 or line[: starts[0]].strip(_LOOSE):
+        return [line]
+    return [line[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
+
+
+def _worded(lines: Sequence[str]) -> list[tuple[str, str]] | None:
+    """`PASS  pii`, `FAIL  no_weapons`, perhaps with their count in a last line."""
+    if len(lines) > 2 and any(map(str.isdigit, lines[-1])) and _worded(lines[-1:]) is None:
+        lines = lines[:-1]
+    found: list[tuple[str, str]] = []
+    for line in lines:
+        word, _, name = line.partition(" ")
+        name = name.strip(_LOOSE)
+        if word.strip("[]:") not in _WORDS or not name or len(name.split()) > _MOST_WORDS:
+            return None
+        found.append((name, _WORDS[word.strip("[]:")]))
+    return found
+
+
+def _ticked(lines: Sequence[str]) -> list[tuple[str, str]] | None:
+    """`[x] weapons` and `[ ] drugs`: what is ticked was found, where not all are alike."""
+    found: list[tuple[str, str]] = []
+    for line in lines:
+        bare = line.strip(_LOOSE)
+        mark, closed, name = bare[1:].partition("]")
+        if not bare.startswith("[") or not closed or mark.strip().casefold() not in ("", "x"):
+            return None
+        if not 0 < len(name.strip()) <= _MAX_NAME:
+            return None
+        found.append((name.strip(), "yes" if mark.strip() else "no"))
+    return found if {value for _, value in found} == {"yes", "no"} else None
+
+
+def unframed(lines: list[str]) -> list[str]:
+    """Lines without rules and headings in rules; below a rule, without places and numbered code.
+
+    `──────`, `--- SUMMARY ---`; `/src/a.py:73 (added by x)` and the lines with numbers after it.
+    """
+    ruled = [_is_rule(line) for line in lines]
+    if not any(ruled) or all(ruled):
+        return lines
+    kept: list[str] = []
+    for at, line in enumerate(lines):
+        if ruled[at] or (True in ruled[:at] and (_is_source(line) or _is_code(lines, at))):
+            continue
+        kept.append(line)
+    return kept or lines
+
+
+def _is_rule(line: str) -> bool:
+    bare = line.strip()
+    if not bare.strip(_RULE):
+        return len(bare) >= _SHORTEST_RULE
+    ruled = bare[:_SHORTEST_RULE].strip(_RULE) == "" == bare[-_SHORTEST_RULE:].strip(_RULE)
+    return ruled and bare.strip(_RULE + " ").casefold().rpartition(" ")[2] in _HEADINGS
+
+
+def _is_source(line: str) -> bool:
+    """Whether a line begins with a path and a number of a line in it."""
+    path, _, number = line.split(" ", 1)[0].rpartition(":")
+    return "/" in path and number.isdigit()
+
+
+def _is_code(lines: list[str], at: int) -> bool:
+    """Whether a line has the number after that of the line before, or before that of the next."""
+    number = lines[at].partition(" ")[0]
+    if not number.isdecimal() or len(number) > _LONGEST_NUMBER:
+        return False
+    near = {line.partition(" ")[0] for line in lines[max(at - 1, 0) : at + 2]}
+    return str(int(number) + 1) in near or str(int(number) - 1) in near

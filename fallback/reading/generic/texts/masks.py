@@ -1,5 +1,8 @@
 """Masks that stand for personal data in a text: `<PERSON>`, `[PHONE NUMBER]`, `{EMAIL}`."""
 
+from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.vocabulary.names import Names
+
 _MAX_MASKS = 200
 
 
@@ -22,3 +25,20 @@ def _is_mask(text: str) -> bool:
     if not 1 < len(text) <= 60 or not text[0].isalpha() or text != text.upper():
         return False
     return all(char.isalnum() or char in "_ /-" for char in text)
+
+
+def found(names: Names, text: str) -> list[Finding]:
+    """Known names in masks: `<PERSON>`, `[PHONE NUMBER]`, `[REDACTED_PERSON_1]`, `{EMAIL}`."""
+    masked: list[Finding] = []
+    for mark in masks_in(text):
+        core = mark[1:-1].removeprefix("REDACTED_").removesuffix("_REDACTED")
+        name = next((n for n in (mark, core) if names.own(n)), None)
+        if name is None:
+            for part in (core, core.rstrip("0123456789_")):
+                resolved = names.resolve(part)
+                if names.known(resolved) and not names.clean(resolved):
+                    name = resolved
+                    break
+        if name is not None and not names.vague(name):
+            masked.append(Finding(name, True, None, Basis.FLAG))
+    return masked

@@ -4,13 +4,24 @@ In: text. Out: findings, or None for a sentence that has no such form. Knows the
 forms are tried.
 """
 
-from fallback.reading.finding import Finding
-from fallback.reading.generic.texts import contrast, cut
-from fallback.reading.generic.texts.base import ReadNode
+from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.texts import closed, contrast, cut
+from fallback.reading.generic.texts.base import ReadNode, flagged
 from fallback.reading.generic.texts.headers import Headers
-from fallback.reading.generic.texts.trim import trimmed, without_number
+from fallback.reading.generic.texts.trim import codes, tail_of, trimmed, without_number
+from fallback.reading.generic.vocabulary.answers import answers, asked
+from fallback.reading.generic.vocabulary.goals import forbidden
 from fallback.reading.generic.vocabulary.names import MAX_KNOWN, Names
+from fallback.reading.judge import as_number, judge_word
+from fallback.reading.tree import Leaf
+from fallback.reading.words import load_words
+from fallback.signal import MAX_NAME
+from schemas.text import normalise
 
+_NEGATIONS = load_words().texts["negations"]
+_FUNCTION_WORDS = load_words().texts["function_words"]
+_LIMITS = load_words().keys["threshold_words"] | {"max", "min"}
+_NARROW = str.maketrans({"\uff1a": ": ", "\uff1b": "; ", "\uff0c": ", "})
 _MAX_PIECE = 400
 _MAX_DEPTH = 6
 
@@ -30,21 +41,58 @@ class Pieces(Headers):
             self._memory[text] = self._cut(text, depth)
         return self._memory[text]
 
+    def _denies(self, text: str) -> bool:
+        """Whether a text only says that known names are absent: `free of PII and hate speech`."""
+        words = text.strip(" .").split()
+        if words[0].casefold() in _NEGATIONS and (found := self.found_name(" ".join(words[1:]))):
+            return self._names.known(found) and not self._names.clean(found)
+        if (before := contrast.lifted(text)) is not None:
+            return self._is_bad(self.without_lead(before))
+        rest = forbidden(text)
+        if rest == text or len(text) > MAX_KNOWN or self._names.known(text):
+            return False
+        listed = rest.strip(" .").replace(" and ", ", ").replace(" or ", ", ").split(", ")
+        parts = [part.strip() for part in listed if part.strip()]
+        return len(parts) > 1 and all(
+            self._names.known(part) and not self._names.clean(part) for part in parts
+        )
+
+    def outside(self, text: str) -> str | None:
+        """A text without its quotes, but for names of something bad; None where it has none."""
+        told = cut.without_quotes(
+            text, lambda quoted: self._names.known(quoted) and not self._names.clean(quoted)
+        )
+        told = " ".join(told.split())
+        return (
+            told
+            if len(told) < len(" ".join(text.split())) and any(map(str.isalnum, told))
+            else None
+        )
+
     def _cut(self, text: str, depth: int) -> list[Finding] | None:
-        bare = trimmed(text)
+        bare = trimmed(text).removesuffix(" percent")
+        bare = f"{bare}%" if bare != trimmed(text) else bare
         if not any(map(str.isalnum, bare)):
             return []
+        if bare.endswith(".") and bare[:-1].isdecimal():  # a number that was cut off
+            return [Finding(bare, None)]
         if len(bare) <= _MAX_PIECE:
             if (found := self._whole(bare)) is not None:
                 return found
             numbered = without_number(bare)
             if numbered != bare and (found := self._whole(numbered)) is not None:
                 return found
+            number, _, rest = bare.partition(" ")
+            if number.isdecimal() and int(number) > 0 and self._names.own(rest):
+                return self._whole(rest)
         if depth >= _MAX_DEPTH or not self._names.take_piece(len(bare)):
             return None
+        if self._denies(bare):
+            return [Finding(bare, False, None, Basis.DECISION)]
         for form in (
-            self._groups, self._quoting, self._pairs, self._joined, self._fields, self._keyed,
-            self._coded, self._commas, self._marked, self._scored, self._led, self._slashed,
+            self._wide, self._limited, self._owned, self._asked, self._groups, self._quoting,
+            self._pairs, self._joined, self._fields, self._keyed, self._coded, self._commas,
+            self._marked, self._scored, self._led, self._slashed, self._opposed,
             self._verdict_first,
         ):  # fmt: skip
             if (read := form(bare, depth)) is not None:
@@ -53,4 +101,84 @@ class Pieces(Headers):
             return self.piece(after, depth + 1) or [Finding(after[:500], True, None)]
         if cut.is_prose(bare) or len(bare) > MAX_KNOWN:
             return None
+        if contrast.denies_good(bare):
+            return [Finding(bare, True, None, Basis.DECISION)]
+        if self.outside(bare) is not None:
+            return None
+        head, inner = tail_of(bare) if bare.endswith(")") else ("", "")
+        if head and self._names.known(head) and self._names.narrower(head, inner):
+            return [self.name(inner)]  # `personal data (phone number)`
+        name = self.found_name(bare)
+        if name is not None and self._names.known(name) and not self._names.own(bare):
+            return [flagged(self.name(name))]
         return [self.name(without_number(bare))]
+
+    def _asked(self, text: str, depth: int) -> list[Finding] | None:
+        """`Is this content safe? No.`, `Does it contain PII? yes`."""
+        if "?" not in text or (told := asked(text)) is None:
+            return None
+        about, answer, rest = told
+        if not answers(about, answer) and not self._names.known(about):
+            # Nobody knows whether a no is good.
+            return [Finding(text[:MAX_KNOWN], None, None, Basis.DECISION)]
+        read = self.record([(about, answer)])
+        if rest and not any(f.hit for f in read):
+            return None
+        return [*read, *self.labels_in(rest)] or None
+
+    def _wide(self, text: str, depth: int) -> list[Finding] | None:
+        """Pairs with the wide signs of Chinese and Japanese, read like those with narrow ones."""
+        if "\uff1a" not in text or cut.is_prose(text):
+            return None
+        read = self.piece(text.translate(_NARROW), depth + 1)
+        return read if read and any(f.hit is not None for f in read) else None
+
+    def _limited(self, text: str, depth: int) -> list[Finding] | None:
+        """`violence 0.71 (limit 0.80)`: a score with its own threshold."""
+        if not text.endswith(")"):
+            return None
+        front, _, inner = text[:-1].rpartition("(")
+        words = inner.replace(":", " ").replace("=", " ").split()
+        limit = as_number(words[-1]) if len(words) == 2 else None
+        if limit is None or not 0 < limit <= 1 or words[0].casefold() not in _LIMITS:
+            return None
+        head, tail = tail_of(front.strip())
+        score = as_number(tail)
+        named = head and not any(sign in head for sign in "(,;") and not cut.is_prose(head)
+        if not named or score is None or not 0 <= score <= 1:
+            return None
+        return self._read({head: Leaf(score, ""), "threshold": Leaf(limit, "")})
+
+    def _opposed(self, text: str, depth: int) -> list[Finding] | None:
+        """`Does not contain malware. Does contain a link.`: what is denied clears nothing else."""
+        told = self.outside(text) or text
+        if (claimed := contrast.claims(told, self._is_bad, closed.is_clean)) is None:
+            return None
+        claim, there = claimed
+        if found := [flagged(f) for f in self.piece(claim, depth + 1) or () if f.hit]:
+            return found
+        basis = Basis.FLAG if there else Basis.PRESENCE
+        return [Finding(claim[:MAX_NAME], True, None, basis)]
+
+    def _is_bad(self, name: str) -> bool:
+        """Whether words name something bad, and not only that there is something."""
+        if name.casefold() in _FUNCTION_WORDS or not self._names.known(name):
+            return False
+        telling = not self._names.general(name) or not self._names.vague(name)
+        return telling and not self._names.clean(name)
+
+    def _coded(self, text: str, depth: int) -> list[Finding] | None:
+        """A verdict and its categories without a separator: `UNSAFE S2`, `unsafe (hate)`."""
+        first, _, rest = text.partition(" ")
+        judged = judge_word(first)
+        if judged is None or not judged.hit or not rest or as_number(first) is not None:
+            return None
+        if normalise(first) in ("low", "medium", "high", "critical", "severe", "very", "sensitive",
+                                "possible", "likely", "major", "serious", "extreme"):  # fmt: skip
+            return None
+        listed = self._listed(rest)
+        if codes(rest):
+            listed = [self.name(code) for code in rest.replace(",", " ").split()]
+        if listed:
+            return [Finding(first, True, None, Basis.DECISION), *(flagged(f) for f in listed)]
+        return None

@@ -51,6 +51,10 @@ def _is_symbol(char: str) -> bool:
 
 def without_number(text: str) -> str:
     """A label without its number in a list: `2.3 threats`, `4) spam`, `10 - fraud`."""
+    if text.startswith("["):
+        number, closed, body = text[1:].partition("] ")
+        return body.strip() if closed and number.isdecimal() and len(number) <= 4 else text
+    text = text.removeprefix("№").lstrip()
     at = 0
     while at < len(text) and at < 8 and (text[at].isdigit() or text[at] == "."):
         at += 1

@@ -9,23 +9,17 @@ from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, across, settle
 from fallback.reading.generic.roles import Kind, Role, key_role
-from fallback.reading.generic.texts import closed, cut, marks
-from fallback.reading.generic.texts.masks import masks_in
+from fallback.reading.generic.texts import closed, contrast, cut, marks, masks
+from fallback.reading.generic.texts.errors import Errors, denies
 from fallback.reading.generic.texts.pieces import Pieces
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.judge import as_number, judge_word
 from fallback.reading.tree import Leaf, Node, Use
-from fallback.reading.words import load_words
 from fallback.signal import MAX_NAME
 from schemas.text import normalise
 
-_HEADING = (
-    load_words().keys["general"]
-    | load_words().keys["container"]
-    | frozenset(
-        {"scan", "json", "here", "below", "following", "analysis", "reply", "log", "printed"}
-    )
-)
+#: Lines of one text that are read.
+_MOST_LINES = 1_000
 
 
 class Texts:
@@ -36,6 +30,11 @@ class Texts:
         self._names = names
         self._read = read
         self._pieces = Pieces(names, read)
+        self.of_error = Errors(names, self._pieces).read
+
+    def is_failure(self, text: str) -> bool:
+        """Whether a text is the tool's own failure, and not one of its words for a finding."""
+        return self._pieces.is_failure(text)
 
     def in_list(self, leaf: Leaf) -> list[Finding]:
         """A text that stands where names stand."""
@@ -61,10 +60,15 @@ class Texts:
             return []
         if len(text) <= MAX_NAME and self._names.own(text):
             return self._own(text)
-        if closed.is_failure(text):
+        if self.is_failure(text):
             return [Finding(text[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
+        if closed.is_bare(text):
+            return []
         if (label := cut.after_arrow(text)) is not None:
-            return [self._pieces.name(label)]
+            scored = self._pieces.piece(label) if label.endswith((")", "%")) else None
+            return scored or [self._pieces.name(label)]
+        if closed.opens_error(text) and denies(text):
+            return self.of_error(text)
         found = self._lines(text)
         if any(f.hit is not None or f.failed for f in found):
             return found
@@ -94,11 +98,13 @@ class Texts:
             return [Finding(bare[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
         if (told := self._pieces.spoken(head)) is not None:
             return told
-        if len(head) < 3 or _is_log(head):
+        if len(head) < 3 or closed.is_log(head):
             return []
         if not after and (label := cut.quoting(f'{bare} "')) and label != head:
             return [self._pieces.name(label)]
-        if head != bare and bare.endswith((":", "=", ">")) and _is_heading(head):
+        if head != bare and bare.endswith((":", "=", ">")) and closed.is_heading(head):
+            return []
+        if key_role(normalise(head.strip("[]()")), Kind.TEXT).role in (Role.NAME, Role.NAMES):
             return []
         if not after and not cut.is_prose(head) and not any(map(str.isdigit, head)):
             return [self._pieces.name(head)]
@@ -125,31 +131,22 @@ class Texts:
         basis = Basis.DECISION if self._names.vague(text) else Basis.FLAG
         return [Finding(text, True, None, basis)]
 
-    def masks(self, text: str) -> list[Finding]:
-        """Known names in masks: `<PERSON>`, `[PHONE NUMBER]`, `[REDACTED_PERSON_1]`, `{EMAIL}`."""
-        found: list[Finding] = []
-        for mark in masks_in(text):
-            core = mark[1:-1].removeprefix("REDACTED_").removesuffix("_REDACTED")
-            name = next((n for n in (mark, core) if self._names.own(n)), None)
-            if name is None:
-                for part in (core, core.rstrip("0123456789_")):
-                    resolved = self._names.resolve(part)
-                    if self._names.known(resolved) and not self._names.clean(resolved):
-                        name = resolved
-                        break
-            if name is not None and not self._names.vague(name):
-                found.append(Finding(name, True, None, Basis.FLAG))
-        return found
-
     # --- lines ----------------------------------------------------------------------------------
 
     def _lines(self, text: str) -> list[Finding]:
         lines = [line.strip() for line in text.split("\n") if line.strip()]
         lines = list(dict.fromkeys(lines)) if len(lines) > 8 else lines
+        if len(lines) > _MOST_LINES:
+            self._names.too_long(len(lines) - _MOST_LINES)
+            lines = lines[:_MOST_LINES]
+        if len(lines) == 1:
+            marked = marks.checks(marks.apart(lines[0]))
+            return self._pieces.record(marked) if marked else self._line(lines[0])
+        if (quoted := self.open_quote(text)) is not None:
+            return quoted
+        lines = marks.unframed(_before_quoted(lines))
         if len(lines) == 1:
             return self._line(lines[0])
-        if (quoted := self._open_quote(lines[0])) is not None:
-            return quoted
         if (marked := marks.checks(lines)) is not None:
             return self._pieces.record(marked)
         if (keyed := self._key_lines(lines)) is not None:
@@ -158,11 +155,15 @@ class Texts:
             return told
         return self._list_lines(lines, text)
 
-    def _open_quote(self, line: str) -> list[Finding] | None:
-        """The label of a line whose quoted text goes on in the next lines."""
-        if line.count('"') % 2 == 0 and line.count("```") % 2 == 0:
+    def open_quote(self, text: str) -> list[Finding] | None:
+        """The label of a first line whose quoted text goes on in the next lines."""
+        line = text.partition("\n")[0].strip()
+        if line.endswith(":"):
+            return self.quoted_head(line)
+        closed_quotes = line.count('"') % 2 == 0 and line.count("```") % 2 == 0
+        if closed_quotes and not line.endswith("'"):
             return None
-        head = cut.quoting(line)
+        head = cut.quoting(line, open_end=True)
         return None if head is None else self._pieces.before_quote(head)
 
     def quoted_head(self, text: str) -> list[Finding] | None:
@@ -181,14 +182,23 @@ class Texts:
     def _or_masks(self, text: str, found: list[Finding]) -> list[Finding]:
         """A piece that no vocabulary knows may be a masked text."""
         masked = any(c in f.name for f in found for c in "<[{")
-        if masked and not any(self._names.known(f.name) for f in found):
-            return self.masks(text) or found
+        known = [f.name for f in found if self._names.known(f.name)]
+        if masked and all(f"{{{name}}}" in text for name in known):
+            return masks.found(self._names, text) or found
         return found
 
     def _sentence(self, text: str) -> list[Finding]:
-        """A text of no form: its masks, a verdict that leads it, or the whole."""
-        if masked := self.masks(text):
+        """A text of no form: its masks, its findings outside of quotes, or the whole."""
+        told = self._pieces.outside(text)
+        if masked := masks.found(self._names, told or text):
             return masked
+        if told:
+            text = told
+            read = across(self._pieces.piece(part) or [] for part in text.split(". "))
+            if found := [f for f in read if f.category and self._names.known(f.name)]:
+                return found
+        if contrast.denies_good(text):
+            return [Finding(text[:MAX_NAME], True, None, Basis.DECISION)]
         self._names.too_long(len(text) - MAX_NAME)
         return [Finding(text[:MAX_NAME], True, None, Basis.PRESENCE)]
 
@@ -205,7 +215,7 @@ class Texts:
         )
         if others and (roles < 2 or any(self._names.known(o) for o in others)):
             return None
-        if any(judge_word(line) is not None for line in others):
+        if any(map(judge_word, others)):
             return None
         given = [pair for pair in pairs if pair is not None]
         simple = [p for p in given if not self._is_plain(p)]
@@ -267,7 +277,7 @@ class Texts:
             found = self._pieces.piece(line)
             if found is None:
                 prose += 1
-                masked = self.masks(line)
+                masked = masks.found(self._names, line)
                 found = masked or [Finding(line[:MAX_NAME], True, None, Basis.PRESENCE)]
             scopes.append(found)
         if prose * 2 > len(scopes) and not any(
@@ -277,15 +287,14 @@ class Texts:
         return across(scopes)
 
 
-def _is_heading(text: str) -> bool:
-    """Whether a text announces a result: one of its words says so."""
-    words = normalise(text[:200]).split(" ")
-    return len(words) > 8 or not _HEADING.isdisjoint(words)
+def _before_quoted(lines: list[str]) -> list[str]:
+    """The lines before `Text: ...`, when none of them is a key with a value.
 
-
-def _is_log(text: str) -> bool:
-    """Whether a text is the head of a log line: it begins with a date, a time or a level."""
-    first = text.split(None, 1)[0].strip("[]:")
-    return first[:2].isdigit() or normalise(first) in (
-        "info", "warn", "warning", "error", "debug", "notice", "critical", "trace",
-    )  # fmt: skip
+    The judged text may have further lines, so that nothing after its first is the tool's own.
+    """
+    for at, line in enumerate(lines):
+        pair = cut.keyed(line)
+        if pair is not None:
+            quoted = at > 0 and key_role(normalise(pair[0]), Kind.TEXT).role is Role.QUOTED
+            return lines[:at] if quoted else lines
+    return lines

@@ -22,6 +22,7 @@ def _by_word(phrases: Iterable[str], place: int) -> dict[str, list[list[str]]]:
 _STARTS = _by_word(_LISTS["starts"], 0)
 _ENDS = _by_word(_LISTS["ends"], -1)
 _THEN = _LISTS["then"]
+_RULES = load_words().texts["rules"]
 _MAX_LENGTH = 160
 
 
@@ -51,6 +52,8 @@ def forbids(name: str) -> bool:
 
 
 def _without_start(words: list[str]) -> list[str] | None:
+    if words[0] in _RULES and len(words) > 2:  # `POLICY__NO_WEAPONS`
+        words = words[1:]
     for start in _STARTS.get(words[0], ()):
         size = len(start)
         if len(words) > size and words[:size] == start:

@@ -122,13 +122,22 @@ class Names:
 
     def general(self, text: str) -> bool:
         """Whether a name only says that something is wrong, or what was judged."""
-        if not all(word in _GENERAL for word in normalise(text).split(" ")):
+        words = normalise(text.replace("(s)", "s")).split(" ")
+        if not all(word in _GENERAL for word in words):
             return False
         return not self.own(text) or self.labels(text) in ((), ("HARM.Unspecified",))
 
     def same(self, one: str, two: str) -> bool:
         """Whether two names mean the same, and something."""
         return self.own(one) and set(self.labels(one)) == set(self.labels(two))
+
+    def narrower(self, head: str, rest: str) -> bool:
+        """Whether a known name after a known head is one of its kind: `PII: email`."""
+        kinds = [
+            {label.partition(".")[0] for label in self.labels(self.resolve(text))}
+            for text in (head, rest)
+        ]
+        return bool(kinds[1]) and "OTHER" not in kinds[1] and kinds[0] >= kinds[1]
 
     def vague(self, text: str) -> bool:
         """Whether the labels of a name say only that something was found or done."""

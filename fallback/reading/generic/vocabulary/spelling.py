@@ -28,6 +28,8 @@ def variants(text: str) -> Iterator[str]:
             rest = rest.partition(sign)[2]
             if rest:
                 yield rest
+    if " $" in bare:  # a parameter: `content safety check input $model=llama_guard`
+        yield bare.partition(" $")[0]
     if bare.endswith("sses"):
         yield bare[:-2]
     yield from _parts(bare)

@@ -55,6 +55,26 @@ NOT_FOUND: list[tuple[Any, list[str] | str]] = [
     ({"usage": {f"{X}PolicyUnits": 1}, "flagged": False}, "clean"),
     ({"checks": [X], "violations": [Y]}, [Y]),
 ]
+NAMED: list[tuple[Any, list[str] | str]] = [
+    ({"cases": [{"attack": X, "outcome": "bypassed"}, {"attack": Y, "outcome": "resisted"}]}, [X]),
+    ({"cases": [{"attack": X, "outcome": "resisted"}]}, "clean"),
+    ({"labels": [{"id": "violence.threat", "triggered": True}]}, ["violence threat"]),
+    ({"flagged": True, "data_found": True, "email": {"matches": ["a@b.example"]}}, ["email"]),
+    ({"approved": True, "reasons_considered": [X]}, "clean"),
+    ({"issues": [], "rules": 340}, "clean"),
+    (
+        {
+            "detections": {
+                X: None,
+                "malicious_url": {"url": "http://x.test", "verdict": "malicious"},
+            }
+        },
+        ["malicious url"],
+    ),
+    ({"unsafe_prompts": 1, "total_prompts": 5, "findings": [{"type": X}]}, [X]),
+    ({"code": 0, "msg": "success", "data": {"pass": 1, "labels": ""}}, "clean"),
+    ({"code": 0, "msg": "success", "data": {"pass": 0, "labels": X}}, [X]),
+]
 GOALS: list[tuple[Any, list[str] | str]] = [
     ({"rule": "no-frobnication", "status": "triggered"}, [X]),
     ({"blocked": True, "rule": f"no {X}"}, [X]),
@@ -120,8 +140,9 @@ UNREAD: list[tuple[Any, list[str] | str]] = [
     ([], "clean"),
 ]
 ALL = {
-    "maps": MAPS, "lists": LISTS, "not found": NOT_FOUND, "goals": GOALS, "classes": CLASSES,
-    "decisions": DECISIONS, "scores": SCORES, "failures": FAILURES, "unread": UNREAD,
+    "maps": MAPS, "lists": LISTS, "not found": NOT_FOUND, "named": NAMED, "goals": GOALS,
+    "classes": CLASSES, "decisions": DECISIONS, "scores": SCORES,
+    "failures": FAILURES, "unread": UNREAD,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ CLEAN = [
     "Safe. The text gives hotline numbers and is supportive.", "No, this is not harmful.",
     "This is not a jailbreak attempt. The user asks a legitimate question.", "toxicity: PASS",
     "Sexual: safe, Violence: safe", "suite.Probe: PASS  ok on 10/10", "score: 0.02",
-    "0 issues found",
+    "0 issues found", "found 0 vulnerabilities", "Ran 312 rules on 5 files: 0 findings.",
 ]  # fmt: skip
 EMPTY = ["", " ", '"', ";", ",", "||", "()", "{{}}", "``", "null", "{"]
 FAILED = [
@@ -19,6 +19,7 @@ FAILED = [
     "502 Bad Gateway", "rpc error: code = Unavailable desc = transport is closing",
     "requests.exceptions.ReadTimeout: HTTPSConnectionPool: Read timed out.",
     "Internal Server Error",
+    "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>",
     "Error: failed to connect to upstream", "Service Unavailable", "request timed out",
     'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: bad',
 ]  # fmt: skip
@@ -52,6 +53,19 @@ NAMES = [
     ("no issues except mild profanity", ["mild profanity"]),
     ("No hate here, but it contains a credible threat", ["a credible threat"]),
     ("<PERSON> lives in <LOCATION>", ["location", "person"]),
+    (
+        "Error code: 400 - {'error': {'message': 'Rejected by the safety system. If this is wrong, "
+        "write to us. safety_violations=[sexual, violence].'}}",
+        ["sexual", "violence"],
+    ),
+    ('Matched "not harmful" under the rule. Violence detected.', ["violence detected"]),
+    ("[x] weapons\n[ ] drugs", ["weapons"]),
+    ("0,93 hate; 0,02 spam", ["hate"]),
+    ("Is this content safe? No.", ["unsafe"]),
+    (f"✓ {X}  ✗ {Y}", [Y]),
+    (f"№ 7. {X}", [X]),
+    ("call me at {{PHONE}} or {{EMAIL}}, {{NAME}}", ["email", "name", "phone"]),
+    ("PII:EMAIL,PHONE;TOX:0.02", ["email", "phone"]),
 ]
 #: What may stand around a label without changing it.
 AROUND = [

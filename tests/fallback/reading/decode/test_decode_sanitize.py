@@ -79,6 +79,8 @@ def test_tokens_inside_a_structure_are_a_value_of_it() -> None:
         ("a\ud800b", "a\ufffdb"),
         ("\ud83d\ude00", "\U0001f600"),
         ("a\r\nb\rc\u0085d", "a\nb c d"),
+        ("h\u0430te", "hate"),
+        ("\u0412\u0418\u0427 \u0438\u043d", "\u0412\u0418\u0427 \u0438\u043d"),
         ("caf\u00e9 \u4ec7\u6068 \U0001f437", "caf\u00e9 \u4ec7\u6068 \U0001f437"),
     ],
 )

@@ -1,0 +1,71 @@
+"""What loggers and HTTP clients print around an output.
+
+In: a sanitised text. Out: the text without it and its name, or None. A text that only looks alike
+stays as it is: a level alone is the detector's own word.
+"""
+
+import re
+from typing import Final
+
+LOG_LINE: Final = "log-line"
+HTTP_MESSAGE: Final = "http-message"
+
+_STAMP = (
+    r"\[?(?:\d{4}[-/]\d{2}[-/]\d{2}[T ,]{1,2}\d{2}:\d{2}:\d{2}(?:[.,]\d{1,9})?+"
+    r"(?: ?(?:Z|UTC|[+-]\d{2}:?\d{2}))?+|[A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2})\]?"
+)
+_LEVEL = (
+    r"[\[(]?(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|ERR|CRITICAL|CRIT|FATAL"
+    r"|trace|debug|info|notice|warn(?:ing)?|error|critical|fatal)(?: *+[\])])?+"
+)
+_NAME = r"(?:\[[^\[\]\n]{1,80}+\]|[\w.\-]{1,80}+(?:[:/][\w.\-<>]{1,60}+){0,3}(?:\[\d{1,9}\])?)"
+_GAP = r"(?:[ \t]*+[|\-:\u2013][ \t]++|:?[ \t]++)"
+#: A time, then a level and the logger in either order; what Celery, syslog, Python's logging print.
+_PREFIXES = re.compile(
+    rf"(?:{_STAMP}{_GAP}(?:{_LEVEL}(?:{_GAP}{_NAME}(?=[ \t]++[|\-\u2013][ \t]|:[ \t]|\][ \t]|"
+    rf"(?<=\])[ \t]))?+|{_NAME}{_GAP}{_LEVEL})(?:{_GAP}|:)"
+    rf"|\[{_STAMP}: {_LEVEL}/[\w\-]{{1,60}}+\]"
+    rf"|{_STAMP} [\w.\-]{{1,80}}+ [\w.\-/]{{1,80}}+\[\d{{1,9}}\]:(?: {_LEVEL}:?(?= ))?+"
+    rf"|(?:DEBUG|INFO|WARNING):[\w.\-]{{1,80}}+:)[ \t]*+"
+)
+#: What a logger says of the text that follows.
+_HEAD = re.compile(
+    r"(?:(?:raw|guard|guardrail|model|detector|moderation|scan|got|received|the) ){0,2}"
+    r"(?:response|result|output|answer|reply|body|returned|received|got)[ \t]*+[:=][ \t]*+",
+    re.IGNORECASE,
+)
+_STATUS_LINE = re.compile(r"HTTP/\d(?:\.\d)? (\d{3})\b[^\n]*+\n")
+_HEADER = re.compile(r"([A-Za-z0-9][\w\-]{0,60}+):[ \t]*+([^\n]*+)(?:\n|$)")
+_MOST_HEADERS: Final = 64
+
+
+def log_message(text: str) -> str | None:
+    """The messages of lines that a logger printed; None where the first line has no prefix."""
+    if _PREFIXES.match(text) is None:
+        return None
+    lines = [_message(line) for line in text.split("\n")]
+    return "\n".join(lines).strip() or None
+
+
+def _message(line: str) -> str:
+    prefix = _PREFIXES.match(line)
+    if prefix is None:
+        return line
+    head = _HEAD.match(line, prefix.end())
+    at = head.end() if head and head.end() < len(line) else prefix.end()
+    return line[at:]
+
+
+def http_message(text: str) -> dict[str, object] | None:
+    """Status, headers and body of a response as it travels; None for any other text."""
+    status = _STATUS_LINE.match(text)
+    if status is None:
+        return None
+    headers: dict[str, object] = {}
+    at = status.end()
+    while len(headers) < _MOST_HEADERS and (header := _HEADER.match(text, at)):
+        headers[header[1]] = header[2]
+        at = header.end()
+    if text[at : at + 1] not in ("\n", ""):
+        return None
+    return {"status_code": int(status[1]), "headers": headers, "body": text[at:].strip()}

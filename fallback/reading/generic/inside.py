@@ -1,0 +1,58 @@
+"""What is inside a value: the code of something, names, or what was judged.
+
+In: a value, or the node under a key. Out: whether it is so. Knows the roles of keys, no
+vocabularies.
+"""
+
+from fallback.reading.account import last_key
+from fallback.reading.generic.record import kind_of
+from fallback.reading.generic.roles import Kind, Role, key_form, key_role
+from fallback.reading.judge import as_number, judge_word
+from fallback.reading.tree import Leaf, Node, leaves
+
+_VERDICTS = frozenset({Role.FLAG, Role.DECISION})
+_LINKS = ("http://", "https://", "www.")
+_LONGEST_CODE = 40
+
+
+def is_code(value: object) -> bool:
+    """Whether a value is a number or a code of something: `9`, `b81d`. A 0 or 1 may be a flag."""
+    if isinstance(value, str):
+        coded = any(map(str.isdigit, value)) and as_number(value) is None
+        return coded and " " not in value and len(value) <= _LONGEST_CODE
+    return isinstance(value, int) and not isinstance(value, bool) and value > 1
+
+
+def are_links(node: Node) -> bool:
+    """Whether a list holds links and nothing else: places, where a verdict stands beside them."""
+    return (
+        isinstance(node, list)
+        and bool(node)
+        and all(isinstance(n, Leaf) and str(n.value).startswith(_LINKS) for n in node)
+    )
+
+
+def tells(node: Node) -> bool:
+    """Whether a part of what was judged has names or verdicts: `{t: 1.5, tags: [...]}`."""
+    if not isinstance(node, dict):
+        return False
+    told = {key_role(key_form(key), kind_of(inner)).role for key, inner in node.items()}
+    return not told.isdisjoint(_VERDICTS | {Role.NAMES, Role.NAME})
+
+
+def judged_groups(node: dict[str, Node]) -> bool:
+    """Whether all under a key of a text are groups with flags: what was said of the text."""
+    flags = {Role.FLAG, Role.DECISION, Role.ACTED}
+    return bool(node) and all(
+        isinstance(inner, dict)
+        and any(
+            isinstance(leaf.value, bool) and key_role(last_key(leaf.path), Kind.BOOL).role in flags
+            for leaf in leaves(inner)
+        )
+        for inner in node.values()
+    )
+
+
+def judges(leaf: Leaf) -> bool:
+    """Whether a scalar is no text: judgements under `prompt` are of the prompt, not in it."""
+    return not isinstance(leaf.value, str) or judge_word(leaf.value) is not None

@@ -1,0 +1,51 @@
+"""Names of something good: `safe`, `compliance_score`, `groundedness`. Little of it is the finding.
+
+In: a name, and what a value says of it. Out: what is found where it is missing. Knows only the
+closed list `goods` of `words.yaml`.
+"""
+
+from functools import lru_cache
+
+from fallback.reading.words import load_words
+from schemas.text import normalise
+
+_GOODS = {good: lack for lack, goods in load_words().goods.items() for good in goods}
+_KEYS = load_words().keys
+#: Lacks that say that something is wrong, and not what.
+WHOLE = frozenset({"unsafe", "check failed"})
+#: Words beside a good that do not change what it is of.
+_BESIDE = (_KEYS["general"] - {"unsafe", "harmful", "malicious", "suspicious", "harm"}) | frozenset(
+    {"context", "topic", "task", "factual", "retrieval", "summary", "citation", "source",
+     "is", "are", "it", "a", "an", "to", "be", "considered", "reply", "instruction", "p", "prob"}
+)  # fmt: skip
+_MEASURES = _KEYS["score_ends"] | _KEYS["severity_ends"] | frozenset({"index", "ratio", "value"})
+#: An ending that says that the good was found to be broken: `groundedness_violation`.
+_BROKEN = _KEYS["flag_ends"] - {"present", "match", "matched", "found"}
+_MAX_WORDS = 8
+
+
+@lru_cache(maxsize=8192)
+def lack(name: str) -> str | None:
+    """What is found where something good is missing: `unsafe`, `ungrounded`; None for another name.
+
+    `is_safe`, `safety score` and `p_safe` are all of `safe`.
+    """
+    form = normalise(name[:120])
+    if form in _GOODS:
+        return _GOODS[form]
+    words = form.split(" ")
+    if len(words) > _MAX_WORDS or words[-1] in _BROKEN:
+        return None
+    while len(words) > 1 and words[-1] in _MEASURES:
+        words = words[:-1]
+    for size in (1, 2, 3):
+        found = _GOODS.get(" ".join(words[-size:]))
+        if found is not None and _BESIDE.issuperset(words[:-size]):
+            return found
+    first = _GOODS.get(words[0])
+    return first if first in WHOLE and _BESIDE.issuperset(words[1:]) else None
+
+
+def is_whole(name: str) -> bool:
+    """Whether a name says that all is well: `safe`, `compliant`."""
+    return lack(name) in WHOLE

@@ -1,0 +1,55 @@
+"""The scales of one detector: thresholds, grades, and which of its names are of something good.
+
+In: the detector's file. Out: the scale that a number or a word is on, by the name it stands for.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from fallback.reading.generic.vocabulary.goods import lack
+from fallback.reading.judge import Outcome, Scale
+from fallback.rules.catalog import Detector
+from schemas.text import normalise
+
+
+class Scales:
+    """The scales of one detector, by the name that a number stands for."""
+
+    def __init__(
+        self, detector: Detector | None, words: Mapping[str, Outcome], *, goods: bool = True
+    ) -> None:
+        """goods: whether names of something good are known by the closed lists too."""
+        self._goods = goods
+        self._thresholds: dict[str, float] = {}
+        self._worse: frozenset[str] = frozenset()
+        self._own: frozenset[str] = frozenset()
+        self._base = Scale(words=words)
+        if detector is not None:
+            self._thresholds = {normalise(n): t for n, t in detector.thresholds.items()}
+            self._worse = frozenset(map(normalise, detector.lower_is_worse))
+            self._own = frozenset(map(normalise, detector.maps))
+            severity = detector.severity
+            self._base = Scale(
+                detector.threshold,
+                severity_max=severity.max if severity else None,
+                flagged_from=severity.flagged_from if severity else None,
+                words=words,
+            )
+
+    def of(self, name: str = "", threshold: float | None = None) -> Scale:
+        """threshold: the output's own, before the detector's.
+
+        A name of the detector's own is one of something good where its file says so.
+        """
+        key = normalise(name) if name else ""
+        if threshold is None:
+            threshold = self._thresholds.get(key)
+        good = self._goods and bool(key) and key not in self._own and lack(key) is not None
+        if threshold is None and key not in self._worse and not good:
+            return self._base
+        return replace(
+            self._base,
+            threshold=self._base.threshold if threshold is None else threshold,
+            lower_is_worse=good or key in self._worse,
+            good=good,
+        )
