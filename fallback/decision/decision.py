@@ -7,7 +7,7 @@ cannot answer. Knows no transport and no clock but the event's timestamp.
 import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import cast
 
@@ -18,9 +18,10 @@ from schemas.candidate import Candidate, CandidateSet
 from schemas.contract import FallbackReason, Mode, Source
 from schemas.event import event_errors
 from schemas.frameworks import Frameworks, load_frameworks
+from schemas.policies import PROFILES
 from schemas.taxonomy import Taxonomy, load_taxonomy
 
-DEFAULT_THRESHOLD = 0.6
+DEFAULT_THRESHOLD = PROFILES["standard"]
 #: `provenance.model` and `version_info.model` of an answer that no model was asked for.
 NO_MODEL = "none"
 _NOTES_LIMIT = 500
@@ -65,6 +66,11 @@ class Decision:
                 if label in found:
                     found[label] = max(found[label], cast(float, signal["confidence"]))
         return found
+
+    def dated(self) -> "Decision":
+        """The same answer, given now."""
+        provenance = cast(dict[str, object], self.event["provenance"])
+        return replace(self, event={**self.event, "provenance": {**provenance, "ts": _now()}})
 
 
 class MappingGuard:
@@ -125,9 +131,30 @@ class MappingGuard:
         ]
         if doubt is not None:
             judgements = [uncleared(judgement, doubt) for judgement in judgements]
-        return self._assemble(detector, judgements, candidates.model if candidates else NO_MODEL)
+        lineage = [
+            _lineage(judgement) | {"likely": self._likely(answer)}
+            for judgement, answer in zip(judgements, answers, strict=True)
+        ]
+        model = candidates.model if candidates else NO_MODEL
+        return self._assemble(detector, judgements, lineage, model)
 
-    def _assemble(self, detector: str, judgements: list[Judgement], model: str) -> Decision:
+    def _likely(self, answer: Candidate | FallbackReason | None) -> list[dict[str, object]]:
+        """The model's likeliest answers, best first; none without an answer of the model."""
+        if not isinstance(answer, Candidate):
+            return []
+        return [
+            {"labels": list(labels), "probability": _rounded(probability)}
+            for labels, probability in answer.likely
+            if all(label in self.taxonomy for label in labels)
+        ]
+
+    def _assemble(
+        self,
+        detector: str,
+        judgements: list[Judgement],
+        lineage: list[dict[str, object]],
+        model: str,
+    ) -> Decision:
         labels = self.taxonomy.combine(x for j in judgements for x in j.labels)
         scores = dict.fromkeys(labels, 0.0)
         for judgement in judgements:
@@ -149,7 +176,7 @@ class MappingGuard:
                 "model": model,
                 "route": source.value,
                 "tenant_id": None,
-                "ts": datetime.now(UTC).isoformat(timespec="milliseconds"),
+                "ts": _now(),
             },
             "policy_context": {"frameworks": self.frameworks.controls(labels)},
         }
@@ -162,7 +189,7 @@ class MappingGuard:
             fallback_reason=next((r for r in FallbackReason if r in reasons), None),
             schema_valid=all(j.schema_valid for j in judgements if j.schema_valid is not None)
             and any(j.schema_valid for j in judgements),
-            signals=[_lineage(j) for j in judgements],
+            signals=lineage,
             versions=self.versions(model),
         )
 
@@ -184,6 +211,10 @@ def _notes(judgements: list[Judgement]) -> str:
     return text if len(text) <= _NOTES_LIMIT else text[: _NOTES_LIMIT - 1] + "…"
 
 
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 def _rounded(figure: float) -> float:
     """Four decimals: more would claim a precision that no figure here has."""
     return round(figure, 4)
@@ -200,6 +231,9 @@ def _lineage(judgement: Judgement) -> dict[str, object]:
         "rule": judgement.rule.value,
         "fallback_reason": judgement.reason.value if judgement.reason else None,
         "guess": list(judgement.guess),
+        "shares": None
+        if judgement.shares is None
+        else dict(zip(("llama", "retrieval"), map(_rounded, judgement.shares), strict=True)),
     }
 
 

@@ -7,15 +7,13 @@ import json
 from dataclasses import dataclass, replace
 
 from fallback.decision.injection import is_injection
-from fallback.rules.lookup import CONFIDENCE, NEEDS_REVIEW, MatchKind, RuleAnswer
+from fallback.rules.lookup import CONFIDENCE, MatchKind, RuleAnswer
 from fallback.signal import Signal, Verdict
 from schemas.candidate import Candidate, CandidateStatus
-from schemas.contract import FallbackReason, Source
+from schemas.contract import CLEAN, NEEDS_REVIEW, FallbackReason, Source
 from schemas.event import candidate_errors
 from schemas.taxonomy import Taxonomy
 
-#: Labels that clear a signal: never accepted from the model for one that the detector flagged.
-CLEARING = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
 _NO_ANSWER = {
     CandidateStatus.TIMEOUT: FallbackReason.TIMEOUT,
     CandidateStatus.ERROR: FallbackReason.MODEL_ERROR,
@@ -29,6 +27,8 @@ class Judgement:
     score: the detector's own number where it gave one, else the model's probability, else
         the confidence (rules); 0..1.
     guess: the model's labels when they did not stand.
+    shares: of the model's probability for its answer, what the Llama and what retrieval gave; None
+        where the model did not answer.
     schema_valid: whether the model's candidate passed validation; None without a candidate.
     """
 
@@ -41,6 +41,7 @@ class Judgement:
     reason: FallbackReason | None = None
     guess: tuple[str, ...] = ()
     schema_valid: bool | None = None
+    shares: tuple[float, float] | None = None
 
 
 def judge(
@@ -73,26 +74,51 @@ def judge(
     if rule.curated and not agreed:
         return _by_rules(signal, rule, None, labels, True, source=Source.CURATED)
     # 3. The model clears what the detector flagged, or what speaks to the reader.
-    if signal.flagged and not CLEARING.isdisjoint(labels):
+    if signal.flagged and not CLEAN.isdisjoint(labels):
         return _by_rules(signal, rule, FallbackReason.UNSAFE_DOWNGRADE, labels, True)
     if not known and is_injection(signal.name):
         return _by_rules(signal, rule, FallbackReason.INJECTION, labels, True)
     # 4. The model is not sure. Two sources that agree are as often right as the better of them.
     confidence = max(answer.confidence, rule.confidence) if agreed else answer.confidence
     if confidence < threshold:
-        return _by_rules(signal, rule, FallbackReason.LOW_CONFIDENCE, labels, True)
+        family = next((one for one in answer.families if one[1] >= threshold), None)
+        if known or family is None or family[0] not in taxonomy:
+            return _by_rules(signal, rule, FallbackReason.LOW_CONFIDENCE, labels, True)
+        general, together = family
+        stood = _by_model(signal, (general,), together, together, rule, answer)
+        guess = () if labels == stood.labels else labels
+        return replace(stood, reason=FallbackReason.LOW_CONFIDENCE, guess=guess)
     # 5. The model's answer.
-    score = signal.score if signal.score is not None else answer.probability
-    return Judgement(signal, labels, Source.MODEL, confidence, score, rule.kind, schema_valid=True)
+    return _by_model(signal, labels, confidence, answer.probability, rule, answer)
+
+
+def _by_model(
+    signal: Signal,
+    labels: tuple[str, ...],
+    confidence: float,
+    probability: float,
+    rule: RuleAnswer,
+    answer: Candidate,
+) -> Judgement:
+    return Judgement(
+        signal,
+        labels,
+        Source.MODEL,
+        confidence,
+        probability if signal.score is None else signal.score,
+        rule.kind,
+        schema_valid=True,
+        shares=(max(answer.probability - answer.retrieved, 0.0), answer.retrieved),
+    )
 
 
 def uncleared(judgement: Judgement, reason: FallbackReason) -> Judgement:
     """The judgement on a signal of an output that nothing may clear, for `reason`."""
-    if CLEARING.isdisjoint(judgement.labels):
+    if CLEAN.isdisjoint(judgement.labels):
         return judgement
     return replace(
         judgement,
-        labels=NEEDS_REVIEW,
+        labels=(NEEDS_REVIEW,),
         source=Source.RULES,
         confidence=CONFIDENCE[MatchKind.NONE],
         reason=reason,
@@ -125,7 +151,7 @@ def _by_rules(
 ) -> Judgement:
     labels = rule.labels
     if rule.kind is MatchKind.NONE and (signal.flagged or reason is FallbackReason.INJECTION):
-        labels = NEEDS_REVIEW  # a finding never vanishes because its meaning is unknown
+        labels = (NEEDS_REVIEW,)  # a finding never vanishes because its meaning is unknown
     score = signal.score if signal.score is not None else rule.confidence
     return Judgement(
         signal,

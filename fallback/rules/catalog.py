@@ -4,6 +4,7 @@ In: the files of `detectors/`. Out: `Detectors`, found by any of their names, wi
 each detector and their labels. `lookup` does the look-up of a word.
 """
 
+import difflib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Self, cast
@@ -22,9 +23,12 @@ from schemas.config.config_file import (
     refuse,
 )
 from schemas.config.errors import ConfigError
+from schemas.contract import Kind
 from schemas.taxonomy import Taxonomy, load_taxonomy
 
 Labels = tuple[str, ...]
+
+UNMAPPED = "is not a word of `maps`; correct or add it there"
 
 DETECTORS_DIR = Path(__file__).parents[1] / "detectors"
 
@@ -40,8 +44,14 @@ def _are_labels(labels: Labels, info: ValidationInfo) -> Labels:
         raise refuse(problem="must name one label or a list of different labels")
     for label in labels:
         if label not in taxonomy:
-            raise refuse(problem=f"{label!r} is not a label of taxonomy {taxonomy.version}")
+            near = difflib.get_close_matches(label, taxonomy.names, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            problem = f"{label!r} is not a label of taxonomy {taxonomy.version}{hint}"
+            raise refuse(problem=problem)
     return labels
+
+
+Words = Mapping[Text, Annotated[Labels, BeforeValidator(_labels), AfterValidator(_are_labels)]]
 
 
 class Severity(ConfigModel):
@@ -62,6 +72,7 @@ class Detector(ConfigModel):
 
     family: shared by all detectors of one vendor or line, whose vocabularies are related.
     version, source: what the vocabulary was read from.
+    kind: what it is about; None where that is several things, or what its name says.
     maps: its own words, as it writes them, to taxonomy labels, most specific first.
     threshold, thresholds: a score at or above it is flagged, 0..1; `thresholds` by word.
     lower_is_worse: words of quality metrics, whose low scores are the finding.
@@ -76,9 +87,8 @@ class Detector(ConfigModel):
     family: Text
     version: Text
     source: Text
-    maps: Mapping[
-        Text, Annotated[Labels, BeforeValidator(_labels), AfterValidator(_are_labels)]
-    ] = Field(min_length=1)
+    kind: Kind | None = None
+    maps: Words = Field(min_length=1)
     threshold: Share = 0.5
     thresholds: Mapping[str, Share] = Field(default_factory=dict)
     lower_is_worse: frozenset[str] = frozenset()
@@ -89,10 +99,15 @@ class Detector(ConfigModel):
 
     @model_validator(mode="after")
     def _words_are_mapped(self) -> Self:
+        for key, word in self.unmapped():
+            raise refuse(key, word, problem=UNMAPPED)
+        return self
+
+    def unmapped(self) -> Iterator[tuple[str, str]]:
+        """The words that other keys name and `maps` does not have: (key, word)."""
         for key in ("thresholds", "legend", "lower_is_worse", "own_only"):
             for word in sorted(set(getattr(self, key)) - self.maps.keys()):
-                raise refuse(key, word, problem="is not a word of `maps`; correct or add it there")
-        return self
+                yield key, word
 
 
 class Detectors(Mapping[str, Detector]):
@@ -116,6 +131,19 @@ class Detectors(Mapping[str, Detector]):
         canonical = self._names.get(detector_key(name))
         return None if canonical is None else self._by_name[canonical]
 
+    def updated(self, path: Path, detector: Detector) -> "Detectors":
+        """These with another detector, or with another version of one of them.
+
+        Raises ConfigError, naming the key of `path`, for a name that is another detector's.
+        """
+        names = dict(self._names)
+        for key, name in [("detector", detector.name), *(("aliases", a) for a in detector.aliases)]:
+            owner = names.setdefault(detector_key(name), detector.name)
+            if owner != detector.name:
+                problem = f"{name!r} is a name of {owner} already; remove one"
+                raise config_error(path, key, problem=problem)
+        return Detectors(self._by_name | {detector.name: detector}, names)
+
 
 def load_detectors(directory: Path = DETECTORS_DIR, taxonomy: Taxonomy | None = None) -> Detectors:
     """Every detector file of a directory, in the order of their names.
@@ -124,25 +152,19 @@ def load_detectors(directory: Path = DETECTORS_DIR, taxonomy: Taxonomy | None = 
     a label outside the taxonomy, a threshold outside 0..1, or an unknown or missing key.
     """
     taxonomy = taxonomy or load_taxonomy()
-    by_name: dict[str, Detector] = {}
-    names: dict[str, str] = {}
+    detectors = Detectors({}, {})
     for path in sorted(directory.glob("*.yaml")):
         detector = load_detector(path, taxonomy)
-        if detector.name in by_name:
+        if detector.name in detectors:
             problem = f"{detector.name} has a file already; remove one"
             raise config_error(path, "detector", problem=problem)
         if path.stem != detector.name:
             problem = f"{detector.name} belongs in {detector.name}.yaml"
             raise config_error(path, "detector", problem=problem)
-        by_name[detector.name] = detector
-        for key, name in [("detector", detector.name), *(("aliases", a) for a in detector.aliases)]:
-            owner = names.setdefault(detector_key(name), detector.name)
-            if owner != detector.name:
-                problem = f"{name!r} is a name of {owner} already; remove one"
-                raise config_error(path, key, problem=problem)
-    if not by_name:
+        detectors = detectors.updated(path, detector)
+    if not detectors:
         raise ConfigError(directory, "(directory)", "holds no detector files (*.yaml)")
-    return Detectors(by_name, names)
+    return detectors
 
 
 def load_detector(path: Path, taxonomy: Taxonomy | None = None) -> Detector:

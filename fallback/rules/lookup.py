@@ -4,6 +4,7 @@ In: a detector's name and a signal. Out: labels, how they were found, and how su
 the vocabularies, but neither raw outputs nor the model.
 """
 
+import copy
 import hashlib
 import json
 from collections import defaultdict
@@ -14,9 +15,12 @@ from functools import cache
 
 from fallback.reading.formats import load_envelopes
 from fallback.rules.catalog import Detector, Detectors, Labels, load_detectors
+from fallback.rules.kinds import kind_of_name
 from fallback.rules.normalise import detector_key, match_key
 from fallback.rules.phrases import Phrases, fold, forms, words_of
+from fallback.rules.translations import translations
 from fallback.signal import Signal, Verdict
+from schemas.contract import MODEL_ERROR, NEEDS_REVIEW, SAFE, UNKNOWN, Kind
 from schemas.taxonomy import Taxonomy, load_taxonomy
 
 
@@ -42,12 +46,10 @@ CONFIDENCE: Mapping[MatchKind, float] = {
 }
 #: Kinds of match with the authority of the detector's own vocabulary.
 CURATED_KINDS = frozenset({MatchKind.OWN_EXACT, MatchKind.OWN_NORMALISED, MatchKind.VERDICT})
-UNKNOWN: Labels = ("OTHER.Unknown",)
-NEEDS_REVIEW: Labels = ("OTHER.NeedsReview",)
 _VERDICTS: Mapping[Verdict, Labels] = {
-    Verdict.NOTHING_FOUND: ("OTHER.Safe",),
-    Verdict.EMPTY: UNKNOWN,
-    Verdict.FAILURE: ("OTHER.ModelError",),
+    Verdict.NOTHING_FOUND: (SAFE,),
+    Verdict.EMPTY: (UNKNOWN,),
+    Verdict.FAILURE: (MODEL_ERROR,),
 }
 #: A word with one of these is a whole output (JSON, markup, several lines), no phrase.
 _OUTPUT_SIGNS = frozenset('{}<>"\n')
@@ -89,8 +91,24 @@ class RuleMapper:
         self._taxonomy = taxonomy
         self._words = {name: _OwnWords(detector) for name, detector in detectors.items()}
         codes = {match_key(code) for d in detectors.values() for code in d.legend}
-        known = [*_shared(detectors.values()), *_taxonomy_phrases(taxonomy)]
+        known = [
+            *_shared(detectors.values()), *_taxonomy_phrases(taxonomy), *translations(taxonomy),
+        ]  # fmt: skip
         self._phrases = Phrases(entry for entry in known if match_key(entry[0]) not in codes)
+
+    def extended(self, detectors: Detectors, own: str) -> "RuleMapper":
+        """These rules with other detectors, whose words add no phrase that all detectors share.
+
+        own: the version of what was added; the rules' version becomes `<version>+own.<own>`.
+        """
+        other = copy.copy(self)
+        other.detectors = detectors
+        other.version = f"{self.version}+own.{own}"
+        other._words = {
+            name: self._words[name] if self.detectors.get(name) is detector else _OwnWords(detector)
+            for name, detector in detectors.items()
+        }
+        return other
 
     def resolve(self, detector_name: str) -> Detector | None:
         """The known detector of that name, whatever its spelling; None for an unknown one."""
@@ -99,7 +117,12 @@ class RuleMapper:
     def canonical(self, detector_name: str) -> str:
         """A name that all spellings and aliases of a detector share, known or not."""
         detector = self.resolve(detector_name)
-        return detector.name if detector else detector_key(detector_name)
+        return detector_key(detector.name if detector else detector_name)
+
+    def kind(self, detector_name: str) -> Kind | None:
+        """What the detector is about, by its file, else by its name; None where neither says."""
+        detector = self.resolve(detector_name)
+        return (detector and detector.kind) or kind_of_name(detector_name)
 
     def legend(self, detector_name: str, code: str) -> str | None:
         """An opaque code of the detector in its vendor's words; None where there are none.
@@ -126,7 +149,7 @@ class RuleMapper:
         of the contributing detectors, where they agree; the phrases that all detectors read alike.
         """
         if signal.verdict is Verdict.UNREAD:
-            return self._answer(NEEDS_REVIEW, MatchKind.NONE)
+            return self._answer((NEEDS_REVIEW,), MatchKind.NONE)
         if signal.verdict is not None:
             return self._answer(_VERDICTS[signal.verdict], MatchKind.VERDICT)
         detector = self.resolve(detector_name)
@@ -134,7 +157,7 @@ class RuleMapper:
             return self._answer(*own)
         labels = self._elsewhere(detector, signal, contributing)
         if labels is None:
-            return self._answer(UNKNOWN, MatchKind.NONE)
+            return self._answer((UNKNOWN,), MatchKind.NONE)
         return self._answer(labels, MatchKind.ALIAS)
 
     def _elsewhere(
@@ -208,6 +231,7 @@ def _version(detectors: Detectors, taxonomy: Taxonomy) -> str:
         [_content(d) for d in detectors.values()],
         [envelope.content for envelope in load_envelopes()],
         list(_taxonomy_phrases(taxonomy)),
+        list(translations(taxonomy)),
     ]
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{taxonomy.version}-{digest[:8]}"
@@ -216,6 +240,7 @@ def _version(detectors: Detectors, taxonomy: Taxonomy) -> str:
 def _content(detector: Detector) -> list[object]:
     return [
         [detector.name, *detector.aliases],
+        detector.kind,
         dict(detector.maps),
         [detector.threshold, dict(detector.thresholds), sorted(detector.lower_is_worse)],
         [detector.severity.max, detector.severity.flagged_from] if detector.severity else None,

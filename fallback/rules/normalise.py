@@ -4,14 +4,23 @@ In: any text. Out: a form in which texts that only differ in spelling are equal.
 vocabulary. `normalise` is the project's one normal form; the others are built on it.
 """
 
+import re
+
 from schemas.text import normalise
 
-__all__ = ["detector_key", "match_key", "normalise"]
+__all__ = ["detector_key", "is_opaque", "match_key", "normalise"]
+
+_OPAQUE = re.compile(r"(?i)([a-z]{1,2}\d{0,3}|(label|category|class|level|type)[ _-]?\d+|\d+)")
 
 
 def detector_key(text: str) -> str:
     """Letters and digits only, case folded: `OpenAI Moderation` becomes `openaimoderation`."""
     return "".join(filter(str.isalnum, text.casefold()))
+
+
+def is_opaque(text: str) -> bool:
+    """Whether a text is a code that says nothing without its detector: `S5`, `LABEL_1`, `42`."""
+    return bool(_OPAQUE.fullmatch(text))
 
 
 def match_key(text: str) -> str:

@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 
 from fallback.rules.catalog import Labels
 from fallback.rules.normalise import normalise
+from schemas.contract import CLEAN, NEEDS_REVIEW, OTHER_PREFIX, SAFE
 
 
 def _closed(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-SAFE: Labels = ("OTHER.Safe",)
 #: What these words say depends on what the tool looked for, whichever tools agree on them. Words
 #: that are only about harm or its absence (`safe`, `harmful`, `toxic`) are not among them.
 GENERIC = _closed(
@@ -44,7 +44,7 @@ _FINDINGS = frozenset(
         "OTHER.Hallucination",
         "OTHER.LowQuality",
         "OTHER.Misinformation",
-        "OTHER.NeedsReview",
+        NEEDS_REVIEW,
         "OTHER.PolicyViolation",
     }
 )
@@ -100,7 +100,7 @@ class Phrases:
         if (negated := _negated(words)) is not None:
             if flagged and words[0] in {"no", "without"}:
                 return None
-            return SAFE if any(map(self._clears, _cut(negated))) else None
+            return (SAFE,) if any(map(self._clears, _cut(negated))) else None
         return self._typo(words)
 
     def _direct(self, words: tuple[str, ...]) -> set[Labels]:
@@ -112,14 +112,17 @@ class Phrases:
             bool(found)
             and _QUALITIES.isdisjoint(words)
             and all(
-                not label.startswith("OTHER.") or label in _FINDINGS
+                not label.startswith(OTHER_PREFIX) or label in _FINDINGS
                 for labels in found
                 for label in labels
             )
         )
 
     def _typo(self, words: tuple[str, ...]) -> Labels | None:
-        """The reading of the known phrases one edit away, when they have only one."""
+        """The reading of the known phrases one edit away, when they have only one.
+
+        A misspelt word clears nothing: it may have been cut off.
+        """
         key = "".join(words)
         if len(key) < _MIN_TYPO_LENGTH - 1 or not _TYPABLE.fullmatch(key):
             return None
@@ -131,7 +134,8 @@ class Phrases:
                 # words with a letter put in front (moral, amoral).
                 if edit and len(_word_at(words, edit)) >= _MIN_TYPO_WORD:
                     found |= self._readings[known]
-        return _single(found)
+        read = _single(found)
+        return None if read is None or CLEAN.issuperset(read) else read
 
 
 def forms(text: str) -> Iterator[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -133,6 +134,66 @@ def test_low_confidence_without_a_rule_is_unknown_and_keeps_the_guess_readable()
     assert got.confidence <= 0.3
     assert got.signals[0]["guess"] == ["CYBER.Malware"]
     assert "CYBER.Malware" in str(got.event["notes"])
+
+
+HATE = replace(
+    answer("HARM.SPEECH.Hate.Religion", confidence=0.4),
+    retrieved=0.1,
+    families=(("HARM.SPEECH.Hate.Other", 0.64), ("HARM.Unspecified", 0.9)),
+)
+
+
+def test_where_the_leaf_is_unsure_its_family_answers_with_the_summed_probability() -> None:
+    got = decide(Signal("zzz-new-label"), HATE)
+    assert got.event["taxonomy"] == ["HARM.SPEECH.Hate.Other"]
+    assert (got.source, got.fallback_reason) == (Source.MODEL, FallbackReason.LOW_CONFIDENCE)
+    assert got.confidence == pytest.approx(0.64)
+    assert got.signals[0]["guess"] == ["HARM.SPEECH.Hate.Religion"]
+    assert got.signals[0]["shares"] == {"llama": 0.3, "retrieval": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("threshold", "labels"),
+    [
+        (0.7, ["HARM.Unspecified"]),  # the smallest family that reaches it
+        (0.95, ["OTHER.Unknown"]),
+        (0.3, ["HARM.SPEECH.Hate.Religion"]),
+        (0.0, ["HARM.SPEECH.Hate.Religion"]),
+    ],
+)
+def test_the_threshold_decides_how_general_an_answer_is(
+    threshold: float, labels: list[str]
+) -> None:
+    assert decide(Signal("zzz-new-label"), HATE, threshold=threshold).event["taxonomy"] == labels
+
+
+def test_a_rule_comes_before_the_family() -> None:
+    got = decide(Signal("suicide"), HATE)
+    assert (got.event["taxonomy"], got.source) == (["HARM.VIOLENCE.Suicide"], Source.RULES)
+
+
+def test_a_finding_that_the_detector_flagged_gets_its_family() -> None:
+    got = decide(Signal("zzz-new-label", flagged=True), HATE)
+    assert got.event["taxonomy"] == ["HARM.SPEECH.Hate.Other"]
+
+
+def test_an_answer_says_how_much_the_llama_and_retrieval_gave() -> None:
+    got = decide(Signal("zzz-new-label"), replace(answer("CYBER.Malware"), retrieved=0.7))
+    assert got.signals[0]["shares"] == {"llama": 0.2, "retrieval": 0.7}
+    assert decide(Signal("suicide"), None).signals[0]["shares"] is None
+
+
+def test_the_lineage_has_the_models_likeliest_answers_whatever_decided() -> None:
+    likely = ((("CYBER.Malware",), 0.4), (("CYBER.Attack",), 0.3), (("NO.Such",), 0.1))
+    got = decide(
+        Signal("zzz-new-label"), replace(answer("CYBER.Malware", confidence=0.4), likely=likely)
+    )
+    assert got.event["taxonomy"] == ["OTHER.Unknown"]
+    assert got.signals[0]["likely"] == [
+        {"labels": ["CYBER.Malware"], "probability": 0.4},
+        {"labels": ["CYBER.Attack"], "probability": 0.3},
+    ]
+    assert decide(Signal("suicide"), None).signals[0]["likely"] == []
 
 
 def test_low_confidence_in_what_the_detector_flagged_is_for_a_person_to_review() -> None:
