@@ -1,8 +1,8 @@
 """Model answers kept for the next one who asks, and asked for once when several ask together.
 
 In: queries, and a function that answers those without an entry. Out: one candidate per query.
-The key of an entry holds everything that the answer depends on: detector, signal and draft, in
-the query's normal form. Only answers that the model finished are kept. A key is a digest, so the
+The key of an entry holds everything that the answer depends on: detector, signal, draft and kind,
+in the query's normal form. Only answers that the model finished are kept. A key is a digest, so the
 text of a signal is stored nowhere.
 
 A cache belongs to one loaded version in one process, so that model, taxonomy and prompt never
@@ -97,8 +97,8 @@ class AnswerCache:
 
 
 def _key(query: Query) -> bytes:
-    """A digest of detector, signal and draft; JSON keeps the parts apart."""
-    parts = json.dumps([query.detector, query.signal, query.draft]).encode()
+    """A digest of detector, signal, draft and kind; JSON keeps the parts apart."""
+    parts = json.dumps([query.detector, query.signal, query.draft, query.kind]).encode()
     return hashlib.blake2b(parts, digest_size=16).digest()
 
 

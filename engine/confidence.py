@@ -5,17 +5,21 @@ with known truth; this module only applies it, and does not know where it came f
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from engine.decoder import UNKNOWN
+from schemas.candidate import Candidate
 
 DOUBT = 0.5
-"""The most that UNKNOWN gets. A model can tell that it knows no mapping, hardly that there is none:
-out of fold its sure ones are about as often wrong as right (docs/evaluation.md, Confidence)."""
+"""The most that UNKNOWN gets, and a word that needs a kind where none is known. A model can tell
+that it knows no mapping, hardly that there is none: out of fold its sure ones are about as often
+wrong as right (docs/evaluation.md, Confidence)."""
+
+_CLEAR = {"OTHER.Safe", "OTHER.LowRisk"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,14 @@ class Calibration:
 def doubted(labels: Sequence[str], confidence: float) -> float:
     """The confidence in an answer, no more than DOUBT in UNKNOWN."""
     return min(confidence, DOUBT) if tuple(labels) == UNKNOWN else confidence
+
+
+def in_part(candidate: Candidate) -> Candidate:
+    """The answer to a text of which not all words could be read: no more than DOUBT that it is
+    clear, for the rest may be a finding."""
+    if not _CLEAR & set(candidate.labels):
+        return candidate
+    return replace(candidate, confidence=min(candidate.confidence, DOUBT))
 
 
 def parse_calibration(spec: dict[str, Any] | None) -> Calibration:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.candidate import Candidate, CandidateStatus
+from schemas.contract import Kind
 
 SAFE, UNKNOWN = ("OTHER.Safe",), ("OTHER.Unknown",)
 """The answers that name no finding: nothing was found, nothing is known."""
@@ -54,7 +55,9 @@ class Prompt:
     lead: how many of them, at the beginning, are the same for every prompt of the detector.
     draft: labels that are likely the answer; costs nothing if wrong, saves passes if right.
     deadline: `time.monotonic()` seconds after which no pass begins; None for never.
-    votes: what a version's training texts say of the signal, see `engine.neighbours`.
+    votes: what a version's training texts say of the signal, see `engine.retrieval.neighbours`.
+    kind: what the detector is about; None where that is unknown.
+    said: the prompt whose signal says the kind, where it matters (`engine.kinds`).
     """
 
     ids: tuple[int, ...]
@@ -62,6 +65,14 @@ class Prompt:
     deadline: float | None = None
     lead: int = 0
     votes: Votes = NO_VOTES
+    kind: Kind | None = None
+    said: "Prompt | None" = None
+
+    @property
+    def own_tokens(self) -> int:
+        """Those that a pass reads of it where the lead is kept."""
+        said = self.said.own_tokens if self.said else 0
+        return len(self.ids) - self.lead + said
 
 
 class Decoder(Protocol):
@@ -93,29 +104,43 @@ def choose(
 ) -> tuple[int, float]:
     """The likeliest row of a head and its probability among these rows.
 
-    state [hidden], rows [n, hidden]; votes, empty: as `mix` takes them. Raises ArithmeticError if
+    state [hidden], rows [n, hidden]; votes, empty: as `heard` takes them. Raises ArithmeticError if
     a logit is not finite.
     """
-    logits = (rows @ state).astype(np.float64)
-    if not np.isfinite(logits).all():
-        raise ArithmeticError("the model computed logits that are not finite")
-    shares = np.exp(logits - logits.max())
-    shares = mix(shares / shares.sum(), votes, empty)
+    shares = shares_of(state, rows)
+    shares = mix(shares, heard(shares, votes, empty))
     best = int(shares.argmax())
     return best, float(shares[best])
 
 
-def mix(shares: npt.NDArray[np.float64], votes: Votes, empty: Empty) -> npt.NDArray[np.float64]:
-    """A model's shares of answers [n] with the votes of others for them.
+def shares_of(
+    state: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """The model's own probabilities [n] of the rows of a head [n, hidden]; state [hidden]. Raises
+    ArithmeticError if a logit is not finite."""
+    logits = (rows @ state).astype(np.float64)
+    if not np.isfinite(logits).all():
+        raise ArithmeticError("the model computed logits that are not finite")
+    shares = np.exp(logits - logits.max())
+    found: npt.NDArray[np.float64] = shares / shares.sum()
+    return found
+
+
+def heard(shares: npt.NDArray[np.float64], votes: Votes, empty: Empty) -> Mapping[int, float]:
+    """The weights of votes that count beside a model's own shares of answers [n].
 
     A model comes to SAFE by negations, which likeness does not see (`no hate` is like `hate`):
     where it has more than SURE, near votes count only as far as they are for UNKNOWN. Those are not
     mistaken by a negation: they come from texts that ask to be cleared, and the model may obey.
     """
-    weights = votes.weights
     best = int(shares.argmax())
     if votes.near and best == empty.safe and shares[best] > SURE:
-        weights = {row: weight for row, weight in weights.items() if row == empty.unknown}
+        return {row: weight for row, weight in votes.weights.items() if row == empty.unknown}
+    return votes.weights
+
+
+def mix(shares: npt.NDArray[np.float64], weights: Mapping[int, float]) -> npt.NDArray[np.float64]:
+    """A model's shares of answers [n] with the weights of others, which it leaves the rest to."""
     mixed = shares * (1 - sum(weights.values()))
     for row, weight in weights.items():
         mixed[row] += weight

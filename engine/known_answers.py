@@ -18,7 +18,8 @@ ANSWERS = "answers.jsonl"
 
 
 def write_answers(file: Path, answers: Iterable[tuple[Query, Candidate]]) -> None:
-    """One JSON array per line: detector, signal, draft, labels, probability; finished answers."""
+    """One JSON array per line: detector, signal, draft, labels, probability, retrieved, families;
+    finished answers."""
     lines = (
         json.dumps(
             [
@@ -27,6 +28,8 @@ def write_answers(file: Path, answers: Iterable[tuple[Query, Candidate]]) -> Non
                 query.draft,
                 candidate.labels,
                 round(candidate.probability, 6),
+                round(candidate.retrieved, 6),
+                candidate.families,
             ],
             ensure_ascii=False,
         )
@@ -47,7 +50,8 @@ def read_answers(
         return
     for number, line in enumerate(_lines(file), start=1):
         try:
-            detector, signal, draft, labels, probability = json.loads(line)
+            detector, signal, draft, labels, probability, *more = json.loads(line)
+            retrieved, families = more or (0.0, ())  # older exports have neither
             made = Candidate(
                 text=candidate_text(labels),
                 labels=tuple(labels),
@@ -55,6 +59,9 @@ def read_answers(
                 confidence=doubted(labels, confidence(probability)),
                 status=CandidateStatus.OK,
                 passes=0,
+                retrieved=retrieved,
+                families=tuple((general, share) for general, share in families),
+                likely=((tuple(labels), probability),),
             )
         except (ValueError, TypeError) as error:
             raise ConfigError(file, f"line {number}", f"{error}; export again") from error

@@ -5,59 +5,54 @@ It loads no weights and does not know who published the version.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
 from engine.confidence import Calibration, parse_calibration
+from engine.manifest import (
+    MANIFEST,
+    LlamaShape,
+    Manifest,
+    WritesLabelTokens,
+    WritesText,
+    read_manifest,
+)
 from schemas.config.errors import ConfigError
 
-_T = TypeVar("_T")
+__all__ = [
+    "PREFIX",
+    "LlamaShape",
+    "Version",
+    "WritesLabelTokens",
+    "WritesText",
+    "read_version",
+]
 
-MANIFEST = "manifest.json"
 PREFIX = "prefix.npz"
 _REQUIRED = ("model.onnx", "head.npy", "tokenizer.json")
-_HASHED_UP_TO = 16 * 1024 * 1024  # bytes; hashing the weights would delay every start
-
-
-@dataclass(frozen=True, slots=True)
-class LlamaShape:
-    """The sizes of the graph's tensors, and the ids that begin and end a text."""
-
-    layers: int
-    kv_heads: int
-    head_dim: int
-    hidden: int
-    vocab: int
-    max_position: int
-    eos: int
-    bos: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class WritesText:
-    """The version writes the candidate JSON as text; a head row is a vocabulary entry."""
-
-
-@dataclass(frozen=True, slots=True)
-class WritesLabelTokens:
-    """The version answers in one token; head row i stands for the label set `answers[i]`."""
-
-    answers: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One published version; `manifest` is the whole document for who needs more."""
+    """One published version; its manifest, with the calibration ready for use."""
 
     path: Path
-    model_id: str
-    shape: LlamaShape
-    writes: WritesText | WritesLabelTokens
+    manifest: Manifest
     calibration: Calibration
-    manifest: Mapping[str, Any]
+
+    @property
+    def model_id(self) -> str:
+        return self.manifest.model_id
+
+    @property
+    def shape(self) -> LlamaShape:
+        return self.manifest.config
+
+    @property
+    def writes(self) -> WritesText | WritesLabelTokens:
+        return self.manifest.writes
 
     @property
     def graph(self) -> Path:
@@ -81,77 +76,45 @@ class Version:
 def read_version(path: Path | str) -> Version:
     """Read a version directory.
 
-    Raises ConfigError naming file and key: a missing file or key, a small file whose hash is
-    not the manifest's, an unknown way of writing, a calibration that is none.
+    Raises ConfigError naming file and key: a missing file or key, a file that is not the
+    manifest's by its hash or that the manifest does not list, a link to a place outside, an unknown
+    way of writing, a calibration that is none.
     """
     path = Path(path)
-    file = path / MANIFEST
+    manifest = read_manifest(path)
+    _check_files(path, manifest.files)
     try:
-        manifest = json.loads(file.read_bytes())
-    except FileNotFoundError:
-        raise ConfigError(file, "(file)", "missing; publish with `make export-model`") from None
-    except ValueError as error:
-        raise ConfigError(file, "(file)", f"not JSON ({error})") from error
-    if not isinstance(manifest, dict):
-        raise ConfigError(file, "(file)", "not a JSON object")
-    _check_files(path, _get(file, manifest, "files", dict))
-    try:
-        calibration = parse_calibration(manifest.get("calibration"))
+        calibration = parse_calibration(manifest.calibration)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(file, "calibration", f"{error}; export the version again") from error
-    return Version(
-        path=path,
-        model_id=_get(file, manifest, "model_id", str),
-        shape=_shape(file, _get(file, manifest, "config", dict)),
-        writes=_writes(file, _get(file, manifest, "writes", dict)),
-        calibration=calibration,
-        manifest=manifest,
-    )
+        raise ConfigError(
+            path / MANIFEST, "calibration", f"{error}; export the version again"
+        ) from error
+    return Version(path, manifest, calibration)
 
 
 def _check_files(path: Path, hashes: Mapping[str, str]) -> None:
-    for name in dict.fromkeys((*_REQUIRED, *hashes)):
+    inside = path.resolve()
+    # Python writes __pycache__ beside model.py.
+    present = {file.name for file in path.iterdir() if not file.is_dir()} - {MANIFEST}
+    names = sorted({*_REQUIRED, *hashes, *present})
+    for name in names:
         file = path / name
         if not file.is_file():
             raise ConfigError(file, "(file)", "missing; the version is incomplete, export again")
-        if name in hashes and file.stat().st_size <= _HASHED_UP_TO:
-            found = hashlib.sha256(file.read_bytes()).hexdigest()
+        if file.resolve().parent != inside:
+            raise ConfigError(file, "(file)", "leads out of the version's folder; export again")
+        if name not in hashes:
+            raise ConfigError(file, "(file)", f"is not listed in {MANIFEST}; export again")
+    with ThreadPoolExecutor() as threads:  # hashing lets other threads run
+        for name, found in zip(names, threads.map(_hash, (path / x for x in names)), strict=True):
             if found != hashes[name]:
                 raise ConfigError(
-                    file, "sha256", f"{found} is not {hashes[name]} of {MANIFEST}; export again"
+                    path / name,
+                    "sha256",
+                    f"{found} is not {hashes[name]} of {MANIFEST}; export again",
                 )
 
 
-def _shape(file: Path, config: Mapping[str, Any]) -> LlamaShape:
-    sizes = {
-        key: _get(file, config, key, int, "config.")
-        for key in ("layers", "kv_heads", "head_dim", "hidden", "vocab", "max_position", "eos")
-    }
-    bos = config.get("bos")
-    if bos is not None and not isinstance(bos, int):
-        raise ConfigError(file, "config.bos", f"{bos!r} is neither a token id nor null")
-    return LlamaShape(**sizes, bos=bos)
-
-
-def _writes(file: Path, writes: Mapping[str, Any]) -> WritesText | WritesLabelTokens:
-    match writes.get("kind"):
-        case "text":
-            return WritesText()
-        case "label_tokens":
-            answers = _get(file, writes, "answers", list, "writes.")
-            if not answers or not all(isinstance(labels, list) and labels for labels in answers):
-                raise ConfigError(file, "writes.answers", "not a list of non-empty label lists")
-            return WritesLabelTokens(tuple(tuple(labels) for labels in answers))
-        case kind:
-            raise ConfigError(
-                file, "writes.kind", f"{kind!r} is unknown; this engine reads text, label_tokens"
-            )
-
-
-def _get(file: Path, mapping: Mapping[str, Any], key: str, kind: type[_T], within: str = "") -> _T:
-    if key not in mapping:
-        raise ConfigError(file, within + key, "missing; export the version again")
-    value = mapping[key]
-    if not isinstance(value, kind):
-        raise ConfigError(file, within + key, f"{value!r} is no {kind.__name__}")
-    return value
+def _hash(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,12 +1,11 @@
-"""Which version of the model is to be served: a file beside the models that outlives every process.
+"""Which versions of a model are published, and which one is to be served.
 
-In: the model repository. Out: the choice, and where the Triton that serves it takes orders. Both
-are hidden files in the repository's root, where Triton looks for folders only, so each repository
-has its own. Knows no Triton and no process.
+In: the model repository. Out: the numbers of its versions, the choice, and where the Triton that
+serves it takes orders. The last two are hidden files in the repository's root, where Triton looks
+for folders only, so each repository has its own and they outlive every process.
 """
 
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from engine.manifest import MANIFEST, manifest_hash
 from schemas.config.errors import ConfigError
 from schemas.config.files import write_private
 
@@ -27,8 +27,7 @@ class Choice:
     """version: the one to serve; previous: what was served before it, None at first; manifest: the
     hash of the version's manifest when it was chosen, empty where it had none.
 
-    A number alone does not say what is served: when the newest folder is deleted, the next export
-    takes its number.
+    A number alone does not say what is served: its folder may be replaced.
     """
 
     version: int
@@ -51,21 +50,43 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class ControlAddress:
-    """Where a running Triton takes orders, and the token that its launcher made; trials: a model
-    repository that it looks into as well, empty for none."""
+    """Where a running Triton takes orders: `http` is the path of a socket that its user alone can
+    open. grpc: where it answers; trials: a model repository that it looks into as well, empty for
+    none."""
 
     http: str
     grpc: str
-    token: str
     trials: str = ""
 
 
-def manifest_hash(folder: Path) -> str:
-    """SHA-256 of a version's manifest, which in turn has the hash of each file; empty without."""
-    try:
-        return hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest()
-    except OSError:
-        return ""
+def version_numbers(model: Path) -> tuple[int, ...]:
+    """Numbers of the version folders of a model, ascending. A link is none: what it leads to may
+    change, or belong to somebody else. model: the model's folder in the repository."""
+    return tuple(
+        sorted(
+            int(folder.name)
+            for folder in model.glob("[1-9]*")
+            if folder.name.isascii() and folder.name.isdecimal() and not folder.is_symlink()
+        )
+    )
+
+
+def published_versions(model: Path) -> tuple[int, ...]:
+    """Numbers of the versions that are published, ascending: those that have a manifest."""
+    return tuple(
+        number for number in version_numbers(model) if (model / str(number) / MANIFEST).exists()
+    )
+
+
+def version_to_serve(model: Path) -> int | None:
+    """The published version that is chosen, else the newest; None where none is published.
+
+    Raises ConfigError when the choice is damaged.
+    """
+    there, choice = published_versions(model), read_choice(model.parent)
+    if choice is not None and choice.version in there:
+        return choice.version
+    return max(there, default=None)
 
 
 def read_choice(repository: Path) -> Choice | None:
@@ -98,21 +119,21 @@ def write_choice(repository: Path, choice: Choice) -> None:
     write_private(repository / _CHOICE, json.dumps(asdict(choice)) + "\n")
 
 
-def announce(repository: Path, address: ControlAddress) -> None:
+def write_control_file(repository: Path, address: ControlAddress) -> None:
     """Lets the commands of this user reach the running Triton. Raises OSError."""
     write_private(repository / _ADDRESS, json.dumps(asdict(address)) + "\n")
 
 
-def withdraw(repository: Path) -> None:
+def remove_control_file(repository: Path) -> None:
     """There is no Triton any more."""
     (repository / _ADDRESS).unlink(missing_ok=True)
 
 
-def announced(repository: Path) -> ControlAddress | None:
+def read_control_file(repository: Path) -> ControlAddress | None:
     """Where Triton takes orders; None while none runs, or none that anyone knows of."""
     try:
         data = json.loads((repository / _ADDRESS).read_text(encoding="utf-8"))
-        return ControlAddress(data["http"], data["grpc"], data["token"], data.get("trials", ""))
+        return ControlAddress(data["http"], data["grpc"], data.get("trials", ""))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

@@ -76,6 +76,13 @@ def test_answers_that_a_version_brings_along_are_hits(engine: MapperEngine, tmp_
     for kept, fresh in zip(answers.candidates, made, strict=False):
         assert (kept.text, kept.labels, kept.passes) == (fresh.text, fresh.labels, 0)
         assert kept.confidence == pytest.approx(fresh.confidence, abs=1e-5)
+        assert kept.families == fresh.families
+
+
+def test_answers_of_older_exports_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text('["d", "s", null, ["OTHER.Safe"], 0.5]\n', "utf-8")
+    [(query, kept)] = read_answers(tmp_path / "a", float)
+    assert (query.signal, kept.labels, kept.families) == ("s", ("OTHER.Safe",), ())
 
 
 @pytest.mark.parametrize(

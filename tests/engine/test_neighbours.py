@@ -7,7 +7,7 @@ import pytest
 
 from engine.decoder import Empty, Votes, choose
 from engine.mapper import MapperEngine
-from engine.neighbours import (
+from engine.retrieval.neighbours import (
     ENCODER_TOKENIZER,
     KNOWN_WEIGHT,
     PHRASES,
@@ -16,9 +16,10 @@ from engine.neighbours import (
     write_phrases,
 )
 from engine.version import read_version
-from schemas.candidate import Query
+from schemas.candidate import LEAST_LIKELY, MAX_LIKELY, Query
 from schemas.config.errors import ConfigError
 from schemas.taxonomy import load_taxonomy
+from schemas.text import normalise
 from tests.support import tiny_llama
 from tests.support.tiny_encoder import write_encoder
 
@@ -37,6 +38,7 @@ def test_a_known_phrase_has_its_say_unless_a_draft_says_otherwise(tmp_path: Path
         {"a known phrase": wanted, "no answer of it": ("X", "Y")},
         read_version(version).writes.answers,  # type: ignore[union-attr]
     )
+    tiny_llama.list_anew(version)
     engine = load(version)
     [known, spelled, drafted, agreed, unknown] = engine.answer(
         [
@@ -50,6 +52,7 @@ def test_a_known_phrase_has_its_say_unless_a_draft_says_otherwise(tmp_path: Path
     assert known.labels == spelled.labels == agreed.labels == wanted
     assert known.probability > KNOWN_WEIGHT
     (version / PHRASES).unlink()
+    tiny_llama.list_anew(version)
     [alone, alike] = load(version).answer(
         [Query("d", "a known phrase"), Query("d", "no answer of it")]
     )
@@ -66,8 +69,10 @@ def test_near_texts_have_their_say_where_no_entry_is_curated(tmp_path: Path) -> 
         texts,
         read_version(version).writes.answers,  # type: ignore[union-attr]
     )
+    tiny_llama.list_anew(version)
     without = load(version)
     write_encoder(version, written)
+    tiny_llama.list_anew(version)
     engine = load(version)
     queries = [
         Query("d", "threat_of_harm"),
@@ -112,9 +117,11 @@ def test_an_encoder_of_other_texts_is_refused(tmp_path: Path) -> None:
     version = tiny_llama.publish(tmp_path / "1", answers=ANSWERS)
     (version / PHRASES).write_text('{"a": 0, "b": 1}', "utf-8")
     write_encoder(version, ["a"])
+    tiny_llama.list_anew(version)
     with pytest.raises(ConfigError, match=r"1, but phrases\.json has 2"):
         load(version)
     (version / ENCODER_TOKENIZER).unlink()
+    tiny_llama.list_anew(version)
     with pytest.raises(ConfigError, match=ENCODER_TOKENIZER):
         load(version)
 
@@ -123,5 +130,50 @@ def test_an_encoder_of_other_texts_is_refused(tmp_path: Path) -> None:
 def test_damaged_phrases_are_named(tmp_path: Path, content: str) -> None:
     version = tiny_llama.publish(tmp_path / "1", answers=ANSWERS)
     (version / PHRASES).write_text(content, "utf-8")
+    tiny_llama.list_anew(version)
     with pytest.raises(ConfigError, match=PHRASES):
         load(version)
+
+
+def test_the_likeliest_answers_are_told_best_first(tmp_path: Path) -> None:
+    engine = load(tiny_llama.publish(tmp_path / "1", answers=ANSWERS))
+    for told in engine.answer([Query("d", text) for text in ("hate", "a name", "S5", "0x00")]):
+        shares = [share for _, share in told.likely]
+        assert told.likely[0][0] == told.labels
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] == pytest.approx(told.probability, abs=1e-4)
+        assert all(share >= LEAST_LIKELY for share in shares[1:])
+        assert len(shares) <= MAX_LIKELY
+        assert sum(shares) <= 1 + 1e-3
+
+
+def test_families_are_told_with_the_probability_of_their_answers_together(tmp_path: Path) -> None:
+    version = tiny_llama.publish(tmp_path / "1", answers=ANSWERS)
+    phrases = {normalise(f"a {name}"): (name,) for name in load_taxonomy().names}
+    write_phrases(
+        version / PHRASES,
+        phrases,
+        read_version(version).writes.answers,  # type: ignore[union-attr]
+    )
+    tiny_llama.list_anew(version)
+    engine = load(version)
+    [leaf, other, safe] = engine.answer(
+        [
+            Query("d", f"a {name}")
+            for name in ("HARM.SPEECH.Hate.Religion", "DATA.Confidential", "OTHER.Safe")
+        ]
+    )
+    assert [general for general, _ in leaf.families] == [
+        "HARM.SPEECH.Hate.Other",
+        "HARM.Unspecified",
+    ]
+    hate, harm = (share for _, share in leaf.families)
+    assert leaf.probability <= hate + 1e-4
+    assert hate <= harm <= 1
+    assert other.families == safe.families == ()
+    assert leaf.retrieved == KNOWN_WEIGHT < leaf.probability
+    [alone] = engine.without_retrieval().answer([Query("d", "a HARM.SPEECH.Hate.Religion")])
+    assert alone.retrieved == 0
+    assert alone.probability < KNOWN_WEIGHT
+    assert engine.known("A_data.confidential") == {"DATA.Confidential"}
+    assert engine.retrieve(["a OTHER.Safe", "what else"]) == [{"OTHER.Safe"}, frozenset()]

@@ -1,9 +1,14 @@
 """What the engine is built from: prompts, published versions, calibration curves."""
 
+import hashlib
+import pickle
+import random
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,12 +71,13 @@ def test_neutral_text_is_one_visible_line(text: str) -> None:
 @pytest.mark.parametrize(
     ("manifest", "problem"),
     [
-        ({"writes": {"kind": "poem"}}, "writes.kind: 'poem' is unknown"),
-        ({"writes": {"kind": "label_tokens"}}, "writes.answers: missing"),
-        ({"writes": {"kind": "label_tokens", "answers": [[]]}}, "writes.answers: not a list"),
+        ({"format": 2}, "format: must be 1, not 2"),
+        ({"writes": {"kind": "poem"}}, "writes: .*'poem'.* does not match .*'text'"),
+        ({"writes": {"kind": "label_tokens"}}, "writes.*answers: is missing"),
+        ({"writes": {"kind": "label_tokens", "answers": [[]]}}, "writes.*answers.*at least 1"),
         ({"writes": {"kind": "label_tokens", "answers": [["OTHER.Safe"]]}}, "head.npy: .array."),
-        ({"config": {"layers": 2}}, "config.kv_heads: missing"),
-        ({"model_id": 7}, "model_id: 7 is no str"),
+        ({"config": {"layers": 2}}, "config.kv_heads: is missing"),
+        ({"model_id": 7}, "model_id: must be a valid string, not 7"),
         ({"files": {"model.py": "0"}}, "model.py: .file.: missing"),
         ({"files": {"tokenizer.json": "0"}}, "tokenizer.json: sha256"),
         ({"calibration": {"kind": "spline"}}, "calibration: unknown kind 'spline'"),
@@ -91,11 +97,79 @@ def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
         MapperEngine.load(version, threads=1)
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "model.onnx", "head.npy", "tokenizer.json"])
-def test_a_broken_file_is_named(tmp_path: Path, name: str) -> None:
-    version = tiny_llama.publish(tmp_path / "1", manifest={"files": {}})
-    (version / name).write_bytes(b"not what it was")
+def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
+    version = tiny_llama.publish(tmp_path / "1")
+    (version / "manifest.json").write_bytes(b"not what it was")
+    with pytest.raises(ConfigError, match=r"manifest\.json:1: .file.: is not JSON"):
+        MapperEngine.load(version, threads=1)
+
+
+#: The third is a pickle, which runs code where it is read as one.
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        *((name, b"not what it was") for name in ("model.onnx", "head.npy", "tokenizer.json")),
+        ("head.npy", pickle.dumps([1.0])),
+    ],
+)
+def test_a_listed_file_of_another_format_is_named(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    version = tiny_llama.publish(tmp_path / "1")
+    (version / name).write_bytes(content)
+    tiny_llama.list_anew(version)
     with pytest.raises(ConfigError, match=name):
+        MapperEngine.load(version, threads=1)
+
+
+def test_flipped_bytes_are_refused_with_file_and_hash(tmp_path: Path) -> None:
+    version = tiny_llama.publish(tmp_path / "1")
+    graph = bytearray((version / "model.onnx").read_bytes())
+    for at in random.Random(16).sample(range(len(graph)), 2000):
+        graph[at] ^= 1
+    (version / "model.onnx").write_bytes(graph)
+    found = hashlib.sha256(graph).hexdigest()
+    with pytest.raises(ConfigError, match=rf"model\.onnx: sha256: {found} is not"):
+        MapperEngine.load(version, threads=1)
+
+
+def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
+    version = tiny_llama.publish(tmp_path / "1")
+    other = tiny_llama.publish(tmp_path / "2", seed=2)
+    shutil.copy(other / "head.npy", version)
+    with pytest.raises(ConfigError, match=r"head\.npy: sha256"):
+        MapperEngine.load(version, threads=1)
+
+
+def test_a_file_that_the_manifest_does_not_list_is_refused(tmp_path: Path) -> None:
+    version = tiny_llama.publish(tmp_path / "1")
+    (version / "answers.jsonl").write_text("{}")
+    with pytest.raises(ConfigError, match=r"answers\.jsonl: .*not listed"):
+        MapperEngine.load(version, threads=1)
+
+
+def test_a_link_out_of_the_version_is_refused(tmp_path: Path) -> None:
+    version = tiny_llama.publish(tmp_path / "1")
+    (version / "head.npy").rename(tmp_path / "head.npy")
+    (version / "head.npy").symlink_to(tmp_path / "head.npy")
+    with pytest.raises(ConfigError, match=r"head\.npy: .*leads out of"):
+        MapperEngine.load(version, threads=1)
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "/dev/zero"])
+def test_weights_outside_of_the_version_are_refused(tmp_path: Path, location: str) -> None:
+    version = tiny_llama.publish(tmp_path / "1")
+    graph = onnx.load(version / "model.onnx")
+    weights = max(graph.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    (tmp_path / "weights.bin").write_bytes(weights.raw_data)
+    length = str(len(weights.raw_data))
+    weights.ClearField("raw_data")
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in {"location": location, "offset": "0", "length": length}.items():
+        weights.external_data.add(key=key, value=value)
+    (version / "model.onnx").write_bytes(graph.SerializeToString())
+    tiny_llama.list_anew(version)
+    with pytest.raises(ConfigError, match=r"model\.onnx: .graph.: does not load"):
         MapperEngine.load(version, threads=1)
 
 
