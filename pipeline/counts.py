@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any, Final
 
 from fallback.decision.decision import Decision
-from fallback.rules.lookup import RuleMapper
+from pipeline.tenants import TenantPipelines
 
 PREFIX: Final = "mapper_ensemble_"
 
@@ -22,9 +22,9 @@ COUNTERS: Final[Mapping[str, str]] = {
 }
 
 
-def decision_series(decision: Decision, rules: RuleMapper) -> Iterator[Series]:
+def decision_series(decision: Decision, detectors: TenantPipelines) -> Iterator[Series]:
     """The counters that one item moves."""
-    known = rules.resolve(decision.detector)
+    known = detectors.resolve(decision.detector)
     detector = ("detector", known.name if known else "other")
     yield "requests", (detector,)
     reason = decision.fallback_reason

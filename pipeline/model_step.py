@@ -11,6 +11,7 @@ from engine.known_answers import ANSWERS, read_answers
 from engine.mapper import MapperEngine
 from engine.runtime.cores import usable_cores
 from pipeline import wire
+from pipeline.heap import keep_for_good
 from pipeline.model_counts import ModelMetrics
 from pipeline.steps import queries_of
 from schemas.candidate import Candidate, CandidateSet, CandidateStatus, Query
@@ -51,6 +52,7 @@ class ModelStep:
         [first] = engine.answer([Query("warm-up", "hate")])
         if first.status is CandidateStatus.ERROR:
             raise RuntimeError(f"{engine.model_id} does not answer; see the log above")
+        keep_for_good()
         return cls(engine, cache, metrics)
 
     def ask(
@@ -63,7 +65,10 @@ class ModelStep:
         """
         item = wire.load_item(detector, signals)
         until = None if math.isinf(deadline) else deadline
-        asked = [] if parse_options(options).mode is Mode.RULES_ONLY else queries_of(item, until)
+        asked = queries_of(item, until)
+        # The options of an item that was refused for them are not read again.
+        if asked and parse_options(options).mode is Mode.RULES_ONLY:
+            asked = []
         start = len(queries)
         queries += asked
         return slice(start, len(queries))

@@ -14,8 +14,9 @@ from fallback.decision.injection import is_injection
 from fallback.reading.reader import Reader
 from fallback.rules.lookup import RuleAnswer, RuleMapper
 from fallback.signal import How, Reading, Signal, Verdict
+from pipeline.heap import made_for_good
 from schemas.candidate import MAX_ASKED_SIGNALS, CandidateSet, Query
-from schemas.contract import FallbackReason, Mode
+from schemas.contract import FallbackReason, Kind, Mode
 from schemas.requests import Metadata
 
 _log = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ _NO_HINTS = Metadata()
 MAX_OUTPUT = 256 * 1024
 #: Contributing detectors whose vocabularies are tried; unknown names do not count.
 MAX_CONTRIBUTING = 16
+_NAMELESS = "unknown"
 UNREADABLE = Reading((Signal("", verdict=Verdict.UNREAD),), unread=("(whole output)",), cut=True)
 
 
@@ -33,12 +35,16 @@ class ReadItem:
 
     rules: the curated answer to each signal of the reading, looked up once for all steps.
     doubt: why nothing may clear this output, if there is a reason.
+    rules_version: the version of the rules that answered.
+    kind: what the detector is about, where the caller, its file or its name says so.
     """
 
     detector: str
     reading: Reading
     rules: tuple[RuleAnswer, ...]
+    rules_version: str
     doubt: FallbackReason | None = None
+    kind: Kind | None = None
 
 
 def summary(reading: Reading) -> dict[str, object]:
@@ -54,10 +60,17 @@ def summary(reading: Reading) -> dict[str, object]:
 def queries_of(item: ReadItem, deadline: float | None = None) -> list[Query]:
     """What step 2 asks the model: one query for each of an item's first signals.
 
+    A kind is told for words that the detector's own vocabulary does not have.
     deadline: `time.monotonic()` seconds by which the answers are needed.
     """
     return [
-        Query(item.detector, signal.text, rule.draft, deadline)
+        Query(
+            item.detector,
+            signal.text,
+            rule.draft,
+            deadline,
+            None if rule.curated else item.kind,
+        )
         for signal, rule in zip(item.reading.signals, item.rules, strict=True)
         if signal.verdict is not Verdict.UNREAD
     ][:MAX_ASKED_SIGNALS]
@@ -95,6 +108,15 @@ class Pipeline:
             _log.exception("an output could not be read")
             return self._with_rules(detector, UNREADABLE, hints)
 
+    def refused(self, detector: str, problem: str) -> ReadItem:
+        """Instead of `read` for an item that cannot be read as it was asked; problem: why."""
+        reading = replace(UNREADABLE, unread=(problem,))
+        return self._with_rules(detector.strip() or _NAMELESS, reading, _NO_HINTS)
+
+    def refusal(self, problem: str, detector: str, *_: str) -> Decision:
+        """Step 3 of such an item."""
+        return self.decide(self.refused(detector, problem), reason=FallbackReason.UNREAD)
+
     def reading(self, detector: str, output: str) -> Reading:
         """The reading of an output alone, without the rules."""
         return self.read(detector, output).reading
@@ -125,7 +147,9 @@ class Pipeline:
             reason=reason,
             doubt=item.doubt,
         )
-        return replace(decision, reading=summary(item.reading))
+        # The rules of the read step answered, and another version may be in force by now.
+        versions = decision.versions | {"rules": item.rules_version}
+        return replace(decision, reading=summary(item.reading), versions=versions)
 
     def _trimmed(self, hints: Metadata) -> Metadata:
         """The hints with the first known contributing detectors, each once."""
@@ -144,10 +168,15 @@ class Pipeline:
     ) -> ReadItem:
         contributing = hints.contributing_detectors
         rules = (self.rules.map(detector, signal, contributing) for signal in reading.signals)
-        return ReadItem(detector, reading, tuple(rules), doubt)
+        kind = hints.kind or self.rules.kind(detector)
+        return ReadItem(detector, reading, tuple(rules), self.rules.version, doubt, kind)
 
 
 @cache
 def load_pipeline() -> Pipeline:
-    """The pipeline over the project's own data files, loaded once per process."""
-    return Pipeline(load_guard())
+    """The pipeline over the project's own data files, loaded once per process.
+
+    `pipeline.tenants` puts an operator's detector files over them.
+    """
+    with made_for_good():
+        return Pipeline(load_guard())

@@ -8,7 +8,7 @@ import math
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
@@ -19,9 +19,10 @@ from fallback.rules.lookup import MatchKind, RuleAnswer
 from fallback.signal import Reading, Signal, Verdict
 from pipeline.steps import ReadItem, summary
 from schemas.candidate import Candidate, CandidateSet, CandidateStatus
-from schemas.contract import FallbackReason
+from schemas.contract import FallbackReason, Kind
 
 Column = NDArray[Any]
+_T = TypeVar("_T")
 
 
 def to_column(values: Iterable[bytes | str]) -> Column:
@@ -65,25 +66,63 @@ def respond(
     """One request's response: its input columns through `answer`, whose columns are the outputs.
 
     A ValueError of `answer` is the caller's INVALID_ARGUMENT. Any other exception fails this
-    request alone; its text is logged and not sent, since it may hold paths.
+    request alone.
     """
     try:
         tensor = partial(pb_utils.get_input_tensor_by_name, request)
-        outputs = answer(*read_columns(tensor, names))
-        return pb_utils.InferenceResponse([pb_utils.Tensor(n, c) for n, c in outputs.items()])
-    except ValueError as error:
+        return outputs(pb_utils, answer(*read_columns(tensor, names)))
+    except Exception as error:
+        return refusal(pb_utils, error)
+
+
+def outputs(pb_utils: Any, columns: Mapping[str, Column]) -> Any:
+    """The response of these output columns."""
+    return pb_utils.InferenceResponse([pb_utils.Tensor(n, c) for n, c in columns.items()])
+
+
+def refusal(pb_utils: Any, error: Exception) -> Any:
+    """The response of a request that met an error; the text of a defect is logged and not sent,
+    since it may hold paths.
+    """
+    if isinstance(error, ValueError):
         problem = pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
-    except Exception:
-        traceback.print_exc()
+    else:
+        traceback.print_exception(error)
         problem = pb_utils.TritonError("the request could not be answered; see the server's log")
     return pb_utils.InferenceResponse(error=problem)
+
+
+def each_row(
+    answer: Callable[..., _T], instead: Callable[..., _T], columns: Sequence[Sequence[str]]
+) -> list[_T]:
+    """`answer` to each row of a request's columns; for a row that it refuses with a ValueError,
+    `instead` of the error's text and the row, so that the other rows are answered. Likewise for a
+    row in which a defect of ours shows, whose error is logged and not told: it may hold paths.
+
+    Raises the first ValueError when every row is refused: then the request is malformed.
+    """
+    rows = list(zip(*columns, strict=True))
+    found: list[_T] = []
+    refused: list[ValueError] = []
+    for row in rows:
+        try:
+            found.append(answer(*row))
+        except ValueError as error:
+            refused.append(error)
+            found.append(instead(str(error), *row))
+        except Exception:
+            traceback.print_exc()
+            found.append(instead("the item could not be answered; see the server's log", *row))
+    if refused and len(refused) == len(rows):
+        raise refused[0]
+    return found
 
 
 # --- step 1: READ_SIGNALS and READING ------------------------------------------------------
 
 
 def dump_item(item: ReadItem) -> bytes:
-    """READ_SIGNALS: the signals with their curated answers, and the doubt of the item."""
+    """READ_SIGNALS: the signals with their curated answers, and doubt and kind of the item."""
     signals = [
         {
             "name": signal.name,
@@ -96,7 +135,8 @@ def dump_item(item: ReadItem) -> bytes:
         }
         for signal, rule in zip(item.reading.signals, item.rules, strict=True)
     ]
-    return orjson.dumps({"doubt": item.doubt, "signals": signals})
+    about = {"doubt": item.doubt, "kind": item.kind, "rules": item.rules_version}
+    return orjson.dumps({**about, "signals": signals})
 
 
 def dump_reading(reading: Reading) -> bytes:
@@ -111,6 +151,8 @@ def load_item(detector: str, text: str) -> ReadItem:
     try:
         loaded = orjson.loads(text)
         doubt = loaded["doubt"] and FallbackReason(loaded["doubt"])
+        version = _text(loaded["rules"])
+        kind = loaded["kind"] and Kind(loaded["kind"])
         for entry in loaded["signals"]:
             verdict = entry["verdict"]
             signals.append(
@@ -128,7 +170,7 @@ def load_item(detector: str, text: str) -> ReadItem:
         raise ValueError("READ_SIGNALS is not what signal_reader writes") from error
     if not signals:
         raise ValueError("READ_SIGNALS is empty: an item has at least one signal")
-    return ReadItem(detector, Reading(tuple(signals)), tuple(rules), doubt)
+    return ReadItem(detector, Reading(tuple(signals)), tuple(rules), version, doubt, kind)
 
 
 # --- step 2: CANDIDATE and STATUS ----------------------------------------------------------
@@ -142,7 +184,8 @@ def item_status(candidates: CandidateSet) -> str:
 
 
 def dump_candidates(candidates: CandidateSet) -> bytes:
-    """CANDIDATE: `{"model", "candidates": [{"text", "probability", "confidence", "status"}]}`."""
+    """CANDIDATE: `{"model", "candidates": [...]}`, of each candidate `text`, `probability`,
+    `confidence`, `status`, `retrieved`, `families` and `likely`."""
     return orjson.dumps(
         {
             "model": candidates.model,
@@ -153,6 +196,9 @@ def dump_candidates(candidates: CandidateSet) -> bytes:
                     "probability": answer.probability,
                     "confidence": answer.confidence,
                     "status": answer.status,
+                    "retrieved": answer.retrieved,
+                    "families": answer.families,
+                    "likely": answer.likely,
                 }
                 for answer in candidates.answers
             ],
@@ -178,6 +224,12 @@ def load_candidates(text: str) -> CandidateSet | None:
                     probability=float(entry["probability"]),
                     confidence=float(entry["confidence"]),
                     status=CandidateStatus(entry["status"]),
+                    retrieved=float(entry.get("retrieved", 0)),
+                    families=tuple((_text(n), float(p)) for n, p in entry.get("families", ())),
+                    likely=tuple(
+                        (tuple(map(_text, labels)), float(p))
+                        for labels, p in entry.get("likely", ())
+                    ),
                 )
                 for entry in loaded["candidates"]
             ),

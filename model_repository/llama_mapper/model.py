@@ -35,20 +35,23 @@ class TritonPythonModel:
         spans, responses = [], [None] * len(requests)
         queries = []
         for index, request in enumerate(requests):
+            before = len(queries)
             try:
                 columns, deadlines = wire.read_deadlines(pb_utils, request, NAMES)
                 items = zip(*columns, deadlines, strict=True)
                 spans.append((index, [self.step.ask(queries, *item) for item in items]))
-            except ValueError as error:
-                problem = pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
-                responses[index] = pb_utils.InferenceResponse(error=problem)
+            except Exception as error:
+                del queries[before:]  # of its earlier items: nobody waits for their answers
+                responses[index] = wire.refusal(pb_utils, error)
         answers = self.step.answer(queries)
         for index, items in spans:
-            sets = [self.step.candidates(answers[span]) for span in items]
-            responses[index] = pb_utils.InferenceResponse(
-                [
-                    pb_utils.Tensor("CANDIDATE", wire.to_column(map(wire.dump_candidates, sets))),
-                    pb_utils.Tensor("STATUS", wire.to_column(map(wire.item_status, sets))),
-                ]
-            )
+            try:
+                sets = [self.step.candidates(answers[span]) for span in items]
+                columns = {
+                    "CANDIDATE": wire.to_column(map(wire.dump_candidates, sets)),
+                    "STATUS": wire.to_column(map(wire.item_status, sets)),
+                }
+                responses[index] = wire.outputs(pb_utils, columns)
+            except Exception as error:  # the other requests of the batch are answered
+                responses[index] = wire.refusal(pb_utils, error)
         return responses

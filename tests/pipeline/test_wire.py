@@ -15,7 +15,7 @@ from fallback.signal import Reading, Signal, Verdict
 from pipeline import wire
 from pipeline.steps import ReadItem
 from schemas.candidate import Candidate, CandidateSet, CandidateStatus
-from schemas.contract import FallbackReason
+from schemas.contract import FallbackReason, Kind
 
 scores = st.none() | st.floats(0, 1)
 signals = st.builds(
@@ -29,21 +29,30 @@ rules = st.builds(
     RuleAnswer.of, st.lists(st.text(), max_size=3).map(tuple), st.sampled_from(MatchKind)
 )
 doubts = st.none() | st.sampled_from(FallbackReason)
+kinds = st.none() | st.sampled_from(Kind)
 answers = st.builds(
     Candidate,
     text=st.text(),
     probability=st.floats(0, 1),
     confidence=st.floats(0, 1),
     status=st.sampled_from(CandidateStatus),
+    retrieved=st.floats(0, 1),
+    families=st.lists(st.tuples(st.text(), st.floats(0, 1)), max_size=2).map(tuple),
+    likely=st.lists(
+        st.tuples(st.lists(st.text(), max_size=2).map(tuple), st.floats(0, 1)), max_size=2
+    ).map(tuple),
 )
 
 
-@given(st.text(), st.lists(st.tuples(signals, rules), min_size=1, max_size=4), doubts)
+@given(st.text(), st.lists(st.tuples(signals, rules), min_size=1, max_size=4), doubts, kinds)
 def test_items_travel(
-    detector: str, pairs: list[tuple[Signal, RuleAnswer]], doubt: FallbackReason | None
+    detector: str,
+    pairs: list[tuple[Signal, RuleAnswer]],
+    doubt: FallbackReason | None,
+    kind: Kind | None,
 ) -> None:
     read, known = zip(*pairs, strict=True)
-    item = ReadItem(detector, Reading(read), known, doubt)
+    item = ReadItem(detector, Reading(read), known, "2026.11-0a1b", doubt, kind)
     assert wire.load_item(detector, wire.dump_item(item).decode()) == item
 
 

@@ -7,7 +7,8 @@ import triton_python_backend_utils as pb_utils
 
 from pipeline import wire
 from pipeline.counts import DecisionCounters, decision_series
-from pipeline.steps import load_pipeline
+from pipeline.heap import keep_for_good
+from pipeline.tenants import TenantPipelines
 from schemas.contract import Mode
 from schemas.policies import PolicyFile
 from schemas.requests import parse_metadata, parse_options
@@ -17,18 +18,19 @@ NAMES = ("DETECTOR", "OUTPUT", "READ_SIGNALS", "CANDIDATE", "METADATA", "OPTIONS
 
 def log_change(problem):
     if problem is None:
-        pb_utils.Logger.log_info("the policies were read again")
+        pb_utils.Logger.log_info("a changed file of policies or detectors is in force")
     else:
-        pb_utils.Logger.log_error(f"the last good policies stay in force: {problem}")
+        pb_utils.Logger.log_error(f"the last good version stays in force: {problem}")
 
 
 class TritonPythonModel:
     def initialize(self, args):
-        self.pipeline = load_pipeline()
-        self.policies = PolicyFile.from_environment(self.pipeline.rules.canonical, log_change)
+        self.pipelines = TenantPipelines.from_environment(log_change)
+        self.policies = PolicyFile.from_environment(self.pipelines.canonical, log_change)
         self.counters = DecisionCounters(pb_utils)
         # What is built at first use is built now, outside of any caller's budget.
         self.decide("warm-up", "hate", "", "", "", "{}")
+        keep_for_good()
 
     def execute(self, requests):
         counts = Counter()
@@ -38,9 +40,9 @@ class TritonPythonModel:
         return responses
 
     def answer(self, counts, *columns):
-        decisions = [self.decide(*item) for item in zip(*columns, strict=True)]
+        decisions = wire.each_row(self.decide, self.pipelines.of().refusal, columns)
         for decision in decisions:
-            counts.update(decision_series(decision, self.pipeline.rules))
+            counts.update(decision_series(decision, self.pipelines))
         return wire.decision_columns(decisions)
 
     def decide(self, detector, output, signals, candidate, metadata, options):
@@ -48,14 +50,13 @@ class TritonPythonModel:
         if not detector.strip():
             raise ValueError("DETECTOR: is empty")
         hints, wishes = parse_metadata(metadata), parse_options(options)
-        if signals:
-            item = wire.load_item(detector, signals)
-        else:
-            item = self.pipeline.read(detector, output, hints)
+        pipeline = self.pipelines.of(wishes.tenant)
+        read = pipeline.read
+        item = wire.load_item(detector, signals) if signals else read(detector, output, hints)
         policies, threshold = self.policies.current(), wishes.threshold
         # Rules only holds while the caller or the file asks for it.
         rules_only = Mode.RULES_ONLY in (wishes.mode, policies.mode)
-        return self.pipeline.decide(
+        return pipeline.decide(
             item,
             None if rules_only else wire.load_candidates(candidate),
             threshold=policies.threshold(detector) if threshold is None else threshold,

@@ -8,7 +8,8 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 
 from pipeline import wire
-from pipeline.steps import load_pipeline
+from pipeline.heap import keep_for_good
+from pipeline.tenants import TenantPipelines
 from schemas.contract import Mode
 from schemas.policies import PolicyFile
 from schemas.requests import parse_metadata, parse_options
@@ -16,24 +17,22 @@ from schemas.requests import parse_metadata, parse_options
 
 class TritonPythonModel:
     def initialize(self, args):
-        self.pipeline = load_pipeline()
-        # mapping_guard reads the same file and logs its changes.
-        self.policies = PolicyFile.from_environment(self.pipeline.rules.canonical)
+        # mapping_guard reads the same files and logs their changes.
+        self.pipelines = TenantPipelines.from_environment()
+        self.policies = PolicyFile.from_environment(self.pipelines.canonical)
         # What is built at first use is built now, outside of any caller's budget.
-        self.pipeline.read("warm-up", "hate", parse_metadata("{}"))
+        self.pipelines.of().read("warm-up", "hate", parse_metadata("{}"))
         parse_options("{}")
+        keep_for_good()
 
     def execute(self, requests):
         answer = functools.partial(self.answer, time.monotonic())
         names = ("DETECTOR", "OUTPUT", "METADATA", "OPTIONS")
         return [wire.respond(pb_utils, request, names, answer) for request in requests]
 
-    def answer(self, now, detectors, outputs, metadata, options):
-        if not all(map(str.strip, detectors)):
-            raise ValueError("DETECTOR: is empty")
-        hints = [parse_metadata(text) for text in metadata]
-        budgets = [parse_options(text).budget_ms for text in options]
-        items = list(map(self.pipeline.read, detectors, outputs, hints))
+    def answer(self, now, *columns):
+        rows = wire.each_row(self.read, self.refuse, columns)
+        items, budgets = [item for item, _ in rows], [ms for _, ms in rows]
         if self.policies.current().mode is Mode.RULES_ONLY:
             budgets = [0.0] * len(budgets)  # the model makes no pass after its deadline
         seconds = [math.inf if ms is None else ms / 1000 for ms in budgets]
@@ -42,3 +41,13 @@ class TritonPythonModel:
             "READING": wire.to_column(wire.dump_reading(item.reading) for item in items),
             "DEADLINE": now + np.array(seconds).reshape(-1, 1),
         }
+
+    def read(self, detector, output, metadata, options):
+        """The item and its budget in ms. Raises ValueError for a bad row."""
+        if not detector.strip():
+            raise ValueError("DETECTOR: is empty")
+        hints, wishes = parse_metadata(metadata), parse_options(options)
+        return self.pipelines.of(wishes.tenant).read(detector, output, hints), wishes.budget_ms
+
+    def refuse(self, problem, detector, *_):
+        return self.pipelines.of().refused(detector, problem), 0.0

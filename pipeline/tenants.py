@@ -1,0 +1,102 @@
+"""The pipeline of each tenant: the project's rules, and over them an operator's detector files.
+
+In: folders of detector files, or none. Out: the pipeline that answers a tenant's items now. A
+changed folder holds from the next item on; a bad one keeps the last good version.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from fallback.decision.decision import MappingGuard
+from fallback.rules.catalog import Detector
+from fallback.rules.own import load_own
+from pipeline.steps import Pipeline, load_pipeline
+from schemas.config.errors import ConfigError
+from schemas.config.watched_file import WatchedFile
+
+#: The variables that name the folders, for processes without settings of their own: the operator's
+#: files, and over them those that the review queue writes.
+VARIABLES = ("MAPPER_DETECTORS_DIR", "MAPPER_REVIEW_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """The pipelines of one version of the folders; `general` is that of all other tenants."""
+
+    general: Pipeline
+    special: Mapping[str, Pipeline]
+
+
+class TenantPipelines:
+    """Makes and keeps the pipelines. Threads may share it.
+
+    folders: a file of a later one goes over one of an earlier one. on_change: as for WatchedFile.
+    Raises ConfigError for a folder that is bad at the start.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path] = (),
+        on_change: Callable[[ConfigError | None], None] = lambda problem: None,
+    ) -> None:
+        self._ours = _Loaded(load_pipeline(), {})
+        self._folders = folders
+        self._watched = (
+            WatchedFile(folders[0], self._load, on_change, folders[1:]) if folders else None
+        )
+
+    @classmethod
+    def from_environment(
+        cls, on_change: Callable[[ConfigError | None], None] = lambda problem: None
+    ) -> Self:
+        """Those of the folders that VARIABLES name."""
+        named = filter(None, map(os.environ.get, VARIABLES))
+        return cls([Path(folder) for folder in named], on_change)
+
+    def of(self, tenant: str | None = None) -> Pipeline:
+        """The pipeline for a tenant's items."""
+        loaded = self._current()
+        return loaded.general if tenant is None else loaded.special.get(tenant, loaded.general)
+
+    def resolve(self, name: str) -> Detector | None:
+        """The detector of that name, of all tenants first, then of any."""
+        loaded = self._current()
+        for pipeline in (loaded.general, *loaded.special.values()):
+            if (detector := pipeline.rules.resolve(name)) is not None:
+                return detector
+        return None
+
+    def canonical(self, name: str) -> str:
+        """A name that all spellings and aliases of a detector share, known or not."""
+        return self.of().rules.canonical(name)
+
+    def current(self) -> None:
+        """Take over changed folders now, which takes as long as reading it takes."""
+        self._current()
+
+    @property
+    def changed(self) -> bool:
+        """Whether the next look at the folder reads it."""
+        return self._watched is not None and self._watched.changed
+
+    @property
+    def problem(self) -> ConfigError | None:
+        """What is wrong with a folder now, while an earlier version is served."""
+        self._current()
+        return self._watched.problem if self._watched else None
+
+    def _current(self) -> _Loaded:
+        return self._watched.current() if self._watched else self._ours
+
+    def _load(self, _: Path) -> _Loaded:
+        ours = self._ours.general.guard
+        by_tenant = load_own(self._folders, ours.rules, ours.taxonomy)
+        pipelines = {
+            tenant: Pipeline(MappingGuard(rules, ours.taxonomy, ours.frameworks))
+            for tenant, rules in by_tenant.items()
+        }
+        special = {tenant: one for tenant, one in pipelines.items() if tenant is not None}
+        return _Loaded(pipelines[None], special)
