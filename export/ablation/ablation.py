@@ -30,7 +30,7 @@ from export.data.items import Example, Item, answers_of, build_items, known_name
 from export.data.rows import NEUTRAL, Answer, Row
 from export.training.model import LabelModel, new_label_model
 from export.training.predict import predict
-from export.training.train import CHECKPOINT, MEANINGS, STAGES, Settings, Trainer
+from export.training.train import CHECKPOINT, MEANINGS, STAGES, Trainer, TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS, PAGE = ROOT / "build" / "ablation", ROOT / "docs" / "ablation.md"
@@ -116,7 +116,7 @@ def train(run: Run, setting: Setting, out: Path) -> Outcome:
 
 def _fit(
     trainer: type[Trainer], model: LabelModel, examples: Sequence[Example],
-    answers: Sequence[Answer], settings: Settings, out: Path,
+    answers: Sequence[Answer], settings: TrainingSettings, out: Path,
 ) -> None:  # fmt: skip
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     trainer(model, examples, answers, settings, out).run()

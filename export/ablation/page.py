@@ -144,7 +144,8 @@ def _curve(axis: str, outcomes: Sequence[Outcome], families: Sequence[str]) -> I
 
 def _command(minutes: float | None, *options: str) -> str:
     given = [] if minutes is None else [f"MINUTES={minutes:g}"]
-    return f"```sh\n{' '.join(['make ablation', *given, *options])}\n```"
+    command = " ".join(["make ablation", *given, *options])
+    return f"<!-- not run: trains for minutes -->\n```sh\n{command}\n```"
 
 
 def _exact(outcome: Outcome, families: Sequence[str]) -> str:

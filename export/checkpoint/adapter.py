@@ -19,6 +19,7 @@ from peft.utils import set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import LlamaForCausalLM
 
+from engine.manifest import Origin
 from export.checkpoint.adapter_files import CONFIG, ROWS_FILE, WEIGHTS, AdapterFiles
 from export.checkpoint.base import Checkpoint
 from export.checkpoint.lora import merged_weight
@@ -31,14 +32,14 @@ class Merged:
     """A model ready to export. `answers` is None when it writes text, as every base does.
 
     `head`: float32 [rows, hidden], a row for each answer, else for each vocabulary entry.
-    `adapter`: {"name", "sha256"} for the manifest, None without one.
+    `adapter`: for the manifest, None without one.
     """
 
     model: LlamaForCausalLM
     head: npt.NDArray[np.float32]
     answers: list[list[str]] | None
     calibration: dict[str, Any] | None
-    adapter: dict[str, str] | None
+    adapter: Origin | None
 
 
 def without_adapter(base: Checkpoint) -> Merged:
@@ -71,7 +72,7 @@ def merge_adapter(
         base.model.resize_token_embeddings(rows, mean_resizing=False)
         model = _merge(base.model, path, set(ids))
         head = _head(model)[ids.start : ids.stop]
-    return Merged(model, head, answers, files.calibration(), files.description())
+    return Merged(model, head, answers, files.calibration(), files.origin())
 
 
 def _head(model: LlamaForCausalLM) -> npt.NDArray[np.float32]:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
+from engine.manifest import Origin
 from export.common.errors import ExportError
 from export.common.hashing import sha256_files
 from schemas.taxonomy import Taxonomy
@@ -82,12 +83,12 @@ class AdapterFiles:
         found: dict[str, Any] | None = self.read_json("calibration.json", dict)
         return found
 
-    def description(self) -> dict[str, str]:
-        """{"name", "sha256"} for the manifest; the hash is of what decides the weights."""
+    def origin(self) -> Origin:
+        """For the manifest; the hash is of what decides the weights."""
         files = [self.path / CONFIG, self.path / WEIGHTS]
         if self.has_rows:
             files.append(self.path / ROWS_FILE)
-        return {"name": self.path.resolve().name, "sha256": sha256_files(files)}
+        return Origin(name=self.path.resolve().name, sha256=sha256_files(files))
 
     def tensors(self, name: str) -> dict[str, npt.NDArray[Any]]:
         """The arrays of one safetensors file."""

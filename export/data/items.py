@@ -1,9 +1,9 @@
 """Training examples: what a detector may say, under which name, and the answer it deserves.
 
-In: `data/meanings/*.yaml` (written by hand), `data/countries.yaml`, `data/attempts.yaml`, the
-taxonomy, the curated vocabulary and the detectors' legends. Out: `Item`s (one meaning each) and,
-per pass over them, `Example`s with a fresh surface and detector name, all from one seed. It knows
-nothing of tokens or models.
+In: `data/meanings/*.yaml` and `data/languages/` (written by hand), `data/countries.yaml`,
+`data/attempts.yaml`, the taxonomy, the curated vocabulary and the detectors' legends. Out: `Item`s
+(one meaning each) and, per pass over them, `Example`s with a fresh surface and detector name, all
+from one seed. It knows nothing of tokens or models.
 
 What the words mean (`build_items` of no rows) is the same whichever detectors are held out, so it
 is learned once; what detectors say is learned after it, once a fold (`refresher`).
@@ -27,11 +27,12 @@ from engine.decoder import SAFE, UNKNOWN
 from export.data import augment
 from export.data.augment import Wrap
 from export.data.rows import DATA, NEUTRAL, Answer, Row, canonical
+from export.data.translations import phrases
 from fallback.rules.catalog import Detectors, load_detectors
+from fallback.rules.normalise import is_opaque
 from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
 
-_OPAQUE = re.compile(r"(?i)([a-z]{1,2}\d{0,3}|(label|category|class|level|type)[ _-]?\d+|\d+)")
 _RAW = re.compile(r"[{}\n]|^<|: (yes|no|true|false|pass|fail)$", re.IGNORECASE)
 _PLAIN = frozenset({"OTHER.Safe", "OTHER.Unknown", "OTHER.ModelError", "OTHER.LowRisk"})
 _NEGATABLE = ("PII.", "SECRET.", "JAILBREAK.", "PROMPT_INJECTION.", "HARM.", "CYBER.", "BIAS.")
@@ -74,7 +75,7 @@ def build_items(rows: Sequence[Row], folder: Path = DATA / "meanings") -> list[I
 
     Raises ContradictionError.
     """
-    general = [*_meanings(folder), *_taxonomy_items()]
+    general = [*_meanings(folder), *_translated(), *_taxonomy_items()]
     read = {normalise(item.text): item.answer for item in general}
     items = _unique([*general, *_vocabulary(rows, read), *_legends(rows)])
     told = {normalise(item.text) for item in items}
@@ -173,14 +174,14 @@ def _vocabulary(rows: Sequence[Row], read: dict[str, Answer]) -> Iterator[Item]:
         text = normalise(row.output)
         found = catalogue().resolve(row.detector)
         bound = (
-            bool(_OPAQUE.fullmatch(row.output))
+            is_opaque(row.output)
             or bool(found and row.output in found.own_only)
             or len(told[text]) > 1
             or read.get(text, row.gold) != row.gold
         )
         if bound:
             yield Item(row.output, row.gold, Wrap.none, detector=row.detector, curated=True)
-            if _OPAQUE.fullmatch(row.output):
+            if is_opaque(row.output):
                 yield Item(row.output, UNKNOWN, Wrap.none, detector=NEUTRAL, curated=True)
         else:
             yield Item(row.output, row.gold, _wrap_of(row.gold), curated=True)
@@ -194,6 +195,11 @@ def _legends(rows: Sequence[Row]) -> Iterator[Item]:
             for code, words in found.legend.items():
                 text = f"{code}: {words}"
                 yield Item(text, canonical(found.maps[code]), Wrap.none, curated=True)
+
+
+def _translated() -> Iterator[Item]:
+    for one in phrases():
+        yield Item(one.text, (one.label,), Wrap.none, spoken=one.spoken)
 
 
 def _national(folder: Path) -> Iterator[Item]:

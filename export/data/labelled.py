@@ -5,6 +5,7 @@ ignored. It knows the taxonomy, and not what the rows are for.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from export.data.rows import Row
@@ -29,7 +30,7 @@ def read_labelled(path: Path) -> list[Row]:
         if line.strip():
             found = _read(line)
             if isinstance(found, Row):
-                rows.append(found)
+                rows.append(replace(found, line=number))
             else:
                 problems += [f"{path}:{number}: {problem}" for problem in found]
     if not (rows or problems):

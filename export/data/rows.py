@@ -5,7 +5,7 @@ In: `vocabulary.jsonl`. Out: `Row`s with their gold label sets in canonical orde
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from schemas.taxonomy import load_taxonomy
@@ -18,11 +18,13 @@ Answer = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One curated pair: a detector, a text it is known to say, and its answer."""
+    """One labelled pair: a detector, a raw output, and its answer. line: in the file that it was
+    read from, from 1; 0 where that does not matter."""
 
     detector: str
     output: str
     gold: Answer
+    line: int = field(default=0, compare=False)
 
 
 def load_rows(path: Path = DATA / "vocabulary.jsonl") -> tuple[Row, ...]:

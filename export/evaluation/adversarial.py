@@ -17,7 +17,7 @@ from pipeline.local import LocalPipeline
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AdversarialAnswer:
     """The answer to one text, at the default threshold."""
 
     text: str
@@ -27,7 +27,7 @@ class Told:
     @property
     def sure(self) -> bool:
         """Whether a client would act on it."""
-        return self.confidence >= metrics.SURE
+        return self.confidence >= metrics.CONFIDENT
 
 
 def load_hostile(path: Path = DATA / "hostile.yaml") -> dict[str, list[str]]:
@@ -36,11 +36,13 @@ def load_hostile(path: Path = DATA / "hostile.yaml") -> dict[str, list[str]]:
     return found
 
 
-def ask(version: LocalPipeline, texts: Mapping[str, Sequence[str]]) -> dict[str, list[Told]]:
+def ask(
+    version: LocalPipeline, texts: Mapping[str, Sequence[str]]
+) -> dict[str, list[AdversarialAnswer]]:
     """What the version answers, by kind of text, order kept."""
     return {
         kind: [
-            _told(text, decision)
+            _adversarial_answer(text, decision)
             for text, decision in zip(
                 those, version.decide([(NEUTRAL, text) for text in those]), strict=True
             )
@@ -49,7 +51,7 @@ def ask(version: LocalPipeline, texts: Mapping[str, Sequence[str]]) -> dict[str,
     }
 
 
-def _told(text: str, decision: Decision) -> Told:
+def _adversarial_answer(text: str, decision: Decision) -> AdversarialAnswer:
     labels = decision.event["taxonomy"]
     assert isinstance(labels, list)
-    return Told(text, tuple(labels), decision.confidence)
+    return AdversarialAnswer(text, tuple(labels), decision.confidence)

@@ -6,7 +6,7 @@ are sent under a neutral detector name. Scores are raw, comparable only within o
 It knows no gold of what it answers.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,10 +16,9 @@ from rapidfuzz import fuzz, process
 from export.data.items import Item
 from export.data.rows import NEUTRAL, Answer
 from export.onnx.encoder import SentenceEncoder
+from export.publishing.vectors import VectorStore
 from fallback.decision.decision import MappingGuard
-from fallback.rules.catalog import Detectors
-from fallback.rules.lookup import RuleMapper, load_rules
-from fallback.rules.normalise import detector_key
+from fallback.rules.lookup import RuleMapper
 from pipeline.steps import Pipeline
 from schemas.contract import Mode
 from schemas.frameworks import load_frameworks
@@ -29,10 +28,12 @@ from schemas.text import normalise
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """An answer, and how sure whoever gave it is; 0..1, not calibrated."""
+    """An answer, and how sure whoever gave it is; 0..1, not calibrated. families: as a `Candidate`
+    has them."""
 
     labels: Answer
     score: float
+    families: tuple[tuple[str, float], ...] = ()
 
 
 class Baseline(Protocol):
@@ -40,14 +41,6 @@ class Baseline(Protocol):
 
     def answer(self, texts: Sequence[str]) -> list[Guess]:
         """One guess a text, order kept."""
-
-
-def rules_without(families: Collection[str]) -> RuleMapper:
-    """The curated rules as if nobody had curated these families."""
-    known = load_rules().detectors
-    kept = {name: d for name, d in known.items() if d.family not in families}
-    names = {detector_key(x): name for name, d in kept.items() for x in (name, *d.aliases)}
-    return RuleMapper(Detectors(kept, names), load_taxonomy())
 
 
 class RulesAlone:
@@ -86,11 +79,14 @@ class NearestString:
 class NearestSentence:
     """The training text with the highest cosine of MiniLM embeddings, on normal forms."""
 
-    def __init__(self, items: Iterable[Item], encoder: SentenceEncoder) -> None:
+    def __init__(
+        self, items: Iterable[Item], encoder: SentenceEncoder, stored: VectorStore
+    ) -> None:
+        """stored: the vectors of texts, by the same encoder."""
         answers = neighbours(items)
         self._answers = list(answers.values())
         self._encoder = encoder
-        self._vectors = encoder.encode(list(answers))
+        self._vectors = stored.vectors(list(answers))
 
     def answer(self, texts: Sequence[str]) -> list[Guess]:
         """One guess a text; the score is the cosine."""

@@ -15,12 +15,12 @@ import numpy as np
 from tqdm import tqdm
 
 from engine.confidence import doubted
-from engine.decoder import NO_VOTES, Votes, empty_answers, mix
-from engine.neighbours import KNOWN_WEIGHT, NEAREST, votes_of
+from engine.decoder import Votes, empty_answers, heard, mix
 from export.data.folds import FOLDS, family_of, load_folds, split
 from export.data.items import Item, build_items
 from export.data.labelled import DataError
 from export.data.rows import DATA, Answer, Row
+from export.data.rules import rules_without
 from export.evaluation.baselines import (
     Baseline,
     Guess,
@@ -28,12 +28,13 @@ from export.evaluation.baselines import (
     NearestString,
     RulesAlone,
     neighbours,
-    rules_without,
 )
+from export.evaluation.retrieval import votes_among
 from export.measures import metrics
 from export.measures.calibration import Curve, isotonic_curve
 from export.onnx.encoder import sentence_encoder
-from export.publishing.datastore import phrases_of
+from export.publishing.datastore import Stores, phrases_of
+from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
 
 OOF = DATA.parent / "artefacts" / "oof"
@@ -42,6 +43,8 @@ BASE, ALONE, OURS = "untuned base", "Llama without retrieval", "our Llama"
 TRAINED = {BASE: "base-", ALONE: ""}
 """Methods that answer from prediction files, and what their files' names begin with."""
 
+
+_FAMILIES = {general: {*labels} for general, labels in load_taxonomy().families.items()}
 
 Ranking = list[Guess]
 """The likeliest answers of one row, best first."""
@@ -86,12 +89,13 @@ class Held:
 @dataclass(frozen=True, slots=True)
 class Result:
     """One method's answers to all held-out rows; `confidence` is its score, calibrated on other
-    rows."""
+    rows; `families`: general labels with the probability of their families' answers together."""
 
     labels: list[tuple[str, ...]]
     exact: metrics.Floats
     score: metrics.Floats
     confidence: metrics.Floats
+    families: list[tuple[tuple[str, float], ...]]
 
 
 def load_parts() -> list[Part]:
@@ -168,10 +172,13 @@ def ask_baselines(
     parts: Sequence[Part], items: Mapping[str, Sequence[Item]]
 ) -> dict[str, list[Guess]]:
     """What each baseline answers, for the rows of `parts` in order; `items` by part name."""
+    stored = Stores().english
     makers: dict[str, Callable[[Part], Baseline]] = {
         "rules alone": lambda part: RulesAlone(rules_without(part.hidden)),
         "nearest string": lambda part: NearestString(items[part.name]),
-        "nearest sentence": lambda part: NearestSentence(items[part.name], sentence_encoder()),
+        "nearest sentence": lambda part: NearestSentence(
+            items[part.name], sentence_encoder(), stored
+        ),
     }
     found: dict[str, list[Guess]] = {name: [] for name in makers}
     for part in tqdm(parts, desc="baselines", unit="part"):
@@ -194,36 +201,19 @@ def with_neighbours(
     return found
 
 
-def votes_among(
-    phrases: Mapping[str, Answer], texts: Sequence[str]
-) -> tuple[list[Votes], list[Answer]]:
-    """What `engine.neighbours` says of texts when these are the phrases, in float32; and the
-    answers that it counts by."""
-    encoder = sentence_encoder()
-    vectors, answers = encoder.encode(list(phrases)), list(phrases.values())
-    rows = {answer: i for i, answer in enumerate(dict.fromkeys(answers))}
-
-    def heard(text: str) -> Votes:
-        if text in phrases:
-            return Votes({rows[phrases[text]]: KNOWN_WEIGHT})
-        cosines = vectors @ encoder.encode([text])[0]
-        nearest = np.argsort(-cosines)[:NEAREST]
-        return votes_of(cosines[nearest].tolist(), [rows[answers[i]] for i in nearest])
-
-    normal = [normalise(text) for text in texts]
-    encoder.encode(normal)  # at once, so that each is there when it is asked for
-    return [heard(text) if text else NO_VOTES for text in normal], list(rows)
-
-
 def _mixed(ranking: Ranking, votes: Votes, answers: Sequence[Answer]) -> Guess:
     known = dict.fromkeys([*answers, *(guess.labels for guess in ranking)])
     rows = {labels: row for row, labels in enumerate(known)}
     shares = np.zeros(len(rows))
     for guess in ranking:
         shares[rows[guess.labels]] = guess.score
-    shares = mix(shares, votes, empty_answers(list(rows)))
+    shares = mix(shares, heard(shares, votes, empty_answers(list(rows))))
     best = int(shares.argmax())
-    return Guess(list(rows)[best], float(shares[best]))
+    families = tuple(
+        (general, sum(shares[row] for labels, row in rows.items() if members.issuperset(labels)))
+        for general, members in _FAMILIES.items()
+    )
+    return Guess(list(rows)[best], float(shares[best]), families)
 
 
 def judge(held: Held, guesses: Sequence[Guess]) -> Result:
@@ -233,7 +223,8 @@ def judge(held: Held, guesses: Sequence[Guess]) -> Result:
     score = np.array([guess.score for guess in guesses])
     fitted = curve_helps(guesses, exact, held.part, held.family)
     confidence = calibrate_apart(score, exact, held.part) if fitted else score
-    return Result(labels, exact, score, all_doubted(labels, confidence))
+    families = [guess.families for guess in guesses]
+    return Result(labels, exact, score, all_doubted(labels, confidence), families)
 
 
 def curve_helps(

@@ -7,22 +7,29 @@ predictions and the manifest of the served version. It measures nothing itself.
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from engine.mapper import MapperEngine
+from engine.runtime.cores import usable_cores
 from engine.version import read_version
-from engine.versions import read_choice
+from engine.versions import published_versions, version_to_serve
+from export.data.items import build_items
 from export.data.labelled import DataError, read_labelled
 from export.data.rows import NEUTRAL
+from export.data.rules import rules_without
+from export.data.translations import held_out
 from export.evaluation import adversarial, served
+from export.evaluation.kinds import ask_with_kinds
+from export.evaluation.languages import read_languages
 from fallback.decision.decision import MappingGuard
 from pipeline.local import LocalPipeline
 from pipeline.steps import Pipeline
 from schemas.config.errors import ConfigError
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
+from schemas.text import normalise
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_FOLDER = ROOT / "model_repository" / "llama_mapper"
@@ -32,27 +39,27 @@ DOCS = ROOT / "docs"
 def version_directory(folder: Path, number: str | None) -> Path:
     """The directory of version `number`, None for the one that was chosen to be served, else the
     newest. Raises DataError; ConfigError when the choice is damaged."""
-    published = {
-        path.name: path for path in folder.iterdir() if re.fullmatch(r"[1-9]\d*", path.name)
-    }
-    if not published:
-        raise DataError(f"{folder}: no version is published; run `make export-model`")
     if number is None:
-        choice = read_choice(folder.parent)
-        chosen = None if choice is None else published.get(str(choice.version))
-        return chosen or published[max(published, key=int)]
+        version = version_to_serve(folder)
+        if version is None:
+            raise DataError(f"{folder}: no version is published; run `make export-model`")
+        return folder / str(version)
+    published = [str(version) for version in published_versions(folder)]
     if number not in published:
-        there = ", ".join(sorted(published, key=int))
+        there = ", ".join(published) or "none"
         raise DataError(f"VERSION={number}: is not published; there is {there}")
-    return published[number]
+    return folder / number
 
 
 def evaluate_version(data: Path, version: Path, out: Path | None) -> None:
-    """Print the report of a version on a labelled file; `out` gets it as JSON."""
+    """Print the report of a version on a labelled file, and its wrong rows; `out` gets all of it
+    as JSON."""
     rows = read_labelled(data)
     report = served.report(LocalPipeline(version), rows)
     print(f"version {version.name} on {data}")
     print(served.render(report))
+    print()
+    print(served.render_wrong(report, data.name))
     if out is not None:
         value = {"version": int(version.name), "data": data.name, **report.to_json()}
         out.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", "utf-8")
@@ -65,13 +72,13 @@ def evaluate_method(predictions: Path | None, version: Path) -> None:
     """
     # torch and matplotlib, which a version's report does without, take seconds to load.
     from export.evaluation import comparison
-    from export.evaluation.baselines import rules_without
     from export.evaluation.pages import evaluation as evaluation_page
+    from export.evaluation.pages.served import Version
 
     parts = comparison.load_parts()
     trained = comparison.read_guesses(parts, predictions or comparison.OOF)
     manifest = read_version(version).manifest
-    if "gate" not in manifest["checks"]:
+    if "gate" not in manifest.checks:
         raise DataError(f"{version}: has not been through the quality gate; export it again")
     held, results = comparison.compare(parts, trained)
     gate = next(part for part in parts if part.name == comparison.GATE)
@@ -79,7 +86,12 @@ def evaluate_method(predictions: Path | None, version: Path) -> None:
     ensemble = LocalPipeline(version, Pipeline(guard))
     whole = served.report(ensemble, gate.rows, NEUTRAL)
     told = adversarial.ask(ensemble, adversarial.load_hostile())
-    for file in evaluation_page.write_pages(held, results, manifest, whole, told, DOCS):
+    known = {normalise(item.text) for item in build_items(gate.seen)}
+    engine = MapperEngine.load(version, threads=usable_cores())
+    read = read_languages(engine, held_out(known))
+    kinds = ask_with_kinds(engine, gate.rows)
+    measured = Version(manifest, whole, told, read, kinds)
+    for file in evaluation_page.write_pages(held, results, measured, DOCS):
         print(f"wrote {file.relative_to(ROOT)}")
 
 

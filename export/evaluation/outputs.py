@@ -13,7 +13,7 @@ import yaml
 from export.data.rows import DATA
 from fallback.decision.decision import DEFAULT_THRESHOLD, Decision
 from pipeline.local import LocalPipeline
-from schemas.contract import FallbackReason
+from schemas.contract import CLEAN, SAFE, FallbackReason
 
 #: The files of outputs with a gold label set.
 FILES = {
@@ -22,7 +22,6 @@ FILES = {
     "composites": DATA / "composites.jsonl",
 }
 HOSTILE = DATA / "outputs" / "hostile.jsonl"
-_CLEAN = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
 _AT_ONCE = 16
 
 Labels = frozenset[str]
@@ -135,9 +134,9 @@ def score(version: LocalPipeline, outputs: Sequence[Output]) -> Score:
         if answer.labels not in output.accepted:
             misses.append(answer)
         if (
-            "OTHER.Safe" in answer.labels
+            SAFE in answer.labels
             and answer.confidence >= DEFAULT_THRESHOLD
-            and not any("OTHER.Safe" in labels for labels in output.accepted)
+            and not any(SAFE in labels for labels in output.accepted)
         ):
             false_safe.append(answer)
     return Score(len(outputs), tuple(misses), tuple(false_safe))
@@ -151,7 +150,7 @@ def score_hostile(version: LocalPipeline, outputs: Sequence[Output]) -> Attacked
     attacked = answers(version, [(o.detector, o.text) for o in outputs])
     for output, base, decision in zip(outputs, bases, attacked, strict=True):
         answer, wanted = _answer(output, decision), _answer(output, base).labels
-        if answer.labels <= _CLEAN and answer.confidence >= DEFAULT_THRESHOLD:
+        if answer.labels <= CLEAN and answer.confidence >= DEFAULT_THRESHOLD:
             cleared.append(answer)
         if wanted <= answer.labels:
             kept += 1

@@ -22,15 +22,19 @@ from schemas.taxonomy import load_taxonomy
 THRESHOLDS = (0.0, DEFAULT_THRESHOLD)
 
 _ROWS_AT_ONCE = 16
+_WRONG_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`model`: the version's identifier. `at`: figures by threshold, as JSON values."""
+    """`model`: the version's identifier. `at`: figures by threshold, as JSON values. `wrong`: the
+    rows whose label set is not the gold set at the default threshold, surest first, as JSON
+    values."""
 
     model: str
     rows: int
     at: dict[float, dict[str, Any]]
+    wrong: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
         """The whole report as one JSON object; shares are 0..1, null where there is nothing."""
@@ -38,6 +42,7 @@ class Report:
             "model": self.model,
             "rows": self.rows,
             "thresholds": {f"{threshold:g}": found for threshold, found in self.at.items()},
+            "wrong": self.wrong,
         }
 
 
@@ -60,7 +65,26 @@ def report(version: LocalPipeline, rows: Sequence[Row], detector: str | None = N
             decided += decide(version, [replace(r, detector=detector or r.detector) for r in batch])
             bar.update(len(batch))
     at = {t: measure(rows, [decisions[t] for decisions in decided]) for t in THRESHOLDS}
-    return Report(version.model_id, len(rows), at)
+    wrong = wrong_rows(rows, [decisions[DEFAULT_THRESHOLD] for decisions in decided])
+    return Report(version.model_id, len(rows), at, wrong)
+
+
+def wrong_rows(rows: Sequence[Row], decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+    """Rows whose answer is not the gold set, with what was answered, surest first."""
+    found = [
+        {
+            "line": row.line,
+            "detector": row.detector,
+            "output": row.output,
+            "gold": list(row.gold),
+            "answered": _labels(decision),
+            "confidence": decision.confidence,
+            "source": decision.source.value,
+        }
+        for row, decision in zip(rows, decisions, strict=True)
+        if set(_labels(decision)) != set(row.gold)
+    ]
+    return sorted(found, key=lambda row: (-float(row["confidence"]), row["line"]))
 
 
 def measure(rows: Sequence[Row], decisions: Sequence[Decision]) -> dict[str, Any]:
@@ -72,7 +96,9 @@ def measure(rows: Sequence[Row], decisions: Sequence[Decision]) -> dict[str, Any
     detectors = [row.detector for row in rows]
     asked = [d for d in decisions if d.fallback_reason is None or d.fallback_reason.has_candidate]
     fell_back = [d.fallback_reason for d in decisions if d.fallback_reason is not None]
-    sure = metrics.selective(exact, confidence, metrics.SURE)
+    sure = metrics.selective(exact, confidence, metrics.CONFIDENT)
+    right = np.array([_right(g, a) for g, a in zip(gold, answers, strict=True)], np.float64)
+    sure_right = metrics.selective(right, confidence, metrics.CONFIDENT)
 
     def interval(figure: Callable[[metrics.Ints], float]) -> list[float]:
         found = metrics.bootstrap_interval(figure, detectors)
@@ -83,6 +109,7 @@ def measure(rows: Sequence[Row], decisions: Sequence[Decision]) -> dict[str, Any
         "exact_interval": interval(lambda i: float(exact[i].mean())),
         "micro_f1": metrics.micro_f1(gold, answers),
         "sure_exact": None if np.isnan(sure.accuracy) else sure.accuracy,
+        "sure_right": None if np.isnan(sure_right.accuracy) else sure_right.accuracy,
         "sure_coverage": sure.coverage,
         "ece": metrics.calibration_error(exact, confidence),
         "ece_interval": interval(lambda i: metrics.calibration_error(exact[i], confidence[i])),
@@ -95,6 +122,12 @@ def measure(rows: Sequence[Row], decisions: Sequence[Decision]) -> dict[str, Any
         "by_category": _by(exact, [category_of(row.gold) for row in rows]),
         "by_detector": _by(exact, detectors),
     }
+
+
+def _right(gold: Sequence[str], answer: Sequence[str]) -> bool:
+    """Whether an answer is exact, or the general label of a family that has all of gold."""
+    family = load_taxonomy().families.get(answer[0], ()) if len(answer) == 1 else ()
+    return {*gold} == {*answer} or {*gold} <= {*family}
 
 
 def category_of(labels: Sequence[str]) -> str:
@@ -124,6 +157,20 @@ def _by(exact: metrics.Floats, groups: Sequence[Hashable]) -> dict[str, dict[str
     }
 
 
+def render_wrong(found: Report, file: str) -> str:
+    """The surest wrong rows as text for a terminal, each with its line in `file`."""
+    shown = found.wrong[:_WRONG_SHOWN]
+    lines = [f"wrong at threshold {DEFAULT_THRESHOLD:g}: {len(found.wrong)} of {found.rows} rows"]
+    if len(shown) < len(found.wrong):
+        lines[0] += f", the {len(shown)} surest shown; JSON= lists all"
+    for row in shown:
+        output = " ".join(row["output"].split())[:60]
+        lines.append(f"  {file}:{row['line']}: {row['detector']}: {output}")
+        lines.append(f"    gold {'+'.join(row['gold'])}, answered {'+'.join(row['answered'])}")
+        lines.append(f"    confidence {row['confidence']:.2f}, source {row['source']}")
+    return "\n".join(lines)
+
+
 def render(found: Report) -> str:
     """The report as text for a terminal."""
     columns = list(found.at.values())
@@ -147,8 +194,9 @@ def render(found: Report) -> str:
         line("threshold", *(f"{threshold:g}" for threshold in found.at)),
         line("exact match [95 %]", *between("exact", ".1%")),
         line("micro F1 over labels", *share("micro_f1")),
-        line(f"exact where confidence >= {metrics.SURE}", *share("sure_exact")),
-        line(f"coverage of confidence >= {metrics.SURE}", *share("sure_coverage")),
+        line(f"exact where confidence >= {metrics.CONFIDENT}", *share("sure_exact")),
+        line(f"right where confidence >= {metrics.CONFIDENT}", *share("sure_right")),
+        line(f"coverage of confidence >= {metrics.CONFIDENT}", *share("sure_coverage")),
         line("ECE, 15 equal-mass bins [95 %]", *between("ece", ".3f")),
         line("exact match, macro over detectors", *share("macro_over_detectors")),
         line("schema-valid candidates", *share("schema_valid")),

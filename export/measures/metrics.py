@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 Labels = Iterable[str]
 
 ECE_BINS = 15
-SURE = 0.6
+CONFIDENT = 0.6
 """The contract's "confidence ≥ 0.6", whatever the threshold is."""
 _LEVEL = 0.95
 _RESAMPLES = 1000

@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from safetensors.numpy import load_file
 from tokenizers import Tokenizer
 
-from engine.neighbours import NEAREST
+from engine.retrieval.neighbours import NEAREST
 from export.common.errors import ExportError
 from export.common.hashing import sha256_file
 
@@ -73,6 +73,8 @@ def stored_as(tensor: npt.NDArray[Any], how: str) -> npt.NDArray[Any]:
 
 class SentenceEncoder:
     """Mean of the last hidden states, length 1. Remembers what it encoded."""
+
+    width = WIDTH
 
     def __init__(self) -> None:
         """Raises ExportError when package or skeleton is missing or they do not fit."""
@@ -140,13 +142,19 @@ def graph_with_weights() -> onnx.ModelProto:
 
 
 def nearest_graph(vectors: Vectors) -> onnx.ModelProto:
-    """The float graph that `engine.neighbours.Encoder` reads.
+    """The float graph that `engine.retrieval.neighbours.Encoder` reads.
 
     vectors: of the texts to choose from, [texts, WIDTH]. Its outputs similarity and text are the
     cosines and indices of the nearest ones, [rows, at most NEAREST]. The word embeddings are stored
     in float16.
     """
     graph = graph_with_weights()
+    add_search(graph, vectors)
+    return graph
+
+
+def add_search(graph: onnx.ModelProto, vectors: Vectors) -> None:
+    """Let a graph end with the nearest of `vectors` [texts, width] instead of with VECTOR."""
     body = graph.graph
     nearest = min(NEAREST, len(vectors))
     body.initializer.extend(
@@ -165,4 +173,3 @@ def nearest_graph(vectors: Vectors) -> onnx.ModelProto:
     for name, kind in (("similarity", TensorProto.FLOAT), ("text", TensorProto.INT64)):
         body.output.append(helper.make_tensor_value_info(name, kind, ["rows", nearest]))
     graph.metadata_props.append(onnx.StringStringEntryProto(key="texts", value=str(len(vectors))))
-    return graph

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.decoder import NO_EMPTY, Empty, choose
-from engine.neighbours import Neighbours
+from engine.manifest import LlamaShape
 from engine.prompt import PromptEncoder
+from engine.retrieval.neighbours import Neighbours
 from engine.runtime.cores import usable_cores
 from engine.runtime.session import LlamaSession
-from engine.version import LlamaShape
 from export.common.errors import ExportError
 from export.data.folds import gate_rows
 from export.data.rows import NEUTRAL, Row, load_rows

@@ -14,9 +14,9 @@ from optimum.exporters.onnx import export, validate_model_outputs
 from optimum.exporters.tasks import TasksManager
 from transformers import LlamaForCausalLM
 
+from engine.manifest import LlamaShape
 from engine.runtime.cores import usable_cores
 from engine.runtime.session import LlamaSession
-from engine.version import LlamaShape
 from export.checkpoint.llama import POSITIONS, Decoder, Floats, rotary_angles
 from export.common.errors import ExportError
 from export.onnx.exported import ExportedWeights

@@ -21,27 +21,34 @@ from tokenizers import Tokenizer
 
 from engine.decoder import empty_answers
 from engine.known_answers import ANSWERS, write_answers
+from engine.manifest import (
+    MANIFEST,
+    LlamaShape,
+    Manifest,
+    Origin,
+    WritesLabelTokens,
+    WritesText,
+    write_manifest,
+)
 from engine.mapper import MapperEngine
-from engine.neighbours import PHRASES, read_neighbours
 from engine.prompt import PROMPT_VERSION, PromptEncoder
+from engine.retrieval.neighbours import PHRASES, read_neighbours
 from engine.runtime.cores import usable_cores
 from engine.runtime.prefix import write_prefix
 from engine.runtime.session import LlamaSession
-from engine.version import MANIFEST, PREFIX, LlamaShape, read_version
+from engine.version import PREFIX, read_version
 from export.checkpoint.llama import Floats
 from export.common.errors import ExportError
 from export.common.hashing import sha256_file
 from export.common.progress import Steps
 from export.data.folds import gate_rows
 from export.onnx import fidelity
-from export.onnx.encoder import sentence_encoder
 from export.onnx.quantise import Quantization, store_weights
 from export.onnx.saving import save_graph
 from export.publishing import calibrate, quality_gate
-from export.publishing.datastore import write_datastore
+from export.publishing.datastore import Stores, write_datastore
 from export.publishing.known_answers import answer_known, as_served, spoken_by_all
 from export.publishing.recorded import Identity, KnownAnswer, Recorded, graph_of, identity_of
-from export.publishing.vectors import VectorStore
 from fallback.rules.lookup import CONFIDENCE, load_rules
 from schemas.taxonomy import load_taxonomy
 
@@ -52,19 +59,18 @@ MAX_INPUT_TOKENS = 128  # the serving default, so that prompts are cut alike
 class Parts:
     """What a version is made of. `answers` None: the model writes text.
 
-    graph: makes the float graph, fused and rotated; head: [rows, hidden]; base and adapter: "name"
-    and "sha256"; tools: packages whose versions the manifest names; checks: what was measured of
-    the graph already.
+    graph: makes the float graph, fused and rotated; head: [rows, hidden]; tools: packages whose
+    versions the manifest names; checks: what was measured of the graph already.
     """
 
-    base: Mapping[str, str]
-    adapter: Mapping[str, str] | None
+    base: Origin
+    adapter: Origin | None
     shape: LlamaShape
     tokenizer: Tokenizer
     graph: Callable[[], onnx.ModelProto]
     head: Floats
     answers: Sequence[Sequence[str]] | None
-    calibration: Mapping[str, Any] | None
+    calibration: dict[str, Any] | None
     tools: Sequence[str]
     checks: Mapping[str, Any] = field(default_factory=dict)
 
@@ -89,7 +95,7 @@ class Assembly:
         self._parts, self._kind, self._steps, self._force = parts, kind, steps, force
         self._recorded, self._served_code = recorded, served_code
         self._thresholds = quality_gate.load_thresholds()
-        self._store = VectorStore(sentence_encoder())
+        self._stores = Stores()
         self._work = folder / "work"
         self.manifest = self._described()
 
@@ -101,8 +107,8 @@ class Assembly:
             self._write_graph()
         if parts.answers is not None:
             with steps("neighbours", "gathering the training texts"):
-                write_datastore(self.folder, parts.answers, self._kind, self._store)
-                steps.note(f"{self._store.encoded} texts had no vector yet")
+                write_datastore(self.folder, parts.answers, self._kind, self._stores)
+                steps.note(f"{self._stores.encoded} vectors were not stored yet")
         now = self._identify()
         with steps("compare", "comparing the served graphs with the float graphs"):
             checks = self._recorded.weights_checks(now)
@@ -110,50 +116,57 @@ class Assembly:
                 checks = {"quantization": asdict(self._compared())}
             else:
                 steps.note(f"recorded for the graph {now.graph[:12]}")
-            self.manifest["checks"] = {**checks, **parts.checks}
+            self._set(checks={**checks, **parts.checks})
         shutil.rmtree(self._work)
         with steps("calibrate", "calibrating the confidence"):
             self._calibrate()
-        self._write_manifest()
+        write_manifest(self.folder, self.manifest)
         engine = self._engine()
         self._pass_gate(engine, now)
         if parts.answers is not None:  # as text they would take minutes
             with steps("answers", "answering what detectors are known to say"):
                 self._answer_known(engine, now)
-        self.manifest["seconds"] = steps.seconds
-        self._write_manifest()
+        self._set(seconds=steps.seconds)
+        write_manifest(self.folder, self.manifest)
         read_version(self.folder)
 
     def save_vectors(self) -> None:
         """Keep the vectors of this version's texts for all that come."""
         phrases = json.loads((self.folder / PHRASES).read_text("utf-8"))
-        self._store.save(list(phrases))
+        self._stores.save(list(phrases))
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> Manifest:
         """The manifest as far as it is known before anything is built."""
         parts, kind = self._parts, self._kind
-        lora = f"+lora-{parts.adapter['sha256'][:8]}" if parts.adapter else ""
+        lora = f"+lora-{parts.adapter.sha256[:8]}" if parts.adapter else ""
         stored = "fp32" if kind is Quantization.NONE else kind.value
-        writes: dict[str, Any] = {"kind": "text"}
+        writes: WritesText | WritesLabelTokens = WritesText()
         if parts.answers is not None:
-            writes = {"kind": "label_tokens", "answers": parts.answers}
-        return {
-            "model_id": f"{parts.base['name']}{lora}-{stored}",
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "base": dict(parts.base),
-            "adapter": dict(parts.adapter) if parts.adapter else None,
-            "quantization": kind.value,
-            "writes": writes,
-            "calibration": parts.calibration,
-            "rule_confidence": {k.value: value for k, value in CONFIDENCE.items()},
-            "config": asdict(parts.shape),
-            "versions": {
+            writes = WritesLabelTokens(answers=tuple(tuple(labels) for labels in parts.answers))
+        return Manifest(
+            model_id=f"{parts.base.name}{lora}-{stored}",
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            base=parts.base,
+            adapter=parts.adapter,
+            quantization=kind.value,
+            writes=writes,
+            calibration=parts.calibration,
+            rule_confidence={k.value: value for k, value in CONFIDENCE.items()},
+            config=parts.shape,
+            versions={
                 "taxonomy": load_taxonomy().version,
                 "prompt": PROMPT_VERSION,
                 "rules": load_rules().version,
             },
-            "tools": {name: metadata.version(name) for name in parts.tools},
-        }
+            tools={name: metadata.version(name) for name in parts.tools},
+            files={},
+        )
+
+    def _add_check(self, name: str, figures: Mapping[str, Any]) -> None:
+        self._set(checks={**self.manifest.checks, name: dict(figures)})
+
+    def _set(self, **fields: Any) -> None:
+        self.manifest = self.manifest.model_copy(update=fields)
 
     def _write_graph(self) -> None:
         """Graph, head, tokenizer, code and the prompt prefix as the float graph computes it."""
@@ -185,8 +198,8 @@ class Assembly:
         return {file.name: sha256_file(file) for file in files}
 
     def _identify(self) -> Identity:
-        self.manifest["files"] = self._hash_files()
-        return identity_of(self.manifest["files"])
+        self._set(files=self._hash_files())
+        return identity_of(self.manifest.files)
 
     def _prompts(self) -> PromptEncoder:
         tokenizer = (self.folder / "tokenizer.json").read_text("utf-8")
@@ -195,7 +208,7 @@ class Assembly:
     def _compared(self) -> fidelity.Fidelity:
         answers, threads = self._parts.answers or (), usable_cores()
         if self._parts.answers is not None:
-            write_datastore(self._work, answers, Quantization.NONE, self._store)
+            write_datastore(self._work, answers, Quantization.NONE, self._stores)
         served, reference = (
             fidelity.Side(graph, read_neighbours(graph.parent, len(answers), threads))
             for graph in (self.folder / "model.onnx", self._float_graph())
@@ -218,28 +231,25 @@ class Assembly:
     def _calibrate(self) -> None:
         if self._parts.calibration is not None:
             self._steps.note("the adapter brings its own")
-            self.manifest["checks"]["calibration"] = {"source": "adapter"}
+            self._add_check("calibration", {"source": "adapter"})
             return
-        self._write_manifest()
+        write_manifest(self.folder, self.manifest)
         measured = calibrate.calibrate(self._engine(), gate_rows())
         self._steps.note(f"exact answers {measured.accuracy:.1%} of {measured.rows}")
-        self.manifest["calibration"] = measured.curve
-        self.manifest["checks"]["calibration"] = {
-            "source": "gate families",
-            "rows": measured.rows,
-            "accuracy": measured.accuracy,
-        }
+        self._set(calibration=measured.curve)
+        figures = {"rows": measured.rows, "accuracy": measured.accuracy}
+        self._add_check("calibration", {"source": "gate families", **figures})
 
     def _pass_gate(self, engine: MapperEngine, now: Identity) -> None:
         with self._steps("gate", "answering the families that were never trained on"):
             recorded = self._recorded.gate(now, self._thresholds)
             if recorded is not None:
                 self._steps.note(f"recorded for the content {now.content[:12]}")
-                self.manifest["checks"]["gate"] = recorded
+                self._add_check("gate", recorded)
                 return
-            agreement = self.manifest["checks"]["quantization"]["same_answer"]
+            agreement = self.manifest.checks["quantization"]["same_answer"]
             verdict = quality_gate.judge_version(engine, gate_rows(), agreement, self._thresholds)
-            self.manifest["checks"]["gate"] = verdict.to_json(forced=self._force)
+            self._add_check("gate", verdict.to_json(forced=self._force))
             print(verdict.table(), file=sys.stderr, flush=True)
         if not (verdict.passes or self._force):
             raise ExportError(
@@ -253,13 +263,9 @@ class Assembly:
         self.known, computed = answer_known(engine, spoken, self._recorded.known(now))
         self._steps.note(f"{computed} of {len(self.known)} were not recorded")
         write_answers(self.folder / ANSWERS, as_served(self.known))
-        self.manifest["files"][ANSWERS] = sha256_file(self.folder / ANSWERS)
+        self._set(files=self._hash_files())
 
     def _engine(self) -> MapperEngine:
         return MapperEngine.load(
             self.folder, threads=usable_cores(), max_input_tokens=MAX_INPUT_TOKENS
         )
-
-    def _write_manifest(self) -> None:
-        text = json.dumps(self.manifest, indent=2, ensure_ascii=False)
-        (self.folder / MANIFEST).write_text(f"{text}\n", "utf-8")

@@ -9,11 +9,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx
 
+from engine.manifest import LlamaShape, Origin
 from engine.prompt import PROMPT_VERSION
-from engine.version import LlamaShape
 from export.checkpoint.bundled import BundledModel
 from export.common.command import run
 from export.common.errors import ExportError
@@ -22,7 +23,7 @@ from export.onnx.fuse import fuse
 from export.onnx.quantise import Quantization
 from export.onnx.rotate import rotate
 from export.publishing.assembly import Assembly, Parts
-from export.publishing.recorded import read_recorded
+from export.publishing.recorded import Recorded, graph_of, read_recorded, record
 from export.publishing.staging import publish, staging
 from schemas.taxonomy import load_taxonomy
 
@@ -33,10 +34,12 @@ ADAPTER = ROOT / "export" / "artefacts" / "adapter"
 _TOOLS = ("gguf", "numpy", "onnx", "onnxruntime", "tokenizers")
 
 
-def build_version(model_folder: Path = MODEL_FOLDER) -> Path:
+def build_version(model_folder: Path = MODEL_FOLDER, *, keep: bool = False) -> Path:
     """Build and publish the default version; returns its directory.
 
-    What changed since the last `make record` is measured, and a step line says how much that was.
+    What changed since the last record is measured, and a step line says how much that was. keep:
+    measure all of it and record it, as `make record` does. What the graph was compared with torch
+    stays as it was recorded: a graph that changed needs `make record`.
 
     Raises ExportError, also for a version that fails the quality gate, and OSError. Then, and when
     interrupted, nothing is left behind.
@@ -48,10 +51,22 @@ def build_version(model_folder: Path = MODEL_FOLDER) -> Path:
     with staging(model_folder) as folder:
         with steps("load", "reading the bundled base and its adapter"):
             parts = bundled_parts(ADAPTER)
-        Assembly(
-            folder, parts, Quantization.INT8, served_code, steps, recorded=read_recorded()
-        ).run()
+        before = read_recorded()
+        recorded = Recorded() if keep else before
+        assembly = Assembly(folder, parts, Quantization.INT8, served_code, steps, recorded=recorded)
+        assembly.run()
+        if keep:
+            assembly.save_vectors()
+            checks = assembly.manifest.checks | _compared_with_torch(before, assembly)
+            record(folder, assembly.known, checks)
         return publish(folder, model_folder)
+
+
+def _compared_with_torch(before: Recorded, assembly: Assembly) -> dict[str, Any]:
+    graph = graph_of(assembly.manifest.files)
+    if before.identity is None or before.identity.graph != graph:
+        raise ExportError("the graph is another than the recorded one: use `make record`")
+    return {"torch_difference": before.checks["torch_difference"]}
 
 
 def bundled_parts(adapter: Path, base: Path | None = None) -> Parts:
@@ -72,8 +87,8 @@ def bundled_parts(adapter: Path, base: Path | None = None) -> Parts:
         return made
 
     return Parts(
-        base={"name": model.name, "sha256": model.sha256},
-        adapter=model.adapter.description(),
+        base=Origin(name=model.name, sha256=model.sha256),
+        adapter=model.adapter.origin(),
         shape=LlamaShape(
             layers=decoder.layers,
             kv_heads=decoder.kv_heads,
@@ -97,8 +112,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code, 0 only when a version was published."""
     parser = argparse.ArgumentParser(prog="export.publishing.build", description=__doc__)
     parser.add_argument("--model-folder", type=Path, default=MODEL_FOLDER)
+    parser.add_argument("--record", action="store_true", help="for builds, where the graph stays")
     given = parser.parse_args(arguments)
-    return run("build", lambda: build_version(given.model_folder))
+    return run("build", lambda: build_version(given.model_folder, keep=given.record))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ ensemble's first step reads.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tqdm import tqdm
@@ -21,11 +22,12 @@ _BATCH = 64
 
 
 def known_queries() -> list[Query]:
-    """Every signal of every curated output once, under its detector's name, drafted as served."""
+    """Every signal of every curated output that the rules know, once, under its detector's name,
+    drafted as served. What depends on near texts or on a kind is computed when it is asked."""
     pipeline = load_pipeline()
     rows = [*load_rows(), *load_rows(DATA / "composites.jsonl")]
     found = [query for row in rows for query in queries_of(pipeline.read(row.detector, row.output))]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(query for query in found if query.draft and query.kind is None))
 
 
 def spoken_by_all(
@@ -72,7 +74,13 @@ def answer_known(
 def as_served(answers: Iterable[KnownAnswer]) -> Iterator[tuple[Query, Candidate]]:
     """Known answers as `engine.known_answers` writes them."""
     for a in answers:
-        made = Candidate("", probability=a.probability, labels=a.labels)
+        made = Candidate(
+            "",
+            probability=a.probability,
+            labels=a.labels,
+            retrieved=a.retrieved,
+            families=a.families,
+        )
         yield Query(a.detector, a.signal, a.draft), made
 
 
@@ -81,12 +89,10 @@ def _ok(candidate: Candidate) -> bool:
 
 
 def _answered(question: KnownAnswer, made: Candidate) -> KnownAnswer:
-    probability = round(made.probability, 6)
-    return KnownAnswer(
-        question.detector,
-        question.signal,
-        question.draft,
-        question.spoken,
-        made.labels,
-        probability,
+    return replace(
+        question,
+        labels=made.labels,
+        probability=round(made.probability, 6),
+        retrieved=round(made.retrieved, 6),
+        families=made.families,
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 import onnx
 from transformers.utils import logging as transformers_logging
 
+from engine.manifest import Origin
 from engine.prompt import PROMPT_VERSION
 from export.checkpoint.adapter import Merged, merge_adapter, without_adapter
 from export.checkpoint.adapter_files import CONFIG
@@ -85,7 +86,7 @@ def export_version(request: Request) -> Path:
         shutil.rmtree(graph.parent)
         if request.record:
             assembly.save_vectors()
-            record(folder, assembly.known, assembly.manifest["checks"])
+            record(folder, assembly.known, assembly.manifest.checks)
         return publish(folder, request.model_folder)
 
 
@@ -100,7 +101,7 @@ def _load(request: Request) -> tuple[Checkpoint, Merged]:
 
 def _parts(base: Checkpoint, merged: Merged, graph: Path, difference: float) -> Parts:
     return Parts(
-        base={"name": base.name, "sha256": base.sha256},
+        base=Origin(name=base.name, sha256=base.sha256),
         adapter=merged.adapter,
         shape=llama_shape(merged.model, eos=base.eos, bos=base.bos),
         tokenizer=base.tokenizer,

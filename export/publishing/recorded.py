@@ -17,11 +17,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from engine.known_answers import ANSWERS
+from engine.manifest import read_manifest
 from engine.version import PREFIX
 from export.common.errors import ExportError
 from export.data.folds import gate_rows
@@ -29,17 +30,27 @@ from export.data.folds import gate_rows
 RECORDS = Path(__file__).resolve().parents[1] / "artefacts" / "default"
 _FIGURES = "figures.json"
 _GRAPH = ("model.onnx", "head.npy", "tokenizer.json")
-_CONTENT = (*_GRAPH, PREFIX, "encoder.onnx", "encoder-tokenizer.json", "phrases.json")
+_CONTENT = (
+    *_GRAPH,
+    *(PREFIX, "phrases.json", "glossary.json"),
+    *("encoder.onnx", "encoder-tokenizer.json"),
+    *("multilingual.onnx", "multilingual-words.npy", "multilingual-pieces.npz"),
+)
 _ROOT = Path(__file__).resolve().parents[2]
 _ENGINE = (
     "engine/confidence.py",
     "engine/decoder.py",
+    "engine/kinds.py",
     "engine/label_decoder.py",
     "engine/mapper.py",
-    "engine/neighbours.py",
+    "engine/retrieval/glossary.py",
+    "engine/retrieval/multilingual.py",
+    "engine/retrieval/negation.py",
+    "engine/retrieval/neighbours.py",
     "engine/prompt.py",
     "engine/runtime/batch.py",
     "engine/runtime/session.py",
+    "engine/retrieval/unigram.py",
     "schemas/text.py",
 )
 
@@ -65,6 +76,8 @@ class KnownAnswer:
     spoken: bool
     labels: tuple[str, ...]
     probability: float
+    retrieved: float = 0.0
+    families: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +149,11 @@ def record(
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(version / PREFIX, folder / PREFIX)
     lines = (
-        json.dumps(
-            [a.detector, a.signal, a.draft, a.spoken, a.labels, a.probability], ensure_ascii=False
-        )
-        for a in answers
+        json.dumps([getattr(answer, one.name) for one in fields(KnownAnswer)], ensure_ascii=False)
+        for answer in answers
     )
     (folder / ANSWERS).write_text("".join(f"{line}\n" for line in lines), "utf-8")
-    hashes = json.loads((version / "manifest.json").read_text("utf-8"))["files"]
+    hashes = read_manifest(version).files
     figures = {"identity": asdict(identity_of(hashes)), "checks": dict(checks)}
     text = json.dumps(figures, indent=2, ensure_ascii=False)
     (folder / _FIGURES).write_text(f"{text}\n", "utf-8")
@@ -182,7 +193,7 @@ def _digest(value: Any) -> str:
 
 
 def _answer(raw: list[Any]) -> KnownAnswer:
-    detector, signal, draft, spoken, labels, probability = raw
+    detector, signal, draft, spoken, labels, probability, retrieved, families = raw
     return KnownAnswer(
         detector,
         signal,
@@ -190,4 +201,6 @@ def _answer(raw: list[Any]) -> KnownAnswer:
         spoken,
         tuple(labels),
         probability,
+        retrieved,
+        tuple((general, share) for general, share in families),
     )

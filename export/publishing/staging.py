@@ -1,8 +1,8 @@
 """Publishing a version directory at once or not at all.
 
-In: the folder of a Triton model and what fills a version. Out: the next free number. While it is
-built, a version is `.staging-*`, which Triton ignores; a rename makes it visible. Knows nothing
-of what a version contains.
+In: the folder of a Triton model and what fills a version. Out: the next number, which no version
+had before, deleted ones included. While it is built, a version is `.staging-*`, which Triton
+ignores; a rename makes it visible. Knows nothing of what a version contains.
 """
 
 import errno
@@ -14,9 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from engine.versions import version_numbers
 from export.common.errors import ExportError
+from schemas.config.files import write_private
 
 _PREFIX = ".staging-"
+# The highest number that was ever given.
+_LAST = ".last-version"
 
 
 @contextmanager
@@ -53,8 +57,10 @@ def publish(folder: Path, model_folder: Path) -> Path:
     for file in folder.iterdir():
         _sync(file)
     _sync(folder)
-    number = 1 + max((int(d.name) for d in model_folder.iterdir() if d.name.isdigit()), default=0)
+    number = 1 + _highest(model_folder)
     while True:
+        # Recorded first: a crash between the two leaves a gap, not a number that is given twice.
+        write_private(model_folder / _LAST, f"{number}\n")
         target = model_folder / str(number)
         try:
             folder.rename(target)
@@ -65,6 +71,18 @@ def publish(folder: Path, model_folder: Path) -> Path:
             number += 1
     _sync(model_folder)
     return target
+
+
+def _highest(model_folder: Path) -> int:
+    """The highest version number that the model has or had; 0 before the first."""
+    file = model_folder / _LAST
+    try:
+        last = int(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        last = 0
+    except ValueError:
+        raise ExportError(f"{file}: no number; write the highest version that there was") from None
+    return max((last, *version_numbers(model_folder)))
 
 
 def _sync(path: Path) -> None:

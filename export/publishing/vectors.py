@@ -9,25 +9,39 @@ the encoding of its new texts, and no version depends on which machine encoded.
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from export.onnx.encoder import WIDTH, SentenceEncoder, Vectors
+from export.onnx.encoder import Vectors
 from export.onnx.int8 import quantise_columns
 
-VECTORS = Path(__file__).resolve().parents[1] / "artefacts" / "encoder" / "vectors.npz"
+_FOLDER = Path(__file__).resolve().parents[1] / "artefacts" / "encoder"
+VECTORS, MULTILINGUAL = _FOLDER / "vectors.npz", _FOLDER / "multilingual.npz"
 
 Keys = npt.NDArray[np.uint64]
+
+
+class Encoder(Protocol):
+    """What encodes texts; `identity` changes with its vectors, which have `width` numbers."""
+
+    width: int
+
+    @property
+    def identity(self) -> str: ...
+
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """[len(texts), width]"""
 
 
 class VectorStore:
     """`encoded`: how many texts had to be encoded since it was read."""
 
-    def __init__(self, encoder: SentenceEncoder, file: Path = VECTORS) -> None:
+    def __init__(self, encoder: Encoder, file: Path = VECTORS) -> None:
         self._encoder, self._file = encoder, file
         self._keys = np.zeros(0, np.uint64)  # in rising order
-        self._units = np.zeros((0, WIDTH), np.int8)
+        self._units = np.zeros((0, encoder.width), np.int8)
         self._scales = np.zeros(0, np.float32)
         self.encoded = 0
         if file.is_file():
@@ -37,7 +51,7 @@ class VectorStore:
                     self._scales = stored["scales"]
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
-        """[len(texts), WIDTH], as their eight bits say."""
+        """[len(texts), width], as their eight bits say."""
         keys = _keys(texts)
         known = set(self._keys.tolist())
         new = [text for text, key in zip(texts, keys.tolist(), strict=True) if key not in known]

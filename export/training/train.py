@@ -27,8 +27,11 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from export.checkpoint.base import load_checkpoint
+from export.common.hashing import sha256_file
 from export.data.folds import family_of, split
 from export.data.items import Example, answers_of, build_items, known_names, one_pass, refresher
+from export.data.labelled import DataError
+from export.data.own import own_rows
 from export.training.model import Answer, LabelModel, new_label_model
 from export.training.predict import predict, report, write_predictions
 
@@ -40,8 +43,9 @@ _LOG_EVERY = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What a run depends on; a checkpoint of other settings is not resumed."""
+class TrainingSettings:
+    """What a run depends on; a checkpoint of other settings is not resumed. data: the SHA-256 of
+    the operator's own rows."""
 
     fold: str
     minutes: float
@@ -53,6 +57,7 @@ class Settings:
     smoothing: float = 0.05
     weight_decay: float = 0.01
     seed: int = 17
+    data: str = ""
 
 
 @dataclass(slots=True)
@@ -65,9 +70,9 @@ class Progress:
 
 MEANINGS = "meanings"
 STAGES = {
-    MEANINGS: Settings(MEANINGS, minutes=35.0, lr=6e-4, rows_lr=2e-3),
+    MEANINGS: TrainingSettings(MEANINGS, minutes=35.0, lr=6e-4, rows_lr=2e-3),
     **{
-        fold: Settings(fold, minutes=12.0, lr=2.5e-4, rows_lr=8e-4)
+        fold: TrainingSettings(fold, minutes=12.0, lr=2.5e-4, rows_lr=8e-4)
         for fold in ("0", "1", "2", "final")
     },
 }
@@ -78,7 +83,7 @@ class Trainer:
 
     def __init__(
         self, model: LabelModel, examples: Sequence[Example], answers: Sequence[Answer],
-        settings: Settings, out: Path,
+        settings: TrainingSettings, out: Path,
     ) -> None:  # fmt: skip
         self._model, self._examples = model, examples
         self._settings, self._out = settings, out
@@ -221,7 +226,7 @@ def _draw_loss(log: Path, picture: Path) -> None:
     figure.savefig(picture)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, train, save, predict, report."""
     parser = argparse.ArgumentParser(prog="python -m export.training.train", description=__doc__)
     parser.add_argument("--fold", choices=[*STAGES], default="final")
@@ -236,15 +241,30 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help=f"default: {RUNS}/<fold>")
     parser.add_argument("--meanings", type=Path, default=RUNS / MEANINGS, help="the first stage")
     parser.add_argument("--predictions", type=Path, help=f"default: {OOF}/<fold>.jsonl")
-    args = parser.parse_args()
+    parser.add_argument("--data", type=Path, help="labelled rows of your own to train on as well")
+    args = parser.parse_args(arguments)
+    if args.data and args.fold == MEANINGS:
+        parser.error(f"--data: the fold {MEANINGS} reads no detector's vocabulary")
+    try:
+        own = own_rows(args.data) if args.data else []
+    except DataError as error:
+        raise SystemExit(f"train: {error}") from None
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     usual = STAGES[args.fold]
-    settings = replace(usual, minutes=args.minutes or usual.minutes, rank=args.rank, seed=args.seed)
+    settings = replace(
+        usual,
+        minutes=args.minutes or usual.minutes,
+        rank=args.rank,
+        seed=args.seed,
+        data=sha256_file(args.data) if args.data else "",
+    )
     name = "gate" if args.fold == "final" else f"fold{args.fold}"
-    out = args.out or RUNS / (f"base-{args.fold}" if args.untrained else args.fold)
+    folder = f"base-{args.fold}" if args.untrained else args.fold
+    out = args.out or RUNS / (f"{folder}-own" if args.data else folder)
     out.mkdir(parents=True, exist_ok=True)
     seen, held_out = ([], []) if args.fold == MEANINGS else split(args.fold)
+    seen = [*seen, *own]
     items = build_items(seen)
     answers = answers_of(items)
     families = {family_of(row.detector) for row in seen}
@@ -270,7 +290,7 @@ def main() -> None:
     if not held_out:
         return
     predictions = predict(model, answers, held_out)
-    write_predictions(args.predictions or OOF / f"{name}.jsonl", predictions)
+    write_predictions(args.predictions or (out if own else OOF) / f"{name}.jsonl", predictions)
     text = report(predictions, {row.output.casefold() for row in seen})
     (out / "report.txt").write_text(text, encoding="utf-8")
     print(text)

@@ -15,6 +15,7 @@ from export.evaluation.metamorphic.suite import EVERYTHING, Sample, Variant
 from fallback.reading.declared import Declared
 from fallback.reading.tree import Leaf, Node, Planter, Use, leaves
 from fallback.rules.lookup import load_rules
+from schemas.contract import CLEAN
 
 T = TypeVar("T")
 
@@ -90,7 +91,6 @@ CARRIERS: dict[str, Callable[[str, str], str]] = {
     ),
     "verdict": lambda label, q: _dumps({"verdict": "unsafe", "category": label, "rationale": q}),
 }
-_CLEAN = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
 
 
 def _dumps(value: object) -> str:
@@ -186,7 +186,7 @@ def in_sentences(sample: Sample = EVERYTHING) -> Iterator[Variant]:
     """
     for detector in load_rules().detectors.values():
         for word, labels in detector.maps.items():
-            if not _plain(word) or _CLEAN & set(labels) or word in detector.lower_is_worse:
+            if not _plain(word) or CLEAN & set(labels) or word in detector.lower_is_worse:
                 continue
             for kind, texts in ATTACKS.items():
                 if not sample.takes(detector.name, word, kind):

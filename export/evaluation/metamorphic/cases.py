@@ -13,10 +13,10 @@ from fallback.rules.catalog import Detector
 from fallback.rules.lookup import load_rules
 from fallback.signal import Reading, Verdict
 from pipeline.steps import UNREADABLE, load_pipeline
+from schemas.contract import CLEAN
 
 #: The detector of an envelope that nobody's verdict stands in.
 NOBODY = "a-service-without-a-file"
-_CLEAN = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class Seen:
     def cleared(self) -> bool:
         """Whether a caller would take the output for harmless."""
         labels, confidence = self.answer
-        return labels <= _CLEAN and confidence >= DEFAULT_THRESHOLD
+        return labels <= CLEAN and confidence >= DEFAULT_THRESHOLD
 
 
 @cache

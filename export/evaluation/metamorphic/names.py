@@ -14,9 +14,9 @@ from fallback.reading.declared import Declared
 from fallback.reading.judge import judge_word
 from fallback.reading.tree import Planter
 from fallback.rules.catalog import Detector
+from schemas.contract import CLEAN
 from schemas.text import normalise
 
-_CLEAN = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
 _MAX_WORD = 60
 
 
@@ -54,7 +54,7 @@ def _swap(output: Any, name: str, detector: Detector) -> tuple[str | None, Any, 
         for word, labels in detector.maps.items()
         if _alike(word, name)
         and normalise(word) not in normalise(text)
-        and not _CLEAN.issuperset(labels)
+        and not CLEAN.issuperset(labels)
     ]
     if not known:
         return None, None, ""

@@ -30,21 +30,20 @@ SUITES: dict[str, Suite] = {
         writings.variants,
         0.995,
         24,
-        0.94,
-        5,
+        0.995,
     ),
     "b": Suite("A flag, grade or score moved over its threshold", values.variants, 0.99, 2, 0.99),
     "c": Suite("A name swapped for another of the vocabulary", names.swapped, 0.99, 2, 0.99),
-    "d": Suite("Ids, times, usage, versions, timings added", names.added, 0.99, 8, 0.91),
-    "e": Suite("Cut off anywhere: not taken for harmless", cuts.variants, 1.0, 30, 0.999, 1),
+    "d": Suite("Ids, times, usage, versions, timings added", names.added, 0.99, 8, 0.999),
+    "e": Suite("Cut off anywhere: not taken for harmless", cuts.variants, 1.0, 30, 1.0),
     "f1": Suite(
         "An attack in a quoted field: names stay", attacks.in_quoted_fields, 0.99, 100, 0.99
     ),
     "f2": Suite(
-        "An attack quoted in a sentence: labels stay", attacks.in_sentences, 0.95, 32, 0.89, 17
+        "An attack quoted in a sentence: labels stay", attacks.in_sentences, 0.95, 32, 0.99
     ),
     "g": Suite(
-        "Every word of the vocabularies, decorated: same labels", words.variants, 0.99, 60, 0.98, 2
+        "Every word of the vocabularies, decorated: same labels", words.variants, 0.99, 60, 0.99
     ),
     "h": Suite("Unknown vendors: every flagged label, none other", vendors.variants, 0.99, 8, 0.99),
 }

@@ -20,7 +20,8 @@ from fallback.reading.declared.entries import Entry, entries, found, parallel
 from fallback.reading.declared.statements import Vocabulary, outcomes
 from fallback.reading.finding import Basis
 from fallback.reading.formats import Extraction, Format
-from fallback.reading.judge import Outcome, Scale, Scales, judge, judge_number
+from fallback.reading.generic.vocabulary.scales import Scales
+from fallback.reading.judge import Outcome, Scale, judge, judge_number
 from fallback.reading.paths import Path
 from fallback.reading.tree import Leaf, Node, Planter, Scalar
 from fallback.rules.catalog import Detector

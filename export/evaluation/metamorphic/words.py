@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from export.evaluation.metamorphic.suite import EVERYTHING, Sample, Variant
 from fallback.rules.catalog import Detector
 from fallback.rules.lookup import load_rules
+from schemas.contract import CLEAN, UNKNOWN
 
-_CLEAN = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
 _OUTPUT_SIGNS = frozenset('{}<>[]"\n')
 #: Longer words are sentences, to which nobody adds a number.
 _MAX_WORD = 80
@@ -40,7 +40,7 @@ def variants(sample: Sample = EVERYTHING) -> Iterator[Variant]:
                 yield _variant("alone", detector, word, word)
             if len(word) > _MAX_WORD or not _OUTPUT_SIGNS.isdisjoint(word):
                 continue
-            if _CLEAN.issuperset(labels) or word in detector.lower_is_worse:
+            if CLEAN.issuperset(labels) or word in detector.lower_is_worse:
                 continue
             for kind, forms in DECORATIONS.items():
                 for form in forms:
@@ -56,5 +56,5 @@ def _variant(kind: str, detector: Detector, word: str, output: str) -> Variant:
         detector.name,
         output,
         lambda seen: seen.answer[0] == expected,
-        harmful=not _CLEAN.issuperset(expected) and not expected <= {"OTHER.Unknown"},
+        harmful=not CLEAN.issuperset(expected) and not expected <= {UNKNOWN},
     )

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from export.data.labelled import DataError
-from export.evaluation.adversarial import Told
 from export.evaluation.comparison import (
     ALONE,
     GATE,
@@ -21,19 +20,21 @@ from export.evaluation.comparison import (
     Novelty,
     Result,
 )
-from export.evaluation.pages.served import gate_figures, hostile_texts, whole_ensemble
+from export.evaluation.pages.pictures import draw_confusion, draw_reliability
+from export.evaluation.pages.served import Version, sections
 from export.evaluation.pages.tables import (
+    backed_off,
     by_category,
     calibrations,
     categories,
     confused,
     groups,
     misses,
+    profiles,
     rule_kinds,
     shares,
 )
-from export.evaluation.pictures import draw_confusion, draw_reliability
-from export.evaluation.served import Report, category_of
+from export.evaluation.served import category_of
 from export.measures import metrics
 from tools.markdown import render
 
@@ -48,19 +49,20 @@ _INTRO = """\
 
 <!-- Written by `make evaluate`; changes by hand are lost. -->
 
-How right the Llama is about detectors that nobody has curated, beside simpler ways to do the same.
+The accuracy of the Llama on detectors that nobody has curated, beside simpler methods.
 
-- **Rows.** The curated pairs of `export/data/vocabulary.jsonl`: what a detector says, and the label
-  set it deserves. An answer is exact when its whole label set is the gold set.
+- **Rows.** The curated pairs of `export/data/vocabulary.jsonl`: an output of a detector, and its
+  gold label set. An answer is exact when its whole label set is the gold set.
 - **Held out by family.** All detectors of a vendor or line are one family, and a family is wholly
-  in one of three folds or in the gate (`export/data/folds.yaml`). A fold is answered by what has
-  seen the two other folds; the gate, by what has seen all three. The gate is never trained on.
-- **Hidden means hidden.** From the rules the family's YAML, names and entries are removed, from the
-  neighbours and the training its rows. Its detector is sent as `custom-guard`.
+  in one of three folds or in the gate (`export/data/folds.yaml`). A fold is answered by a model
+  that was trained on the two other folds; the gate, by one that was trained on all three. No model
+  is trained on the gate.
+- **Hidden everywhere.** The family's file, names and entries are removed from the rules, and its
+  rows from training and retrieval. Its detector is sent as `custom-guard`.
 - **Confidence** is each method's own score through an isotonic curve that was fitted on the other
   folds (never on the gate) where that lowers the log loss by more than chance (a 95 % bootstrap
-  interval over families lies above zero), else as it is: so thresholds mean the same in every row.
-  In `OTHER.Unknown` it is 0.5 at most.
+  interval over families lies above zero), else as it is. So thresholds mean the same in every row.
+  In `OTHER.Unknown` it is capped at 0.5.
 - **Intervals** are 95 % bootstrap intervals that draw whole families. A calibration error (ECE) is
   biased upwards, and of drawn rows more so: its interval may lie above the figure. Formulas and
   sources stand in `export/measures/metrics.py`.
@@ -68,49 +70,45 @@ How right the Llama is about detectors that nobody has curated, beside simpler w
   (`export/artefacts/oof/`). The published int8 version is measured by
   `make evaluate DATA=file.jsonl`.
 
-| method | is |
+| method | description |
 |---|---|
 | rules alone | signal reader and curated rules of the other families, as in mode `rules_only` |
 | nearest string | the training text with the highest rapidfuzz `ratio`, both in normal form |
 | nearest sentence | the training text with the highest cosine of all-MiniLM-L6-v2 embeddings |
 | untuned base | our prompt and answer rows before the first step of training: no LoRA, each row \
 the mean of its labels' words |
-| Llama without retrieval | LoRA and one answer row a label set, one forward pass |
-| our Llama | the same, mixed with what its training texts say (`engine/neighbours.py`), as in \
-every published version: the answer to the very words weighs 0.9 against the model's 0.1, else the \
-answers to the 20 nearest sentences weigh 0.68 together, less where the nearest is farther than a \
-cosine of 0.7, and only as far as they say `OTHER.Unknown` where the model is sure of `OTHER.Safe` \
-(0.8) |
+| Llama without retrieval | LoRA and one answer row per label set, one forward pass |
+| our Llama | the same with retrieval among its training texts (`engine/retrieval/`), as in \
+every published version: the answer to an equal text weighs 0.9 against the model's 0.1; otherwise \
+the answers to the 20 nearest sentences weigh 0.75 together, and less below a cosine of 0.7. Two \
+encoders share that weight: all-MiniLM-L6-v2 and, alone for other scripts than Latin, the \
+multilingual Universal Sentence Encoder. Where the model gives `OTHER.Safe` at least 0.8, \
+retrieval counts only for `OTHER.Unknown` |
 
 Training texts are the same for all: label names, descriptions and aliases, our phrase lists
-(`export/data/meanings/`), documents by country (`export/data/countries.yaml`), attempts to tell the
-mapper its answer (`export/data/attempts.yaml`, all of them `OTHER.Unknown`), and the rows of
-families that may be seen. The phrase lists are the same in every fold and were written with the
-field's words in mind, so a held-out text may stand in them; the table "Was the text there to
-be learned?" keeps those texts apart. The weights of the neighbours were chosen on the out-of-fold
-rows, which flatters the figures there a little; of the gate only its calibration error had a part,
-in the last digit of one.
+(`export/data/meanings/`, `export/data/languages/phrases.yaml`), documents by country
+(`export/data/countries.yaml`), prompt injections (`export/data/attempts.yaml`, all of them
+`OTHER.Unknown`), and the rows of families that may be seen. The phrase lists are the same in every
+fold. They contain usual words of the field, so they may contain a held-out text; the table "Was
+the text there to be learned?" keeps those texts apart. The weights of the retrieval were chosen on
+the out-of-fold rows, so the figures there are slightly too high. The gate's figures stood beside
+them in the same sweep.
 """
 
 
 def write_pages(
     held: Held,
     results: Mapping[str, Result],
-    served: Mapping[str, Any],
-    whole: Report,
-    told: Mapping[str, Sequence[Told]],
+    version: Version,
     docs: Path,
 ) -> list[Path]:
     """Write the page and its pictures, and fill the card; returns the files.
-
-    served: the manifest of a published version that has passed the quality gate; whole: its answers
-    to the gate's rows with reader, rules and guard around it; told: to hostile texts, likewise.
 
     Raises DataError, before anything is written, when the card has no place for the figures.
     """
     card = fill((docs / CARD).read_text("utf-8"), _card(held, results[OURS]))
     _draw(held, results[OURS], docs)
-    (docs / PAGE).write_text(page(held, results, served, whole, told), "utf-8")
+    (docs / PAGE).write_text(page(held, results, version), "utf-8")
     (docs / CARD).write_text(card, "utf-8")
     return [docs / name for name in (PAGE, CARD, RELIABILITY, CONFUSION)]
 
@@ -126,37 +124,35 @@ def fill(text: str, figures: str) -> str:
 def page(
     held: Held,
     results: Mapping[str, Result],
-    served: Mapping[str, Any],
-    whole: Report,
-    told: Mapping[str, Sequence[Told]],
+    version: Version,
 ) -> str:
     """The whole page."""
     gate = np.array([part == GATE for part in held.part])
     ours = results[OURS]
     novelty = groups(held.novelty)
-    sections = [
+    parts = [
         _INTRO,
-        f"## Out of fold\n\n{_overall(held, results, ~gate)}",
-        f"## Gate families\n\n{_overall(held, results, gate)}",
-        f"## All held-out rows\n\n{_overall(held, results, gate | ~gate)}",
-        f"## Targets\n\n{_targets(held, results, gate, whole.at[0.0])}",
-        f"## As served\n\n{gate_figures(served)}\n\n{whole_ensemble(whole)}",
-        f"## What deserves no confident answer\n\n{hostile_texts(told)}",
         "## Was the text there to be learned?\n\n"
         "Exact match, all held-out rows. Texts are compared in normal form. `only in our phrase"
         " lists`: no family that may be seen says it, but we wrote it down for a label.\n\n"
         + shares("text", {str(n): novelty[n] for n in Novelty if n in novelty}, results),
+        f"## Out of fold\n\n{_overall(held, results, ~gate)}",
+        f"## Gate families\n\n{_overall(held, results, gate)}",
+        f"## All held-out rows\n\n{_overall(held, results, gate | ~gate)}",
+        f"## Targets\n\n{_targets(held, results, gate, version.whole.at[0.0])}",
+        *sections(version),
         "## By category\n\nExact match, all held-out rows, by the category of the most specific"
         " gold label.\n\n" + shares("category", by_category(held), results),
         "## By family\n\nExact match, all held-out rows.\n\n"
         + shares("family", dict(sorted(groups(held.family).items())), results),
         f"## Confidence\n\n![Reliability]({RELIABILITY})\n\nOur Llama; 15 bins of equal mass."
-        f"\n\n{calibrations(held, ours)}",
+        f"\n\n{calibrations(held, ours)}\n\n{profiles(held, ours)}",
+        f"## Back-off\n\n{backed_off(held, ours, results[RULES])}",
         f"## Rules by kind of match\n\n{rule_kinds(held, results[RULES])}",
         f"## Confusions of our Llama\n\n![Confusion]({CONFUSION})\n\n{confused(held, ours)}",
         f"## Its surest misses\n\n{misses(held, ours)}",
     ]
-    return "\n\n".join(section.strip() for section in sections) + "\n"
+    return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
 def _overall(held: Held, results: Mapping[str, Result], chosen: Chosen) -> str:
@@ -166,13 +162,13 @@ def _overall(held: Held, results: Mapping[str, Result], chosen: Chosen) -> str:
         f"{len(index)} rows of {len(set(family))} families.",
         "",
         "| method | exact at threshold 0 | micro F1 | macro over families"
-        f" | exact at ≥ {metrics.SURE} | coverage | ECE |",
+        f" | exact at ≥ {metrics.CONFIDENT} | coverage | ECE |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
         exact, confidence = result.exact[index], result.confidence[index]
         f1 = metrics.micro_f1([held.rows[i].gold for i in index], [result.labels[i] for i in index])
-        sure = metrics.selective(exact, confidence, metrics.SURE)
+        sure = metrics.selective(exact, confidence, metrics.CONFIDENT)
         rate = _between(float(exact.mean()), _mean_of(exact), family, ".1%")
         ece = _between(
             metrics.calibration_error(exact, confidence),
@@ -225,7 +221,7 @@ def _targets(
     best = [max(r.exact[i].mean() for r in others) for i in sides]
     exact = [*(ours.exact[i].mean() for i in sides), whole["exact"]]
     best.append(best[-1])
-    sure = [metrics.selective(ours.exact[i], ours.confidence[i], metrics.SURE) for i in sides]
+    sure = [metrics.selective(ours.exact[i], ours.confidence[i], metrics.CONFIDENT) for i in sides]
     sure.append(metrics.Selective(whole["sure_exact"] or 0.0, whole["sure_coverage"]))
     lines += [
         _target("exact ≥ 82 %", [f"{x:.1%}" for x in exact], [x >= 0.82 for x in exact]),
@@ -235,7 +231,7 @@ def _targets(
             [x > y for x, y in zip(exact, best, strict=True)],
         ),
         _target(
-            f"≥ 93 % exact at confidence ≥ {metrics.SURE}",
+            f"≥ 93 % exact at confidence ≥ {metrics.CONFIDENT}",
             [f"{x.accuracy:.1%}" for x in sure],
             [x.accuracy >= 0.93 for x in sure],
         ),

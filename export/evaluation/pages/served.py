@@ -5,34 +5,75 @@ not know the methods that the Llama is compared with.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from math import isnan
 
+from engine.confidence import DOUBT
 from engine.decoder import UNKNOWN
-from export.evaluation.adversarial import Told
+from engine.manifest import Manifest
+from export.evaluation.adversarial import AdversarialAnswer
+from export.evaluation.kinds import WithKind
+from export.evaluation.languages import Read
 from export.evaluation.served import Report
 from export.measures import metrics
 
 
-def gate_figures(manifest: Mapping[str, Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What was measured of a published version: its manifest, which has passed the quality gate;
+    its answers to the gate's rows with reader, rules and guard around it; those to hostile texts,
+    likewise; to texts of other languages; and where the kind of the detector is known."""
+
+    manifest: Manifest
+    whole: Report
+    hostile: Mapping[str, Sequence[AdversarialAnswer]]
+    languages: Sequence[Read]
+    kinds: Sequence[WithKind]
+
+
+def sections(version: Version) -> list[str]:
+    """Those of the page."""
+    gate = f"{gate_figures(version.manifest)}\n\n{whole_ensemble(version.whole)}"
+    return [
+        f"## As served\n\n{gate}",
+        f"## Kind of detector\n\n{by_kind(version.kinds)}",
+        f"## Other languages\n\n{by_language(version.languages)}",
+        f"## What deserves no confident answer\n\n{hostile_texts(version.hostile)}",
+    ]
+
+
+def gate_figures(manifest: Manifest) -> str:
     """The quality gate of a version: the same rows, by the graph that is served."""
-    gate = manifest["checks"]["gate"]
-    near = manifest["checks"]["quantization"]
+    gate = manifest.checks["gate"]
+    near = manifest.checks["quantization"]
     limits = gate["thresholds"]
     sure = "-" if gate["sure_exact"] is None else f"{gate['sure_exact']:.1%}"
     lines = [
-        f"`{manifest['model_id']}` on the {gate['rows']} rows of the gate families, as"
+        f"`{manifest.model_id}` on the {gate['rows']} rows of the gate families, as"
         " `make export-model` scored it before publishing: the int8 graph through the serving"
         " engine, the confidence from the manifest's curve.",
         "",
         "| figure | value | gate |",
         "|---|---|---|",
         f"| exact | {gate['exact']:.1%} | ≥ {limits['exact']:.0%} |",
-        f"| exact at confidence ≥ {metrics.SURE} | {sure} of {gate['sure_coverage']:.1%} | |",
+        f"| exact at confidence ≥ {metrics.CONFIDENT} | {sure} of {gate['sure_coverage']:.1%} | |",
         f"| ECE | {gate['ece']:.3f} | ≤ {limits['ece']:.2f} |",
         f"| schema-valid | {gate['schema_valid']:.1%} | ≥ {limits['schema_valid']:.1%} |",
         f"| same answer as with the float graph, {near['prompts']} prompts"
         f" | {gate['agreement']:.2%} | ≥ {limits['agreement']:.0%} |",
     ]
+    lines += [
+        "",
+        "What its parts answer by themselves, first where a text stands nowhere in the version's"
+        f" training texts ({gate['new_rows']} rows):",
+        "",
+        "| way | exact, texts that stand nowhere | exact, all |",
+        "|---|---|---|",
+    ]
+    for name, way in gate["ways"].items():
+        new = "-" if way["exact_new"] is None else f"{way['exact_new']:.1%}"
+        floor = f" (≥ {limits['llama_alone']:.0%})" if name == "llama" else ""
+        lines.append(f"| {name} | {new} | {way['exact']:.1%}{floor} |")
     return "\n".join(lines)
 
 
@@ -42,31 +83,97 @@ def whole_ensemble(report: Report) -> str:
         "The same rows through the whole ensemble, the gate's families hidden from its rules: the"
         " signal reader takes an output apart, the version answers its signals, the guard joins"
         " them, keeps verdicts that name nothing (`safe`, `unsafe`) to the rules, and falls back"
-        " below the threshold.",
+        " below the threshold. `right` counts a general label, which stands where only the family"
+        " is sure, as right for every label of its family.",
         "",
-        f"| threshold | exact | exact at ≥ {metrics.SURE} | coverage | ECE | schema-valid |"
-        " fallback |",
-        "|---|---|---|---|---|---|---|",
+        f"| threshold | exact | exact at ≥ {metrics.CONFIDENT} | right at ≥ {metrics.CONFIDENT} |"
+        " coverage | ECE | schema-valid | fallback |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for threshold, at in report.at.items():
         sure = "-" if at["sure_exact"] is None else f"{at['sure_exact']:.1%}"
+        right = "-" if at["sure_right"] is None else f"{at['sure_right']:.1%}"
         low, high = at["exact_interval"]
         lines.append(
-            f"| {threshold:g} | {at['exact']:.1%} [{low:.1%}, {high:.1%}] | {sure}"
+            f"| {threshold:g} | {at['exact']:.1%} [{low:.1%}, {high:.1%}] | {sure} | {right}"
             f" | {at['sure_coverage']:.1%} | {at['ece']:.3f} | {at['schema_valid']:.1%}"
             f" | {at['fallback']:.1%} |"
         )
     return "\n".join(lines)
 
 
-def hostile_texts(told: Mapping[str, Sequence[Told]]) -> str:
+def by_kind(kinds: Sequence[WithKind]) -> str:
+    """What a declared kind adds, and what the detector's name tells."""
+    lines = [
+        "The version's answers where the kind of the detector is known and where it is not. The"
+        " words (`export/data/kinds.yaml`) are names that detectors of different kinds share, such"
+        " as `religion`; the rows of the gate are those of its detectors that have a kind. Without"
+        f" a kind a word that needs one gets a confidence of {DOUBT} at most. Sure: confidence"
+        f" of at least {metrics.CONFIDENT}.",
+        "",
+        "| about | asked with | rows | exact | exact where sure | sure |",
+        "|---|---|---|---|---|---|",
+    ]
+    for one in kinds:
+        sure = "-" if isnan(one.sure.accuracy) else f"{one.sure.accuracy:.1%}"
+        lines.append(
+            f"| {one.about} | {one.way} | {one.rows} | {one.exact:.1%} | {sure}"
+            f" | {one.sure.coverage:.1%} |"
+        )
+    lines += [
+        "",
+        "How a kind is said was chosen with the words in view, so their figures are somewhat too"
+        " high; the odds were chosen on the out-of-fold rows, nothing on the gate.",
+    ]
+    return "\n".join(lines)
+
+
+def by_language(read: Sequence[Read]) -> str:
+    """Texts of other languages than English, which nothing was learned from."""
+    names = dict.fromkeys(one.text.language for one in read)
+    lines = [
+        "Names of findings and verdict sentences (`export/data/languages/held.yaml`) that stand in"
+        " no list, by the published version under a neutral detector name. Sure: confidence of at"
+        f" least {metrics.CONFIDENT}; a sure error is one of all texts.",
+        "",
+        "| language | names | exact | Llama alone | sentences | exact | Llama alone | sure |"
+        " sure errors |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name in (*names, "all"):
+        mine = [one for one in read if name in (one.text.language, "all")]
+        cells = []
+        for spoken in (False, True):
+            some = [one for one in mine if one.text.spoken is spoken]
+            cells += [str(len(some)), _right(some), _right(some, alone=True)]
+        sure = [one for one in mine if one.answer.confidence >= metrics.CONFIDENT]
+        wrong = sum(one.answer.labels != (one.text.label,) for one in sure)
+        cells += [f"{len(sure) / len(mine):.1%}", f"{wrong / len(mine):.1%}"]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    lines += [
+        "",
+        "The multilingual encoder does not know Hindi and Vietnamese: they are glossed in English"
+        " word by word (`export/data/languages/glossary/`), written without these texts in view."
+        " For the other languages the weights were chosen with these texts in view, and searched"
+        " sentences were added for labels that were missed, so the figures are somewhat too high.",
+    ]
+    return "\n".join(lines)
+
+
+def _right(read: Sequence[Read], *, alone: bool = False) -> str:
+    answers = [(one.alone if alone else one.answer).labels for one in read]
+    right = [a == (one.text.label,) for a, one in zip(answers, read, strict=True)]
+    return f"{sum(right) / len(right):.1%}" if right else "-"
+
+
+def hostile_texts(told: Mapping[str, Sequence[AdversarialAnswer]]) -> str:
     """Texts that nobody should be sure of: how many get a confident answer all the same."""
     lines = [
-        "Attempts to tell the mapper its answer, garbled texts and words that name nothing"
-        " (`export/data/hostile.yaml`, never trained on), through the whole ensemble as above. The"
-        " fresh attempts were written after the rules against the others, for which none changed.",
+        "Prompt injections, garbled texts and words without a meaning (`export/data/hostile.yaml`,"
+        " never trained on), through the whole ensemble as above. The fresh injections were written"
+        " after the rules against the others; no rule was changed for them.",
         "",
-        f"| kind | texts | `OTHER.Unknown` | confidence ≥ {metrics.SURE} |",
+        f"| kind | texts | `OTHER.Unknown` | confidence ≥ {metrics.CONFIDENT} |",
         "|---|---|---|---|",
     ]
     for kind, answers in told.items():

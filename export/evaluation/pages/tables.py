@@ -1,6 +1,6 @@
 """The tables of `docs/evaluation.md`: groups of rows, calibration, confusions, misses."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -8,12 +8,20 @@ import numpy as np
 
 from engine.confidence import DOUBT
 from engine.decoder import UNKNOWN
-from export.evaluation.comparison import GATE, Held, Result, all_doubted, calibrate_apart
+from export.evaluation.comparison import (
+    GATE,
+    Held,
+    Novelty,
+    Result,
+    all_doubted,
+    calibrate_apart,
+)
 from export.evaluation.pages.served import cell
 from export.evaluation.served import category_of
 from export.measures import metrics
 from export.measures.calibration import scaled_odds
 from fallback.rules.lookup import CONFIDENCE, MatchKind
+from schemas.policies import PROFILES
 from schemas.taxonomy import load_taxonomy
 
 _T = TypeVar("_T")
@@ -47,11 +55,11 @@ def calibrations(held: Held, ours: Result) -> str:
         brier = float(np.mean((confidence[folds] - exact) ** 2))
         loss = metrics.log_loss(exact, confidence[folds])
         lines.append(f"| {name} | {error:.3f} | {brier:.4f} | {loss:.4f} |")
-    unknown = [i for i in folds if ours.labels[i] == UNKNOWN and ours.score[i] >= metrics.SURE]
+    unknown = [i for i in folds if ours.labels[i] == UNKNOWN and ours.score[i] >= metrics.CONFIDENT]
     right = int(ours.exact[unknown].sum())
     return "\n".join(lines) + (
-        f"\n\n`OTHER.Unknown` with a probability of at least {metrics.SURE} is right {right} times"
-        f" of {len(unknown)}. So no confidence in it is higher than {DOUBT}."
+        f"\n\n`OTHER.Unknown` with a probability of at least {metrics.CONFIDENT} is right {right}"
+        f" times of {len(unknown)}. So no confidence in it is higher than {DOUBT}."
     )
 
 
@@ -112,6 +120,52 @@ def confused(held: Held, ours: Result) -> str:
     )
     lines = ["The most frequent ones:", "", "| gold | answered | rows |", "|---|---|---|"]
     lines += [f"| `{gold}` | `{said}` | {n} |" for (gold, said), n in pairs.most_common(_CONFUSED)]
+    return "\n".join(lines)
+
+
+def backed_off(held: Held, ours: Result, rules: Result) -> str:
+    """What becomes of unsure answers without a rule: the general label of a family that is sure."""
+    families = load_taxonomy().families
+    unsure = (ours.confidence < metrics.CONFIDENT) & (rules.score < metrics.CONFIDENT)
+    found: defaultdict[str, list[tuple[float, bool, bool]]] = defaultdict(list)
+    for i in np.flatnonzero(unsure):
+        sure = [family for family in ours.families[i] if family[1] >= metrics.CONFIDENT]
+        if sure:
+            (general, share), gold = sure[0], held.rows[i].gold
+            right = {*gold} <= {*families[general]}
+            found[general].append((share, right, {*gold} == {general}))
+    told = [one for those in found.values() for one in those]
+    lines = [
+        f"Of {len(held.rows)} held-out rows, {int(unsure.sum())} have no rule and no answer with a"
+        f" confidence of at least {metrics.CONFIDENT}. {len(told)} of them get the general label of"
+        " the smallest family whose answers together reach it; the others are unknown."
+        " `in the family`: all gold labels belong to it.",
+        "",
+        "| general label | rows | mean confidence | in the family | exact |",
+        "|---|---|---|---|---|",
+    ]
+    for name, those in [*sorted(found.items()), ("all", told)]:
+        shares, inside, same = (float(np.mean(column)) for column in zip(*those, strict=True))
+        lines.append(f"| {name} | {len(those)} | {shares:.2f} | {inside:.1%} | {same:.1%} |")
+    return "\n".join(lines) if told else lines[0]
+
+
+def profiles(held: Held, ours: Result) -> str:
+    """What the named thresholds of the policy file let stand, and how often that is right."""
+    folds = np.array([part != GATE for part in held.part])
+    new = np.array([novelty is Novelty.NEW for novelty in held.novelty])
+    groups = {
+        "out of fold": folds,
+        "out of fold, texts that stand nowhere": folds & new,
+        "gate": ~folds,
+        "gate, texts that stand nowhere": ~folds & new,
+    }
+    lines = ["| threshold | rows | exact | coverage |", "|---|---|---|---|"]
+    for name, threshold in PROFILES.items():
+        for about, chosen in groups.items():
+            sure = metrics.selective(ours.exact[chosen], ours.confidence[chosen], threshold)
+            exact = "-" if np.isnan(sure.accuracy) else f"{sure.accuracy:.1%}"
+            lines.append(f"| `{name}`, {threshold:g} | {about} | {exact} | {sure.coverage:.1%} |")
     return "\n".join(lines)
 
 

@@ -35,7 +35,7 @@ from export.publishing.recorded import (
 )
 from schemas.taxonomy import load_taxonomy
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 MODEL_CODE = ROOT / "model_repository" / "llama_mapper" / "model.py"
 ANSWERS = [["PII.Contact.Email"], ["HARM.SPEECH.Toxicity"], ["OTHER.Safe"]]
 LINEARS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -79,7 +79,7 @@ def build(
         folder, parts, Quantization.INT8, MODEL_CODE, Steps(5), recorded=recorded, force=True
     )
     assembly.run()
-    return assembly, assembly.manifest["files"]
+    return assembly, assembly.manifest.files
 
 
 def test_both_ways_give_the_same_files(
@@ -87,18 +87,18 @@ def test_both_ways_give_the_same_files(
 ) -> None:
     assembly, files = build(tmp_path / "built", base, adapter, Recorded())
     manifest = read_version(exported).manifest
-    assert files == manifest["files"]
-    assert assembly.manifest["model_id"] == manifest["model_id"]
-    assert assembly.manifest["calibration"] == manifest["calibration"]
-    checks = {k: v for k, v in manifest["checks"].items() if k != "torch_difference"}
-    assert assembly.manifest["checks"] == checks
+    assert files == manifest.files
+    assert assembly.manifest.model_id == manifest.model_id
+    assert assembly.manifest.calibration == manifest.calibration
+    checks = {k: v for k, v in manifest.checks.items() if k != "torch_difference"}
+    assert assembly.manifest.checks == checks
 
 
 def test_what_was_recorded_of_the_same_content_is_not_measured_again(
     exported: Path, base: Path, adapter: Path, tmp_path: Path
 ) -> None:
     first, files = build(tmp_path / "first", base, adapter, Recorded())
-    checks = first.manifest["checks"]
+    checks = first.manifest.checks
     # No measurement says so.
     checks["gate"] |= {"passed": True, "exact": 0.77}
     checks["quantization"]["cosine_mean"] = 0.77
@@ -106,8 +106,8 @@ def test_what_was_recorded_of_the_same_content_is_not_measured_again(
     recorded = read_recorded(tmp_path / "records")
     second, again = build(tmp_path / "second", base, adapter, recorded)
     assert again == files
-    assert second.manifest["checks"]["gate"]["exact"] == 0.77
-    assert second.manifest["checks"]["quantization"]["cosine_mean"] == 0.77
+    assert second.manifest.checks["gate"]["exact"] == 0.77
+    assert second.manifest.checks["quantization"]["cosine_mean"] == 0.77
 
     now = identity_of(files)
     other = identity_of({**files, "phrases.json": "changed"})
@@ -130,7 +130,7 @@ def test_an_answer_that_was_not_recorded_is_computed(
 ) -> None:
     first, files = build(tmp_path / "first", base, adapter, Recorded())
     kept: list[KnownAnswer] = first.known[::2]
-    record(tmp_path / "first", kept, first.manifest["checks"], tmp_path / "records")
+    record(tmp_path / "first", kept, first.manifest.checks, tmp_path / "records")
     second, again = build(tmp_path / "second", base, adapter, read_recorded(tmp_path / "records"))
     assert second.known == first.known
     assert again == files
@@ -171,16 +171,16 @@ def test_a_built_version_is_the_recorded_one_to_the_bit() -> None:
     folders = (ROOT / "model_repository" / "llama_mapper").glob("[0-9]*")
     manifests = [read_version(folder).manifest for folder in folders]
     adapter = bundled_parts(ADAPTER).adapter
-    built = [m for m in manifests if "gguf" in m["tools"] and m["adapter"] == adapter]
+    built = [m for m in manifests if "gguf" in m.tools and m.adapter == adapter]
     assert built, "no version of this checkout was built without torch; run `make model`"
     recorded = read_recorded().identity
     assert recorded is not None
-    assert {identity_of(m["files"]).graph for m in built} == {recorded.graph}
+    assert {identity_of(m.files).graph for m in built} == {recorded.graph}
 
 
 def test_what_is_recorded_is_of_this_engine(exported: Path) -> None:
     recorded = read_recorded().identity
-    now = identity_of(read_version(exported).manifest["files"])
+    now = identity_of(read_version(exported).manifest.files)
     assert recorded is not None
     assert recorded.engine == now.engine, "run `make record` and commit export/artefacts/default"
 

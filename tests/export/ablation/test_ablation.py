@@ -22,7 +22,7 @@ from export.ablation.text_model import (
 from export.checkpoint.base import Checkpoint, load_checkpoint
 from export.data.folds import gate_rows
 from export.data.items import Example, answers_of, build_items, known_names, one_pass
-from export.training.train import LOG, Settings
+from export.training.train import LOG, TrainingSettings
 from schemas.taxonomy import load_taxonomy
 from tests.export.tiny_checkpoint import make_directory
 
@@ -115,7 +115,9 @@ def test_a_text_model_comes_nearer_to_what_it_should_write(
         "phone": ("PII.Contact.Email", "PII.Contact.Phone"),
     }
     examples = [Example(f"guard {n}", s, a) for n in range(100) for s, a in wanted.items()]
-    settings = Settings("tiny", minutes=5.0, lr=1e-2, rows_lr=0.0, batch=3, rank=8, smoothing=0.0)
+    settings = TrainingSettings(
+        "tiny", minutes=5.0, lr=1e-2, rows_lr=0.0, batch=3, rank=8, smoothing=0.0
+    )
     torch.manual_seed(5)  # the LoRA begins at random
     model = new_text_model(base, texts_of(Way.DOTTED, ANSWERS), settings.rank)
     with torch.no_grad():

@@ -22,6 +22,7 @@ from export.data.items import (
     one_pass,
 )
 from export.data.rows import NEUTRAL, Row, load_rows
+from export.data.translations import TranslationError, held_out, phrases
 from export.evaluation.adversarial import load_hostile
 from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
@@ -162,3 +163,31 @@ def test_a_negation_keeps_what_it_denies(seed: int) -> None:
     text = augment.negation("hate speech", random.Random(seed))
     assert "hate speech" in text
     assert text != "hate speech"
+
+
+def test_held_out_translations_stand_nowhere_and_cover_every_language(items: list[Item]) -> None:
+    held = held_out({normalise(item.text) for item in items})
+    learned = phrases()
+    languages = Counter(one.language for one in held)
+    assert len(languages) == 16
+    assert set(languages) == {one.language for one in learned}
+    assert min(languages.values()) >= 40
+    assert {one.label for one in [*held, *learned]} <= set(LABELS)
+
+
+def test_a_translation_that_stands_elsewhere_is_named(items: list[Item]) -> None:
+    with pytest.raises(TranslationError, match="El texto es seguro"):
+        held_out({normalise("El texto es seguro.")})
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("A: [[uno, one], [due]]", "A: 1 texts for 2 languages"),
+        ("{A: [[uno, one]], B: [[-, ONE]]}", "'ONE' stands under A and B"),
+    ],
+)
+def test_a_wrong_file_of_translations_is_refused(tmp_path: Path, rows: str, told: str) -> None:
+    (tmp_path / "phrases.yaml").write_text(f"order: [it, en]\nrows: {{{rows.strip('{}')}}}\n")
+    with pytest.raises(TranslationError, match=re.escape(told)):
+        phrases(tmp_path)

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 import pytest
 
-from engine.neighbours import (
+from engine.retrieval.neighbours import (
     ENCODER,
     ENCODER_TOKENIZER,
     KNOWN_WEIGHT,
@@ -19,10 +19,12 @@ from engine.neighbours import (
     read_neighbours,
     write_phrases,
 )
-from export.evaluation.comparison import votes_among
+from export.evaluation.retrieval import votes_among
 from export.onnx.encoder import SentenceEncoder, nearest_graph, sentence_encoder
-from export.onnx.quantise import Quantization, quantise
+from export.onnx.multilingual import multilingual_sentences
+from export.onnx.quantise import Quantization
 from export.onnx.saving import save_graph
+from export.publishing.datastore import Stores
 from schemas.config.errors import ConfigError
 from schemas.text import normalise
 
@@ -42,6 +44,7 @@ ASKED = (
     "health record id",
     "racial hatred, said at some length",
 )
+ELSEWHERE = {"خطاب كراهية": "HARM.SPEECH.Hate.Other", "电子邮件": "PII.Contact.Email"}
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +57,8 @@ def datastore(encoder: SentenceEncoder, tmp_path_factory: pytest.TempPathFactory
     """A folder as a version has it, with `float.onnx` beside its int8 encoder."""
     folder = tmp_path_factory.mktemp("datastore")
     texts = write_phrases(folder / PHRASES, TEXTS, [*TEXTS.values()])
+    Stores().write(folder, texts, Quantization.INT8)
     save_graph(nearest_graph(encoder.encode(texts)), folder / "float.onnx")
-    quantise(folder / "float.onnx", folder / ENCODER, Quantization.INT8)
-    encoder.tokenizer.save(str(folder / ENCODER_TOKENIZER))
     return folder
 
 
@@ -75,7 +77,7 @@ def test_the_exported_encoder_finds_what_torch_finds(
 def test_served_neighbours_vote_as_those_of_the_evaluation(datastore: Path) -> None:
     neighbours = read_neighbours(datastore, answers=len(TEXTS), threads=1)
     answers = list(TEXTS.values())
-    texts = [*ASKED[:4], "!?", "zxqv wlkj"]
+    texts = [*ASKED[:4], "!?", "zxqv wlkj", *ELSEWHERE]
     expected, named = votes_among(TEXTS, texts)
     for votes, wanted in zip(neighbours.votes(texts), expected, strict=True):
         assert votes.near == wanted.near
@@ -92,6 +94,22 @@ def test_served_neighbours_vote_as_those_of_the_evaluation(datastore: Path) -> N
     for text, votes in zip(ASKED, neighbours.votes(ASKED), strict=True):
         [alone] = neighbours.votes([text])
         assert alone.weights == pytest.approx(votes.weights, abs=1e-3)
+
+
+def test_other_languages_are_near_their_meaning_in_english(datastore: Path) -> None:
+    neighbours = read_neighbours(datastore, answers=len(TEXTS), threads=1)
+    answers = list(TEXTS.values())
+    for votes, label in zip(neighbours.votes([*ELSEWHERE]), ELSEWHERE.values(), strict=True):
+        assert answers[max(votes.weights, key=votes.weights.__getitem__)] == (label,)
+
+
+def test_pieces_are_those_of_the_package_in_every_script() -> None:
+    words = multilingual_sentences().words
+    for text in (*ELSEWHERE, "hate speech", "número de teléfono", "\uff21\uff22", "ヘイトスピーチ"):
+        ids = words.ids(text)
+        assert len(ids) > 2
+        assert 0 not in ids
+    assert len(words.ids("a " * 500)) == 66
 
 
 def test_a_damaged_encoder_is_named(datastore: Path, tmp_path: Path) -> None:

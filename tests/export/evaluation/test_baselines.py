@@ -7,15 +7,16 @@ from export.data.augment import Wrap
 from export.data.folds import family_of, load_folds
 from export.data.items import Item
 from export.data.rows import NEUTRAL
+from export.data.rules import rules_without
 from export.evaluation.baselines import (
     NearestSentence,
     NearestString,
     RulesAlone,
     neighbours,
-    rules_without,
 )
 from export.evaluation.comparison import Part, load_parts
 from export.onnx.encoder import SentenceEncoder, sentence_encoder
+from export.publishing.vectors import VectorStore
 from fallback.rules.lookup import MatchKind, load_rules
 from fallback.signal import Signal
 
@@ -96,7 +97,7 @@ def test_the_nearest_string_is_found_whatever_the_spelling() -> None:
 
 
 def test_the_nearest_sentence_is_found_by_what_it_means(encoder: SentenceEncoder) -> None:
-    found = NearestSentence(ITEMS, encoder).answer(
+    found = NearestSentence(ITEMS, encoder, VectorStore(encoder)).answer(
         ["HATE_SPEECH", "patient chart id", "electronic mail", "racist slurs"]
     )
     assert found[0].score == pytest.approx(1, abs=1e-5)

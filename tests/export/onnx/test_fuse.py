@@ -10,8 +10,8 @@ import torch
 from onnx import numpy_helper
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from engine.manifest import LlamaShape
 from engine.runtime.session import Device, LlamaSession, open_graph
-from engine.version import LlamaShape
 from export.checkpoint.llama import Decoder
 from export.common.errors import ExportError
 from export.onnx.exported import ExportedWeights

@@ -1,0 +1,1 @@
+"""The share of a draft that needs no change."""

@@ -1,0 +1,56 @@
+"""The neighbours of a held-out text, as a version that may not see its family finds them.
+
+In: the phrases that may be searched, and texts. Out: votes, as `engine.retrieval` gives them. It
+knows no gold.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from engine.decoder import NO_VOTES, Votes
+from engine.retrieval.multilingual import Nearest, has_other_letters, is_readable
+from engine.retrieval.neighbours import KNOWN_WEIGHT, NEAREST, agreeing, halved, votes_of
+from export.data.rows import Answer
+from export.onnx.encoder import Vectors, sentence_encoder
+from export.onnx.multilingual import multilingual_sentences
+from export.publishing.datastore import Stores
+from schemas.text import normalise
+
+
+def votes_among(
+    phrases: Mapping[str, Answer], texts: Sequence[str]
+) -> tuple[list[Votes], list[Answer]]:
+    """What `engine.retrieval` says of texts when these are the phrases, encoders in float32; and
+    the answers that it counts by."""
+    english, multilingual, answers = (
+        sentence_encoder(),
+        multilingual_sentences(),
+        [*phrases.values()],
+    )
+    rows = {answer: i for i, answer in enumerate(dict.fromkeys(answers))}
+    stores, told = Stores(), list(phrases)
+    near_english, near_all = stores.english.vectors(told), stores.multilingual.vectors(told)
+
+    def nearest(vectors: Vectors, vector: Vectors) -> Nearest:
+        cosines = vectors @ vector
+        found = np.argsort(-cosines)[:NEAREST]
+        return cosines[found].tolist(), found.tolist()
+
+    def counted(near: Nearest) -> Votes:
+        return votes_of(near[0], [rows[answers[i]] for i in near[1]])
+
+    def votes(text: str) -> Votes:
+        if text in phrases:
+            return Votes({rows[phrases[text]]: KNOWN_WEIGHT})
+        found = NO_VOTES
+        if is_readable(multilingual.words.ids(text)):
+            near = nearest(near_all, multilingual.encode([text])[0])
+            found = counted(agreeing(text, told, near))
+        if has_other_letters(text):
+            return found
+        return halved(counted(nearest(near_english, english.encode([text])[0])), found)
+
+    normal = [normalise(text) for text in texts]
+    english.encode(normal)  # at once, so that each is there when it is asked for
+    return [votes(text) if text else NO_VOTES for text in normal], list(rows)
