@@ -1,57 +1,99 @@
 """`python -m client_api serve`: a local Triton and the facade in front of it, until Ctrl-C.
 
-`facade` starts the facade alone, `versions`, `promote` and `rollback` are about the served model,
-`keys` manages API keys.
+`facade` starts the facade alone, `review` follows the decisions of the review queue, `versions`,
+`promote` and `rollback` are about the served model, `keys` manages API keys.
 """
 
-import argparse
+import os
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
+from typing import Annotated
 
+import typer
 from fastapi import FastAPI
 from pydantic import ValidationError
 
 from client_api.app import create_app
-from client_api.cli import keys as keys_cli
+from client_api.cli import keys
+from client_api.composition import detector_folders, make_review
 from client_api.http.server import server_config
-from client_api.http.shutdown import DrainingServer
+from client_api.http.shutdown import GracefulServer
 from client_api.http.state import State
-from client_api.settings import RepositorySettings, Settings
+from client_api.settings import RepositorySettings, Settings, unknown_names
 from client_api.telemetry import logs, tracing
+from client_api.telemetry.metrics import Metrics
 from client_api.triton import versions
 from client_api.triton.first_build import build_when_none
 from client_api.triton.install import TritonError, find_installation
 from client_api.triton.server import LocalTriton, Ports
 from client_api.triton.watchdog import Watchdog
 from client_api.upstream.canary import ModelHealth
+from pipeline.tenants import TenantPipelines
 from schemas.config.errors import ConfigError
 
-MODELS = ("signal_reader", "llama_mapper", "mapping_guard", "mapper")
+#: In the order in which they are loaded; those before the chosen version load side by side.
+MODELS = ("signal_reader", "mapping_guard", "llama_mapper", "mapper")
 
 
-def main() -> int:
-    """The command line; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m client_api", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("serve", help="Triton and the facade on this machine")
-    commands.add_parser("facade", help="the facade alone, in front of a Triton elsewhere")
-    commands.add_parser("keys", help="make, rotate, revoke and list API keys", add_help=False)
-    commands.add_parser("versions", help="which versions of the model there are")
-    for name, does in (("promote", "serve a version"), ("rollback", "serve a version again")):
-        switch = commands.add_parser(name, help=f"{does}, without a restart")
-        switch.add_argument(
-            "version", nargs="?", help="its number; left out: the one served before"
-        )
-    known, rest = parser.parse_known_args()
-    if known.command == "keys":
-        return keys_cli.main(rest)
-    args = parser.parse_args()
-    command = args.command
-    if command in ("versions", "promote", "rollback"):
-        # An empty text is what `make` passes for a variable that is not set.
-        wanted = getattr(args, "version", None) or None
-        return versions.main(command, RepositorySettings().model_repository, wanted)
+commands = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help=__doc__,
+)
+commands.add_typer(keys.app, name="keys", help="Make, rotate, revoke and list API keys.")
+# An empty text is what `make` passes for a variable that is not set.
+VersionNumber = Annotated[str, typer.Argument(help="its number; left out: the one served before")]
+
+
+@commands.command()
+def serve() -> None:
+    """Triton and the facade on this machine."""
+    raise typer.Exit(_start(_serve))
+
+
+@commands.command()
+def facade() -> None:
+    """The facade alone, in front of a Triton elsewhere."""
+    raise typer.Exit(_start(_facade))
+
+
+@commands.command()
+def review() -> None:
+    """Write the decisions of the review queue where a Triton beside this process reads them."""
+    raise typer.Exit(_start(_review))
+
+
+@commands.command("versions")
+def list_versions() -> None:
+    """List the versions of the model."""
+    raise typer.Exit(_versions("versions"))
+
+
+@commands.command()
+def promote(version: VersionNumber = "") -> None:
+    """Serve a version, without a restart."""
+    raise typer.Exit(_versions("promote", version))
+
+
+@commands.command()
+def rollback(version: VersionNumber = "") -> None:
+    """Serve a version again, without a restart."""
+    raise typer.Exit(_versions("rollback", version))
+
+
+def _versions(command: str, wanted: str = "") -> int:
+    return versions.main(command, RepositorySettings().model_repository, wanted or None)
+
+
+def _start(run: Callable[[Settings], int]) -> int:
+    """Run a server until a signal ends it; returns the exit status."""
+    if wrong := unknown_names(os.environ):
+        print(*(f"error: {problem}" for problem in wrong), sep="\n", file=sys.stderr)
+        return 1
     try:
         settings = Settings()
     except ValidationError as error:
@@ -62,7 +104,7 @@ def main() -> int:
     # uvicorn drains and then lets the signal through: leave by the front door, past `finally`.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
-        return _serve(settings) if command == "serve" else _facade(settings)
+        return run(settings)
     except KeyboardInterrupt:
         return 0
     except ConfigError as error:
@@ -81,9 +123,15 @@ def _serve(settings: Settings) -> int:
         ports=ports,
         log_path=settings.triton_log,
         # Triton works elsewhere, so a relative path would not be found.
-        extra_env={"MAPPER_POLICIES_FILE": str(settings.policies_file.resolve())}
-        if settings.policies_file
-        else {},
+        extra_env={
+            name: str(path.resolve())
+            for name, path in (
+                ("MAPPER_POLICIES_FILE", settings.policies_file),
+                ("MAPPER_DETECTORS_DIR", settings.detectors_dir),
+                ("MAPPER_REVIEW_DIR", settings.review_dir),
+            )
+            if path
+        },
     )
     try:
         find_installation()
@@ -117,13 +165,24 @@ def _facade(settings: Settings) -> int:
     return _run(create_app(settings), settings)
 
 
+def _review(settings: Settings) -> int:
+    pipelines = TenantPipelines(detector_folders(settings))
+    desk = make_review(settings, pipelines, Metrics(str))
+    if desk is None:
+        print("error: MAPPER_REVIEW_DIR is not set", file=sys.stderr)
+        return 1
+    desk.follow()
+    while True:
+        signal.pause()
+
+
 def _run(app: FastAPI, settings: Settings) -> int:
     print(f"Facade  http://{settings.host}:{settings.port}   docs /docs", flush=True)
     config = server_config(app, settings)
-    server = DrainingServer(config, app.state.drain, settings.drain_delay_s)
+    server = GracefulServer(config, app.state.drain, settings.drain_delay_s)
     server.run()
     return 0 if server.started else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    commands(prog_name="python -m client_api")

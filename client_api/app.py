@@ -1,46 +1,56 @@
-"""Puts the facade together: settings in, an ASGI application out.
-
-Everything that lives as long as the process is made here, once; what needs the event loop, in
-its lifespan.
-"""
+"""Puts middleware and routes on the objects of a process: settings in, an ASGI application out."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 import structlog
 from fastapi import FastAPI
 
-from client_api.guarding import Guarding
+from client_api.composition import (
+    AccessParts,
+    detector_folders,
+    listener,
+    make_review,
+    make_state,
+)
 from client_api.http import errors
-from client_api.http.admission import ItemGate
-from client_api.http.auth import AccessMiddleware, RateGate, RateLimitMiddleware
+from client_api.http.auth import AuthMiddleware, RateLimiter, RateLimitMiddleware
+from client_api.http.interface import openapi
+from client_api.http.json_route import stored_json
 from client_api.http.middleware import (
     BodyLimitMiddleware,
     DrainMiddleware,
     HeadMiddleware,
     RequestContextMiddleware,
 )
-from client_api.http.routes import admin, console, health, info, mapping, metrics
+from client_api.http.routes import (
+    admin,
+    console,
+    detectors,
+    health,
+    info,
+    mapping,
+    metrics,
+    review,
+)
 from client_api.http.shutdown import Drain
-from client_api.http.state import State
-from client_api.mapping.gateway import Item, ModelGateway
-from client_api.mapping.service import Limits, MapperService, answer_by_rules, measure_rules
+from client_api.mapping.gateway import ModelGateway
 from client_api.settings import Settings
 from client_api.telemetry import logs, tracing
 from client_api.telemetry.metrics import Metrics
-from client_api.upstream.canary import Canary
-from client_api.upstream.circuit import CircuitBreaker
-from client_api.upstream.guarded import GuardedGateway
-from client_api.upstream.permits import Permits
+from client_api.upstream.item_cache import ItemCache
 from client_api.upstream.triton import TritonGateway
-from pipeline.steps import Pipeline, load_pipeline
-from schemas.contract import CircuitState, FallbackReason
+from pipeline.tenants import TenantPipelines
+from schemas.contract import CircuitState
 
 _log = structlog.get_logger()
 # Of what has no items in it.
 _SMALL_BODY = 16 * 1024
+# Some ten thousand decisions as detector files.
+_IMPORT_BODY = 1024 * 1024
+# Of a detector file, as JSON.
+_FILE_BODY = 1024 * 1024
 
 
 def triton_gateway(settings: Settings) -> ModelGateway:
@@ -56,22 +66,34 @@ def create_app(
     """The facade over one gateway. Raises ConfigError for a bad file of keys, policies or mode."""
     settings = settings or Settings()
     tracing.follow(trust_tracestate=settings.trust_tracestate)
-    pipeline = load_pipeline()
-    counted = Metrics(lambda name: getattr(pipeline.rules.resolve(name), "name", None))
-    counted.set_build(info.SERVICE_VERSION, pipeline.guard.versions())
+    pipelines = TenantPipelines(detector_folders(settings), listener("detectors"))
+    counted = Metrics(lambda name: getattr(pipelines.resolve(name), "name", None))
+    counted.set_build(info.SERVICE_VERSION, pipelines.of().guard.versions())
     counted.set_circuit(CircuitState.CLOSED)
-    guarding = Guarding(settings, pipeline.rules.canonical, counted)
-    counted.follow_mode(lambda: guarding.switch.current().mode)
-    rates = RateGate(guarding.limits)
+    access = AccessParts(settings, pipelines, counted)
+    counted.follow_mode(lambda: access.switch.current().mode)
+    limiter = RateLimiter(access.limits)
+    desk = make_review(settings, pipelines, counted)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(logs.on_loop_exception)
         async with AsyncExitStack() as closing:
-            closing.push_async_callback(guarding.close)
-            client = gateway(settings)
+            closing.push_async_callback(access.close)
+            if desk:
+                desk.start()
+                closing.push_async_callback(asyncio.to_thread, desk.close)
+            client = ItemCache(
+                gateway(settings),
+                lambda tenant: pipelines.of(tenant).rules.version,
+                max_bytes=settings.item_cache_bytes,
+                timeout_s=settings.budget_ms / 1000,
+                on_lookup=counted.looked_up,
+            )
             closing.push_async_callback(client.close)
-            app.state.shared = state = _state(settings, pipeline, counted, guarding, rates, client)
+            app.state.shared = state = make_state(
+                settings, pipelines, counted, access, limiter, client, desk, stored
+            )
             canary = asyncio.create_task(state.canary.run())
             closing.push_async_callback(_end, canary)
             yield
@@ -80,18 +102,25 @@ def create_app(
         title="Llama Mapper",
         version=info.SERVICE_VERSION,
         description="Maps what AI-safety detectors say to one canonical taxonomy.",
+        openapi_tags=openapi.TAGS,
+        responses=openapi.ALWAYS,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=lifespan,
+        # Both are among the routes.
+        openapi_url=None,
+        docs_url=None,
         redoc_url=None,
         # A redirect would send key and body to where the Host header says.
         redirect_slashes=False,
-        swagger_ui_oauth2_redirect_url=None,
         telemetry=tracing.FASTAPI,
     )
     app.state.drain = drain = Drain()
     app.state.metrics = counted
-    for module in (mapping, health, metrics, info, admin, console):
+    for module in (mapping, health, metrics, info, detectors, review, admin, console):
         app.include_router(module.router)
     errors.install(app, counted)
+    described = openapi.document(app, keys=access.keys is not None)
+    stored = info.stored_answers(pipelines.of().guard) | {"openapi": stored_json(described)}
     # The last one added is the first to see a request.
     app.add_middleware(
         BodyLimitMiddleware,
@@ -100,12 +129,12 @@ def create_app(
         in_flight=settings.inflight_max,
         timeout_s=settings.body_timeout_s,
     )
-    app.add_middleware(RateLimitMiddleware, gate=rates)
+    app.add_middleware(RateLimitMiddleware, limiter=limiter)
     app.add_middleware(
-        AccessMiddleware,
-        keys=guarding.keys,
-        policies=guarding.policies,
-        gate=rates,
+        AuthMiddleware,
+        keys=access.keys,
+        files=(access.policies, pipelines, access.views),
+        limiter=limiter,
         trusted_proxies=settings.trusted_proxies,
         allowed_hosts=settings.allowed_hosts,
     )
@@ -124,67 +153,12 @@ async def _end(task: asyncio.Task[None]) -> None:
 
 def _body_limits(settings: Settings) -> Callable[[str], int]:
     """Bytes that a body may have at a path."""
-    limits = {"/map": settings.single_max_bytes, "/map/batch": settings.batch_max_bytes}
+    limits = {
+        "/map": settings.single_max_bytes,
+        "/map/batch": settings.batch_max_bytes,
+        "/review/import": _IMPORT_BODY,
+        "/detectors/draft": settings.batch_max_bytes,
+        "/detectors/check": _FILE_BODY,
+        "/detectors/add": _FILE_BODY,
+    }
     return lambda path: limits.get(path, _SMALL_BODY)
-
-
-def _state(
-    settings: Settings,
-    pipeline: Pipeline,
-    counted: Metrics,
-    guarding: Guarding,
-    rates: RateGate,
-    client: ModelGateway,
-) -> State:
-    # Validators and indexes are built at first use; better now than in someone's budget.
-    for output in ("hate", '{"categories": {"hate": true}, "scores": {"hate": 0.9}}'):
-        answer_by_rules(pipeline, Item("warm-up", output), FallbackReason.RULES_ONLY)
-
-    def on_circuit(circuit: CircuitState) -> None:
-        counted.set_circuit(circuit)
-        if circuit is CircuitState.OPEN:
-            canary.doubt()
-
-    breaker = CircuitBreaker(settings.circuit_failures, on_circuit)
-    canary = Canary(
-        client,
-        guarding.switch,
-        breaker,
-        interval_s=settings.canary_interval_s,
-        timeout_s=settings.canary_timeout_s,
-        max_age_s=settings.canary_max_age_s,
-        on_answer=lambda decision: counted.set_build(info.SERVICE_VERSION, decision.versions),
-    )
-    item_s = settings.budget_ms / 1000
-    guarded = GuardedGateway(
-        client,
-        breaker,
-        Permits(
-            settings.model_permits,
-            settings.permit_hold_ms / 1000,
-            in_order=not settings.triton_url.startswith("dns:"),
-        ),
-        fair_s=item_s / 2,
-    )
-    limits = Limits(
-        item_s=item_s,
-        reserve_s=settings.fallback_reserve_ms / 1000,
-        chunk=settings.batch_chunk,
-        rules_s_per_byte=measure_rules(pipeline),
-        on_timeout=settings.on_timeout,
-    )
-    return State(
-        settings=settings,
-        guard=pipeline.guard,
-        metrics=counted,
-        switch=guarding.switch,
-        service=MapperService(guarded, pipeline, guarding.switch, counted, limits),
-        canary=canary,
-        gate=ItemGate(
-            guarding.policies, settings, lambda name: pipeline.rules.resolve(name) is not None
-        ),
-        rates=rates,
-        idempotency=guarding.idempotency,
-        config_problems=guarding.problems,
-        started=time.monotonic(),
-    )

@@ -4,7 +4,9 @@ Knows names, defaults and bounds; what they do is said where they are used. `doc
 has a table made from it.
 """
 
+import difflib
 import ipaddress
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -15,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from client_api.access.addresses import is_loopback
 from client_api.access.rate_limits import parse_limit
+from client_api.review.settings import ReviewSettings
 from schemas.contract import Mode, OnTimeout, RawContent
 
 
@@ -60,6 +63,14 @@ _CONFIG = SettingsConfigDict(
 )
 
 
+#: Names with the same prefix that the facade does not read: the model's, and those of a caller's
+#: shell, which the command `mapper` reads.
+_OTHER_NAMES = (
+    *("THREADS", "DEVICE", "MAX_INPUT_TOKENS", "MAX_NEW_TOKENS", "CACHE_ENTRIES"),
+    *("KEY", "TENANT", "URL"),
+)
+
+
 class RepositorySettings(BaseSettings):
     """What the commands about versions read: how the facade listens is nothing to them."""
 
@@ -71,8 +82,10 @@ class RepositorySettings(BaseSettings):
     )
 
 
-class Settings(RepositorySettings):
+class Settings(RepositorySettings, ReviewSettings):
     """Every field is an environment variable with the prefix `MAPPER_`; an empty one is unset."""
+
+    model_config = _CONFIG
 
     host: str = Field(
         default="127.0.0.1",
@@ -105,6 +118,13 @@ class Settings(RepositorySettings):
         description="YAML of settings by tenant and detector; Triton's guard reads it as well",
     )
 
+    detectors_dir: Path | None = Field(
+        default=None,
+        description="folder of your own detector files; Triton's steps read it as well",
+    )
+    views_dir: Path | None = Field(
+        default=None, description="folder of your own views of the taxonomy, for `?taxonomy=`"
+    )
     keys_file: Path | None = Field(
         default=None, description="API keys, made by `python -m client_api keys`; unset: no keys"
     )
@@ -167,11 +187,12 @@ class Settings(RepositorySettings):
     batch_chunk: Count = Field(
         default=4, description="items of a batch sent to Triton together at most"
     )
-    model_permits: Count = Field(
-        default=12, description="calls to the model at once; more are `overloaded`, rules answer"
-    )
     permit_hold_ms: Milliseconds = Field(
         default=1000.0, description="longest that a call given up keeps its permit"
+    )
+    item_cache_bytes: Annotated[int, Field(ge=0)] = Field(
+        default=32 * 1024 * 1024,
+        description="what the model's answers to whole items may take in memory; 0: none kept",
     )
     circuit_failures: Count = Field(
         default=5, description="failed calls, one after another, that open the circuit to the model"
@@ -232,6 +253,10 @@ class Settings(RepositorySettings):
                 "listening beyond loopback lets anyone in: set MAPPER_KEYS_FILE, or "
                 "MAPPER_ALLOW_OPEN=true if something in front keeps strangers out"
             )
+        if self.review_dir is not None and self.review_dir == self.detectors_dir:
+            raise ValueError(
+                "MAPPER_REVIEW_DIR must not be MAPPER_DETECTORS_DIR: the queue writes its folder"
+            )
         return self
 
     @property
@@ -245,3 +270,18 @@ class Settings(RepositorySettings):
         if said is None:
             said = "off" if is_loopback(self.host) else _DEFAULT_LIMITS[kind]
         return parse_limit(said)
+
+
+def unknown_names(environment: Iterable[str]) -> list[str]:
+    """What is wrong with the `MAPPER_*` names of an environment, one sentence per name.
+
+    Without this check a misspelt setting would be ignored.
+    """
+    known = [f"MAPPER_{name.upper()}" for name in (*Settings.model_fields, *_OTHER_NAMES)]
+    wrong = sorted(n for n in environment if n.startswith("MAPPER_") and n not in known)
+    near = {name: difflib.get_close_matches(name, known, n=1) for name in wrong}
+    return [
+        f"{name} is not a setting; "
+        + (f"did you mean {near[name][0]}?" if near[name] else "docs/configuration.md lists them")
+        for name in wrong
+    ]

@@ -29,7 +29,7 @@ class KeyReusedError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class KeptResponse:
     """A response as it is kept: `headers` are those worth replaying, not the connection's;
     `passing`: it is only for who waits for it now, as the same request later may get a better one.
     """
@@ -58,7 +58,7 @@ class Claim:
 
     state: ClaimState
     fingerprint: str
-    answer: Answer | None = None
+    answer: KeptResponse | None = None
 
 
 class Store(Protocol):
@@ -75,7 +75,7 @@ class Store(Protocol):
         """Return when the slot is no longer busy; False when it still is after the timeout."""
         ...
 
-    async def finish(self, slot: str, token: str, answer: Answer) -> None:
+    async def finish(self, slot: str, token: str, answer: KeptResponse) -> None:
         """Keep the answer and wake who waits; an answer too large to keep frees the slot."""
         ...
 
@@ -111,9 +111,9 @@ class Idempotency:
         tenant: str | None,
         key: str,
         request: str,
-        answer: Callable[[], Awaitable[Answer]],
+        answer: Callable[[], Awaitable[KeptResponse]],
         wait_s: float,
-    ) -> tuple[Answer, bool]:
+    ) -> tuple[KeptResponse, bool]:
         """The answer, and whether it is a replay.
 
         request: its `fingerprint`. answer: makes the answer; called at most once.
@@ -149,8 +149,8 @@ class Idempotency:
             return None
 
     async def _answer(
-        self, slot: str, token: str, answer: Callable[[], Awaitable[Answer]]
-    ) -> Answer:
+        self, slot: str, token: str, answer: Callable[[], Awaitable[KeptResponse]]
+    ) -> KeptResponse:
         made = None
         try:
             made = await answer()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import redis.asyncio
 
-from client_api.access.idempotency import PASSING_S, Answer, Claim, ClaimState
+from client_api.access.idempotency import PASSING_S, Claim, ClaimState, KeptResponse
 from client_api.access.redis import SharedRedis
 
 # What an entry costs beside its text, generously: the objects around it, its slot and fingerprint.
@@ -47,7 +47,7 @@ class _Open:
 @dataclass(frozen=True, slots=True)
 class _Kept:
     fingerprint: str
-    answer: Answer
+    answer: KeptResponse
     expires: float
     size: int
 
@@ -95,7 +95,7 @@ class MemoryStore:
             return False
         return True
 
-    async def finish(self, slot: str, token: str, answer: Answer) -> None:
+    async def finish(self, slot: str, token: str, answer: KeptResponse) -> None:
         running = self._open.pop(slot)
         headers = sum(len(name) + len(value) for name, value in answer.headers)
         size = _OVERHEAD_BYTES + headers + len(answer.body)
@@ -152,7 +152,7 @@ class RedisStore:
                 return True
         return False
 
-    async def finish(self, slot: str, token: str, answer: Answer) -> None:
+    async def finish(self, slot: str, token: str, answer: KeptResponse) -> None:
         if len(answer.body) > _MAX_REDIS_ANSWER_BYTES:
             await self.release(slot, token)
             return
@@ -168,7 +168,7 @@ class RedisStore:
             await self._release([_PREFIX + slot], [mine])
 
 
-def _encode(fingerprint: str, *, token: str = "", answer: Answer | None = None) -> bytes:
+def _encode(fingerprint: str, *, token: str = "", answer: KeptResponse | None = None) -> bytes:
     """One line of JSON, then the body."""
     head: dict[str, object] = {"fingerprint": fingerprint, "token": token}
     if answer is not None:
@@ -183,4 +183,4 @@ def _decode(value: object) -> Claim:
     if "status" not in head:
         return Claim(ClaimState.BUSY, head["fingerprint"])
     headers = tuple((name, text) for name, text in head["headers"])
-    return Claim(ClaimState.DONE, head["fingerprint"], Answer(head["status"], headers, body))
+    return Claim(ClaimState.DONE, head["fingerprint"], KeptResponse(head["status"], headers, body))

@@ -38,6 +38,7 @@ class Scope(StrEnum):
 
     MAP_WRITE = "map:write"
     METRICS_READ = "metrics:read"
+    REVIEW = "review"
     ADMIN = "admin"
 
 

@@ -18,6 +18,8 @@ from redis.exceptions import RedisError
 DEFAULT_TIMEOUT_S = 0.05
 # After a failure Redis is left alone for a while: an outage must not cost every request a wait.
 _PAUSE_S = 1.0
+# Each is used for a fraction of a millisecond.
+_MOST_CONNECTIONS = 32
 
 
 class RedisOutageError(Exception):
@@ -34,8 +36,11 @@ class SharedRedis:
 
     def __init__(self, url: str, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
         self._timeout_s = timeout_s
-        self.pool = redis.asyncio.ConnectionPool.from_url(
+        # A caller waits while all connections are taken: the files of the process are bounded.
+        self.pool = redis.asyncio.BlockingConnectionPool.from_url(
             url,
+            max_connections=_MOST_CONNECTIONS,
+            timeout=timeout_s,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
             # Who uses it fails open: trying again would spend the request's budget for nothing.

@@ -5,7 +5,6 @@ new key on standard output, once, and everything said about it on standard error
 service takes the change over by itself.
 """
 
-import argparse
 import fcntl
 import os
 import sys
@@ -14,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from client_api.access.keys import (
     KeyRecord,
@@ -26,86 +28,126 @@ from client_api.access.keys import (
 from schemas.config.errors import ConfigError
 from schemas.config.files import write_private
 
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+Id = Annotated[str, typer.Argument(help="id of a key, as `list` shows it")]
+ExpiresDays = Annotated[float | None, typer.Option(help="days until the new key ends")]
+
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command; returns the exit status: 0, or 1 after saying why not."""
-    args = _parser().parse_args(argv)
-    if not args.file:
-        print("no key file: give --file or set MAPPER_KEYS_FILE", file=sys.stderr)
-        return 1
-    path, now = Path(args.file), datetime.now(UTC).replace(microsecond=0)
+    """Run one command; returns the exit status: 0, 1 after saying why not, 2 for wrong usage."""
     try:
-        if args.command == "list":
-            _list(read_keys(path), now)
-            return 0
-        with _edit(path, create=args.command == "create") as records:
-            if args.command != "create" and args.id not in records:
-                raise ConfigError(path, f"keys.{args.id}", "is not there; `keys list` shows all")
-            key, done = _change(path, records, args, now)
-        # Said and shown only once it is kept: a key that was printed works.
-        print(done, file=sys.stderr)
-        if key:
-            print(key)
-    except (ConfigError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
+        app(list(argv), prog_name="python -m client_api keys")
+    except SystemExit as end:
+        return int(end.code or 0)
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m client_api keys", description=__doc__)
-    parser.add_argument(
-        "--file", default=os.environ.get("MAPPER_KEYS_FILE"), help="default: $MAPPER_KEYS_FILE"
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="make a key and print it, once")
-    create.add_argument("--tenant", required=True, help="the tenant it acts for")
-    create.add_argument(
-        "--scope", action="append", choices=list(Scope), help="may be repeated", required=True
-    )
-    rotate = commands.add_parser("rotate", help="make a successor; the old key ends after a while")
-    rotate.add_argument("id")
-    rotate.add_argument(
-        "--grace-hours", type=float, default=24, help="how long the old key still works"
-    )
-    for making in (create, rotate):
-        making.add_argument(
-            "--expires-days", type=float, help="default: never; of a rotation: as the old key"
-        )
-    revoke = commands.add_parser("revoke", help="remove a key; it stops working at once")
-    revoke.add_argument("id")
-    commands.add_parser("list", help="show ids, tenants, scopes and expiry")
-    return parser
+@app.callback()
+def _file(
+    context: typer.Context,
+    file: Annotated[
+        Path | None, typer.Option(envvar="MAPPER_KEYS_FILE", help="the file of keys")
+    ] = None,
+) -> None:
+    """Make, rotate, revoke and list API keys."""
+    context.obj = file
 
 
-def _change(
-    path: Path, records: dict[str, KeyRecord], args: argparse.Namespace, now: datetime
-) -> tuple[str | None, str]:
-    """Change the records as the command says; returns a new key if there is one, and what was done.
-
-    Raises ConfigError for a tenant that is no name, or a successor without time to live.
-    """
-    if args.command == "revoke":
-        del records[args.id]
-        return None, f"revoked {args.id}"
-    days: float | None = args.expires_days
-    expires = None if days is None else now + timedelta(days=days)
-    if args.command == "create":
+@app.command()
+def create(
+    context: typer.Context,
+    tenant: Annotated[str, typer.Option(help="the tenant it acts for")],
+    scope: Annotated[list[Scope], typer.Option(help="may be repeated")],
+    expires_days: ExpiresDays = None,
+) -> None:
+    """Make a key and print it, once; without --expires-days it never ends."""
+    with _refusals(), _edit(path := _path(context), create=True) as records:
+        now = _now()
         try:
-            tenant = check_tenant(args.tenant)
+            name = check_tenant(tenant)
         except ValueError as error:
             raise ConfigError(path, "--tenant", str(error)) from None
-        return _add(records, tenant, frozenset(map(Scope, args.scope)), now, expires)
-    old = records[args.id]
-    # A rotation gives neither key more time than the old one had, unless it is told to.
-    expires = expires or old.expires
-    if expires is not None and expires <= now:
-        raise ConfigError(path, f"keys.{args.id}", "has expired; say --expires-days")
-    end = now + timedelta(hours=args.grace_hours)
-    retired = replace(old, expires=min(end, old.expires) if old.expires else end)
-    records[args.id] = retired
-    key, done = _add(records, old.tenant, old.scopes, now, expires)
-    return key, f"{args.id} works until {retired.expires}\n{done}"
+        key, done = _add(records, name, frozenset(scope), now, _end(now, expires_days))
+    _show(key, done)
+
+
+@app.command()
+def rotate(
+    context: typer.Context,
+    id: Id,
+    grace_hours: Annotated[float, typer.Option(help="hours that the old key still works")] = 24,
+    expires_days: ExpiresDays = None,
+) -> None:
+    """Make a successor, which ends when the old key was to end; the old key works a while."""
+    with _refusals(), _edit(path := _path(context)) as records:
+        old, now = _known(records, id, path), _now()
+        # A rotation gives neither key more time than the old one had, unless it is told to.
+        expires = _end(now, expires_days) or old.expires
+        if expires is not None and expires <= now:
+            raise ConfigError(path, f"keys.{id}", "has expired; say --expires-days")
+        end = now + timedelta(hours=grace_hours)
+        records[id] = retired = replace(old, expires=min(end, old.expires) if old.expires else end)
+        key, done = _add(records, old.tenant, old.scopes, now, expires)
+    _show(key, f"{id} works until {retired.expires}\n{done}")
+
+
+@app.command()
+def revoke(context: typer.Context, id: Id) -> None:
+    """Remove a key; it stops working at once."""
+    with _refusals(), _edit(path := _path(context)) as records:
+        _known(records, id, path)
+        del records[id]
+    print(f"revoked {id}", file=sys.stderr)
+
+
+@app.command("list")
+def list_keys(context: typer.Context) -> None:
+    """Show ids, tenants, scopes and expiry."""
+    with _refusals():
+        _list(read_keys(_path(context)), _now())
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """Ends the command with status 1 and the reason when it cannot be done."""
+    try:
+        yield
+    except (ConfigError, OSError) as error:
+        print(error, file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _path(context: typer.Context) -> Path:
+    if context.obj is None:
+        print("no key file: give --file or set MAPPER_KEYS_FILE", file=sys.stderr)
+        raise typer.Exit(1)
+    path: Path = context.obj
+    return path
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def _end(now: datetime, days: float | None) -> datetime | None:
+    return None if days is None else now + timedelta(days=days)
+
+
+def _known(records: dict[str, KeyRecord], key_id: str, path: Path) -> KeyRecord:
+    if key_id not in records:
+        raise ConfigError(path, f"keys.{key_id}", "is not there; `keys list` shows all")
+    return records[key_id]
+
+
+def _show(key: str, done: str) -> None:
+    """Called after the file is written: a key that was printed works."""
+    print(done, file=sys.stderr)
+    print(key)
 
 
 def _add(
@@ -130,7 +172,7 @@ def _list(records: dict[str, KeyRecord], now: datetime) -> None:
 
 
 @contextmanager
-def _edit(path: Path, *, create: bool) -> Iterator[dict[str, KeyRecord]]:
+def _edit(path: Path, *, create: bool = False) -> Iterator[dict[str, KeyRecord]]:
     """The records, written back when the block succeeds; one command at a time."""
     lock = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
     try:

@@ -9,7 +9,7 @@ file of ours has a path that access rules would have to know.
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -17,7 +17,17 @@ from string import Template
 from typing import Final
 
 # In this order they are one script; a later one uses what an earlier one declares.
-_SCRIPTS: Final = ("dom", "api", "charts", "levels", "traffic", "playground", "operate", "main")
+_SCRIPTS: Final = (
+    "dom",
+    "api",
+    "charts",
+    "levels",
+    "traffic",
+    "playground",
+    "review",
+    "operate",
+    "main",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +39,30 @@ class Page:
 
 
 @cache
-def build_page(keys: bool) -> Page:
-    """The page as a service with or without API keys serves it."""
-    style = _read("console.css")
-    script = "\n".join(_read(f"{name}.js") for name in _SCRIPTS)
-    html = Template(_read("index.html")).substitute(
+def build_page(keys: bool, review: bool) -> Page:
+    """The page as a service with or without API keys and a review queue serves it."""
+    style = read("console.css")
+    script = "\n".join(read(f"{name}.js") for name in _SCRIPTS)
+    html = Template(read("index.html")).substitute(
         style=style,
         script=script,
         # `<` is escaped, so that no text can end the element that holds it.
-        examples=_read("examples.json").replace("<", "\\u003c"),
+        examples=read("examples.json").replace("<", "\\u003c"),
         keys="yes" if keys else "no",
+        review="yes" if review else "no",
     )
-    return Page(html.encode(), _HEADERS | {"Content-Security-Policy": _policy(style, script)})
+    policy = content_policy(
+        scripts=source_of(script),
+        styles=source_of(style),
+        images="data:",
+        # Text becomes an element nowhere in the page, and no defect can make it one.
+        more=("require-trusted-types-for 'script'", "trusted-types 'none'"),
+    )
+    return Page(html.encode(), HEADERS | {"Content-Security-Policy": policy})
 
 
-_HEADERS: Final = {
+#: Of every page, besides its policy.
+HEADERS: Final = {
     "Cache-Control": "no-cache",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -54,27 +73,31 @@ _HEADERS: Final = {
 }
 
 
-def _policy(style: str, script: str) -> str:
+def content_policy(*, scripts: str, styles: str, images: str, more: Sequence[str] = ()) -> str:
+    """The Content-Security-Policy of a page that asks its own host alone.
+
+    scripts, styles, images: their sources. more: further directives.
+    """
     return "; ".join(
         (
             "default-src 'none'",
-            f"script-src '{_hash(script)}'",
-            f"style-src '{_hash(style)}'",
-            "img-src data:",
+            f"script-src {scripts}",
+            f"style-src {styles}",
+            f"img-src {images}",
             "connect-src 'self'",
             "base-uri 'none'",
             "form-action 'none'",
             "frame-ancestors 'none'",
-            # Text becomes an element nowhere in the page, and no defect can make it one.
-            "require-trusted-types-for 'script'",
-            "trusted-types 'none'",
+            *more,
         )
     )
 
 
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+def source_of(text: str) -> str:
+    """The source that allows an inline script or style by its hash."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def _read(name: str) -> str:
+def read(name: str) -> str:
+    """A text file beside this module."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -38,7 +38,7 @@ async function read() {
   const problem = summary?.reason;
   if (problem && (problem.status === 401 || problem.status === 403)) refused = true;
   if (problem) locked(plainly(problem, "metrics:read"));
-  else if (!mayAsk() && !refused) locked("This service asks for an API key. Enter one above: metrics:read shows service levels and traffic, map:write opens the playground, admin the kill switch.");
+  else if (!mayAsk() && !refused) locked("This service asks for an API key. Enter one above: metrics:read shows service levels and traffic, map:write opens the playground, review the queue, admin the kill switch.");
   else if (!refused) locked("");
   say($id("updated"), `read at ${new Date().toLocaleTimeString()}`);
 }
@@ -69,6 +69,7 @@ function useKey(key) {
   $id("key-forget").hidden = key === "";
   say($id("key-note"), key ? "A key is in use. Kept in this page's memory only; gone when you leave." : "Kept in this page's memory only; gone when you leave.");
   loadDetectors();
+  loadReview();
   refresh();
 }
 
@@ -84,5 +85,6 @@ document.addEventListener("visibilitychange", () => { if (!document.hidden && !p
 setInterval(() => { if (!paused && !document.hidden) refresh(); }, EVERY_MS);
 setUpPlayground();
 setUpSwitch();
+setUpReview();
 loadDetectors();
 refresh();

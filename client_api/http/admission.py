@@ -5,22 +5,17 @@ rules see it, or an ApiError; in a batch that becomes the item's own error. Know
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Final
+from dataclasses import dataclass, replace
 
 from client_api.http.auth import Caller, TenantMismatchError, acting_tenant
-from client_api.http.bodies import MapRequest
-from client_api.http.errors import ApiError
+from client_api.http.errors import ApiError, unknown_name
+from client_api.http.interface.bodies import HINTS, MapRequest
 from client_api.mapping.gateway import Item
 from client_api.settings import Settings
 from schemas.contract import ErrorCode
 from schemas.policies import PolicyFile
 
 _NO_LIMIT = float("inf")
-#: The hints of contract section 2.
-_METADATA: Final = ("contributing_detectors", "normalized_scores", "kind")
-_LONGEST_KEY: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +31,7 @@ class Admitted:
     most_ms: float
 
 
-class ItemGate:
+class Admission:
     """Admits items, or says why not."""
 
     def __init__(
@@ -71,10 +66,10 @@ class ItemGate:
         if len(item.output.encode()) + len(item.metadata.encode()) > self._max_bytes:
             limit = f"output and metadata of an item have at most {self._max_bytes} bytes"
             raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, limit)
-        if item.threshold is None:
-            item = Item(
-                item.detector, item.output, item.metadata, policies.threshold(detector, tenant)
-            )
+        threshold = item.threshold
+        if threshold is None:
+            threshold = policies.threshold(detector, tenant)
+        item = replace(item, threshold=threshold, tenant=tenant)
         usual = policies.budget_ms(detector, tenant, self._budget_ms)
         most = policies.budget_ms(detector, tenant, self._budget_ms, _NO_LIMIT)
         return Admitted(item, tenant, usual, most)
@@ -83,18 +78,14 @@ class ItemGate:
         """Raises ApiError for a key that means nothing, and for the vocabulary of a detector that
         the tenant may not use."""
         metadata = request.metadata or {}
-        if unknown := [key for key in metadata if key not in _METADATA]:
-            raise ApiError(ErrorCode.INVALID_REQUEST, _unknown_key(unknown[0]))
-        names = metadata.get("contributing_detectors")
+        if unknown := [key for key in metadata if key not in HINTS]:
+            raise ApiError(
+                ErrorCode.INVALID_REQUEST, f"metadata: {unknown_name(unknown[0], HINTS)}"
+            )
+        given = metadata.get("contributing_detectors")
+        names = [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
         policies = self._policies.current()
-        for name in names if isinstance(names, list) else ():
-            if isinstance(name, str) and self._is_known(name) and not policies.allows(name, tenant):
+        for name in dict.fromkeys(names):  # thousands of equal names are one to look up
+            if not policies.allows(name, tenant) and self._is_known(name):
                 detail = "the tenant may not use the vocabulary of a contributing detector"
                 raise ApiError(ErrorCode.FORBIDDEN, detail)
-
-
-def _unknown_key(key: str) -> str:
-    """Names the key where it is like one of ours: others may be anything, and are not repeated."""
-    near = get_close_matches(key, _METADATA, n=1, cutoff=0.7) if len(key) <= _LONGEST_KEY else ()
-    hint = f"{key!r} is not known; did you mean {near[0]!r}" if near else "a key is not known"
-    return f"metadata: {hint}; known are {', '.join(_METADATA)}"

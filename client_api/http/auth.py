@@ -8,10 +8,10 @@ Paths are refused by default: one that is not listed here wants a key, whatever 
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import NoReturn, TypedDict
+from typing import NoReturn, Protocol, TypedDict
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,19 +21,26 @@ from client_api.access.addresses import Network, client_address, is_address
 from client_api.access.keys import KeyStore, Principal
 from client_api.access.keys import Scope as KeyScope
 from client_api.access.rate_limits import LimitOutcome, RateLimits
+from client_api.console.reference import ASSETS
 from client_api.http.errors import ApiError, is_mapping
 from client_api.telemetry import context
 from schemas.contract import ErrorCode
-from schemas.policies import PolicyFile
 
 _CALLER = "mapper.caller"
 _PROBES = frozenset({"/health", "/health/live", "/health/ready", "/health/model"})
-_PUBLIC = _PROBES | {"/", "/docs", "/openapi.json"}
+_PUBLIC = _PROBES | {"/", "/docs", "/openapi.json"} | {f"/docs/{name}" for name in ASSETS}
+_DETECTORS = ("/detectors/draft", "/detectors/check", "/detectors/add")
 # Pages that a browser shows or that switch something: another site must not reach them by a name
 # of its own that it points here.
-_OWN_HOST_ONLY = frozenset({"/", "/docs", "/openapi.json", "/admin"})
+_OWN_HOST_ONLY = frozenset({"/", "/docs", "/openapi.json", "/admin", "/review", *_DETECTORS})
 _UNLIMITED = _PROBES | {"/metrics", "/admin"}
-_SCOPES = {"/map": KeyScope.MAP_WRITE, "/metrics": KeyScope.METRICS_READ, "/admin": KeyScope.ADMIN}
+_SCOPES = {
+    "/map": KeyScope.MAP_WRITE,
+    "/metrics": KeyScope.METRICS_READ,
+    "/review": KeyScope.REVIEW,
+    "/admin": KeyScope.ADMIN,
+    **dict.fromkeys(_DETECTORS, KeyScope.ADMIN),
+}
 
 
 class AmbiguousKeyError(ValueError):
@@ -95,12 +102,12 @@ class Caller:
 
 
 def get_caller(request: Request) -> Caller:
-    """Who sends the request; it passed the AccessMiddleware."""
+    """Who sends the request; it passed the AuthMiddleware."""
     caller: Caller = request.scope[_CALLER]
     return caller
 
 
-class RateGate:
+class RateLimiter:
     """Charges callers, and refuses who has sent too much."""
 
     def __init__(self, limits: RateLimits) -> None:
@@ -126,30 +133,43 @@ class RateGate:
         caller.limit_headers = outcome.headers
         _raise_if_refused(outcome)
 
-    async def charge_stranger(self, address: str) -> None:
+    async def charge_unauthenticated(self, address: str) -> None:
         """For a wrong key. Raises ApiError when there were too many."""
         _raise_if_refused(
             await self._limits.charge(key_id=None, tenant=None, address=address, cost=1)
         )
 
 
-class AccessMiddleware:
+class Changeable(Protocol):
+    """A file or a folder that may change while the service runs."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether `current` has to read."""
+        ...
+
+    def current(self) -> object:
+        """Take over what has changed."""
+        ...
+
+
+class AuthMiddleware:
     """Checks `Host`, authenticates, and checks the scope of the path."""
 
     def __init__(
         self,
         app: ASGIApp,
         keys: KeyStore | None,
-        policies: PolicyFile,
-        gate: RateGate,
+        files: Sequence[Changeable],
+        limiter: RateLimiter,
         trusted_proxies: tuple[Network, ...],
         allowed_hosts: tuple[str, ...],
     ) -> None:
-        """keys: None lets everyone do everything, as behind loopback."""
+        """keys: None lets everyone do everything, as behind loopback. files: besides the keys."""
         self._app = app
         self._keys = keys
-        self._files: tuple[KeyStore | PolicyFile, ...] = (policies, *([keys] if keys else []))
-        self._gate = gate
+        self._files: tuple[Changeable, ...] = (*files, *([keys] if keys else []))
+        self._limiter = limiter
         self._trusted = trusted_proxies
         self._hosts = frozenset(host.lower() for host in allowed_hosts)
 
@@ -188,19 +208,19 @@ class AccessMiddleware:
         try:
             key = presented_key(scope["headers"])
         except AmbiguousKeyError:
-            await self._refuse_stranger(address, "several different keys were sent; send one")
+            await self._unauthenticated(address, "several different keys were sent; send one")
         else:
             if key is None:
-                await self._refuse_stranger(address, "send a key as X-API-Key or Bearer token")
+                await self._unauthenticated(address, "send a key as X-API-Key or Bearer token")
             elif (principal := self._keys.authenticate(key)) is None:
-                await self._refuse_stranger(address, "the key is unknown, revoked or expired")
+                await self._unauthenticated(address, "the key is unknown, revoked or expired")
             else:
                 context.current().facts.update(tenant=principal.tenant, key_id=principal.key_id)
                 _check_scope(path, principal)
                 return principal
 
-    async def _refuse_stranger(self, address: str, detail: str) -> NoReturn:
-        await self._gate.charge_stranger(address)
+    async def _unauthenticated(self, address: str, detail: str) -> NoReturn:
+        await self._limiter.charge_unauthenticated(address)
         raise ApiError(ErrorCode.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
 
 
@@ -211,9 +231,9 @@ class RateLimitMiddleware:
     pages cost one, but probes, metrics and the kill switch: they must work under any load.
     """
 
-    def __init__(self, app: ASGIApp, gate: RateGate) -> None:
+    def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
         self._app = app
-        self._gate = gate
+        self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or _belongs(scope["path"], _UNLIMITED):
@@ -223,22 +243,22 @@ class RateLimitMiddleware:
 
         async def send_with_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                await self._gate.settle(caller)
+                await self._limiter.settle(caller)
                 MutableHeaders(scope=message).update(dict(caller.limit_headers))
             await send(message)
 
         if is_mapping(scope):
-            await self._gate.test(caller)
+            await self._limiter.test(caller)
         else:
-            await self._gate.charge(caller, 1)
+            await self._limiter.charge(caller, 1)
         try:
             await self._app(scope, receive, send_with_limits)
         except ApiError as refusal:
-            await self._gate.settle(caller)
+            await self._limiter.settle(caller)
             refusal.headers.update(caller.limit_headers)
             raise
         finally:
-            await self._gate.settle(caller)
+            await self._limiter.settle(caller)
 
 
 class _Who(TypedDict):

@@ -4,8 +4,9 @@ In: whatever went wrong in a handler or in the framework. Out: a problem respons
 routes and never quotes an exception's text or what the client sent.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,8 +17,11 @@ from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from client_api.http.bodies import BatchRequest, MapRequest, ModeBody
-from client_api.http.openapi import MEDIA_TYPE, document
+from client_api.http.interface.answers import ModeBody
+from client_api.http.interface.bodies import BatchRequest, MapRequest
+from client_api.http.interface.detector_files import DraftBody, DraftWord, FileBody
+from client_api.http.interface.openapi import MEDIA_TYPE
+from client_api.http.interface.review import ActionBody, ImportBody
 from client_api.telemetry.context import current
 from client_api.telemetry.metrics import Metrics
 from schemas.contract import ErrorCode
@@ -25,8 +29,12 @@ from schemas.contract import ErrorCode
 # The places in a request that a problem may name; what else stands there is the client's own.
 _PLACES: Final = frozenset(
     {"body", "query", "path", "header", *MapRequest.model_fields, *BatchRequest.model_fields}
+    | {*ActionBody.model_fields, *ImportBody.model_fields, "state", "limit", "offset", "word_id"}
+    | {*DraftBody.model_fields, *DraftWord.model_fields, *FileBody.model_fields}
     | {*ModeBody.model_fields, "explain", "X-Budget-Ms", "X-Tenant-ID", "Idempotency-Key"}
 )
+
+_LONGEST_NAME: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +123,9 @@ def is_mapping(scope: Scope) -> bool:
 def count(metrics: Metrics, scope: Scope, error: ApiError, *, ours: bool = False) -> None:
     """Count a request that ends in an error: as refused, or as failed when the reason is `ours`,
     as it is for every 5xx. A mapping request whose items do not count by themselves is one item.
+    The request's log line names the error.
     """
+    current().facts["error_code"] = error.code.value
     if not ours and error.status < HTTPStatus.INTERNAL_SERVER_ERROR:
         metrics.rejected(error.code)
     elif is_mapping(scope) and not current().accepted:
@@ -124,9 +134,28 @@ def count(metrics: Metrics, scope: Scope, error: ApiError, *, ours: bool = False
         metrics.failed(error.code)
 
 
-def describe(errors: Sequence[ErrorDetails] | Sequence[Any]) -> str:
-    """What a validation found, as `place: problem`, without the offending values and names."""
-    return "; ".join(f"{_place(error['loc'])}: {error['msg']}" for error in errors[:10])
+def describe(
+    errors: Sequence[ErrorDetails] | Sequence[Any], known: Iterable[str] = MapRequest.model_fields
+) -> str:
+    """What a validation found, as `place: problem`, without the offending values.
+
+    known: keys of the object that was validated.
+    """
+    return "; ".join(_describe(error, list(known)) for error in errors[:10])
+
+
+def unknown_name(name: str, known: Sequence[str]) -> str:
+    """Names a key where it is like one of ours: others may be anything, and are not repeated."""
+    near = get_close_matches(name, known, n=1, cutoff=0.7) if len(name) <= _LONGEST_NAME else ()
+    hint = f"{name!r} is not known; did you mean {near[0]!r}" if near else "a key is not known"
+    return f"{hint}; known are {', '.join(known)}"
+
+
+def _describe(error: ErrorDetails | Any, known: Sequence[str]) -> str:
+    place, problem = error["loc"], error["msg"]
+    if error["type"] == "extra_forbidden":
+        place, problem = place[:-1], unknown_name(str(place[-1]), known)
+    return f"{_place(place)}: {problem}"
 
 
 def _place(parts: Sequence[int | str]) -> str:
@@ -163,16 +192,18 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         """A body that is not JSON (400), or one of the wrong shape (422)."""
         assert isinstance(error, RequestValidationError)
         found = error.errors()
-        if any(e["type"] == "json_invalid" for e in found):
-            return respond(
-                request, ApiError(ErrorCode.INVALID_REQUEST, "the body is not JSON", status=400)
-            )
+        if broken := next((e for e in found if e["type"] == "json_invalid"), None):
+            before = str(error.body)[: broken["loc"][-1]]
+            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+            detail = f"the body is not JSON: line {line}, column {column}"
+            return respond(request, ApiError(ErrorCode.INVALID_REQUEST, detail, status=400))
         if any(isinstance(e.get("input"), bytes) and e["loc"] == ("body",) for e in found):
             detail = "the body is not declared as JSON: send Content-Type: application/json"
             return respond(request, ApiError(ErrorCode.INVALID_REQUEST, detail, status=415))
-        return respond(request, ApiError(ErrorCode.INVALID_REQUEST, describe(found)))
+        field = request.scope["route"].body_field
+        known = field.field_info.annotation.model_fields if field else ()
+        return respond(request, ApiError(ErrorCode.INVALID_REQUEST, describe(found, known)))
 
-    document(app)
     app.add_exception_handler(ApiError, on_api_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)

@@ -11,9 +11,10 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from client_api.http.bodies import MAX_BATCH, MAX_VALUES
 from client_api.http.errors import ApiError
+from client_api.http.interface.bodies import MAX_BATCH, MAX_VALUES
 from client_api.http.middleware import hold_memory
+from client_api.http.stored import StoredAnswer
 from schemas.contract import ErrorCode
 
 # What the items of a full batch may hold together.
@@ -49,6 +50,11 @@ class JsonRoute(APIRoute):
             return await handler(_StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+def stored_json(content: Any) -> StoredAnswer:
+    """`content` as an answer that is made once."""
+    return StoredAnswer(orjson.dumps(content)).prepare()
 
 
 def json_response(content: Any, status: int = 200) -> Response:

@@ -5,22 +5,32 @@ serves the facade over real sockets takes it from here.
 """
 
 import resource
+import sys
 
 import uvicorn
 from fastapi import FastAPI
 
 from client_api.http.connection import ConnectionLimits, bounded
 from client_api.settings import Settings
+from pipeline.heap import keep_for_good
 from schemas.contract import ErrorCode
 
 # Of the files that the process may open: for Triton, Redis, files and listeners.
 _OWN_FILES = 128
 # A body may take its time in the application; the connection is ended a little later.
 _BODY_GRACE_S = 5.0
+# How long a thread that reads an output may keep the event loop waiting; Python's default is 5 ms,
+# and an answer takes several turns of the loop.
+_TURN_S = 0.001
+# An idle connection is kept for longer than clients and proxies keep theirs (nginx and the usual
+# load balancers a minute, httpx 5 s), so that none sends a request on one that is being closed.
+_KEEP_ALIVE_S = 75
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How the facade is served. Raises the number of files that the process may open."""
+    """How the facade is served; call it last, for it also sets up the process: how many files it
+    may open, how soon threads take turns, and what the garbage collector looks at.
+    """
 
     def count(code: ErrorCode) -> None:
         if code is ErrorCode.OVERLOADED:
@@ -36,6 +46,8 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         trusted=settings.trusted_proxies,
         on_refusal=count,
     )
+    sys.setswitchinterval(_TURN_S)
+    keep_for_good()
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -45,6 +57,7 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         # Whose X-Forwarded-For is believed is MAPPER_TRUSTED_PROXIES' to say.
         proxy_headers=False,
         # Limits, kept answers, metrics and the kill switch are one process's.

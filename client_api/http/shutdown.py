@@ -25,7 +25,7 @@ class Drain:
         self.begun = False
 
 
-class DrainingServer(uvicorn.Server):
+class GracefulServer(uvicorn.Server):
     """A uvicorn server that leaves in this order; on Ctrl-C without the delay."""
 
     def __init__(self, config: uvicorn.Config, drain: Drain, delay_s: float) -> None:

@@ -26,10 +26,10 @@ class Refusal(Enum):
 
 
 class FairShare:
-    """`total` of something, for parties by name; None stands for who has no name."""
+    """`total` of something, for parties by name; None stands for who has no name. It may change."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._total = total
+        self.total = total
         self._clock = clock
         self._used: Counter[str | None] = Counter()
         self._about: dict[str | None, float] = {}
@@ -37,7 +37,7 @@ class FairShare:
 
     def take(self, party: str | None, amount: int = 1) -> Refusal | None:
         """Take it, or say why not; None when it was taken."""
-        free = self._total - self.taken
+        free = self.total - self.taken
         self._note(party)
         if amount > free:
             return Refusal.FULL

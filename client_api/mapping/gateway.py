@@ -16,12 +16,14 @@ class Item:
     """One thing to map.
 
     output: raw text (JSON text for an object or a list); metadata: JSON text, or empty.
+    tenant: whose detector files apply besides those of all tenants.
     """
 
     detector: str
     output: str
     metadata: str = ""
     threshold: float | None = None
+    tenant: str | None = None
 
 
 class ModelError(Exception):
@@ -52,6 +54,12 @@ class CircuitOpen(ModelError):  # noqa: N818
     def __init__(self, problem: str, reason: FallbackReason) -> None:
         super().__init__(problem)
         self.reason = reason
+
+
+class RulesOnly(ModelError):  # noqa: N818
+    """Nobody asked the model: the kill switch is on."""
+
+    reason = FallbackReason.RULES_ONLY
 
 
 class ModelGateway(Protocol):

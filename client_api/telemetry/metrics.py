@@ -6,7 +6,7 @@ window. Knows no HTTP. Every answer that a client got counts here once and nowhe
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from prometheus_client import (
     CollectorRegistry,
@@ -27,6 +27,8 @@ from schemas.contract import (
     Mode,
     SharedUse,
 )
+from schemas.frameworks import load_frameworks
+from schemas.taxonomy import load_taxonomy
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody reads
 
@@ -90,6 +92,12 @@ class Metrics:
         self._reading = self._counter(
             "mapper_reading_total", "Items by how their output was read", "detector", "reading"
         )
+        self._categories = self._counter(
+            "mapper_label_category_total", "Items with a label of a category", "category"
+        )
+        self._frameworks = self._counter(
+            "mapper_framework_total", "Items that touch a control of a framework", "framework"
+        )
         self._errors = self._counter(
             "mapper_errors_total", "Requests and batch items that failed here", "error_code"
         )
@@ -101,8 +109,14 @@ class Metrics:
             "Requests answered without Redis, as it was out",
             "use",
         )
+        self._lookups = self._counter(
+            "mapper_item_cache_total", "Items looked up among the model's answers", "result"
+        )
         self._replays = self._counter(
             "mapper_idempotent_replays_total", "Requests answered by an answer given before"
+        )
+        self._review_dropped = self._counter(
+            "mapper_review_dropped_total", "Words of answers that the review queue could not count"
         )
         self._mode = Gauge(
             "mapper_mode", "1 for the mode in force", ("mode",), registry=self._gauges
@@ -137,6 +151,14 @@ class Metrics:
             self._errors.labels(code.value)
         for use in SharedUse:
             self._outages.labels(use.value)
+        # What the taxonomy has; a Triton of another version may answer with more.
+        self._known_categories = {_category(label) for label in load_taxonomy().names}
+        for name in (*self._known_categories, OTHER):
+            self._categories.labels(name)
+        for name in load_frameworks().frameworks:
+            self._frameworks.labels(name)
+        for result in ("hit", "miss"):
+            self._lookups.labels(result)
         self._seen = {OTHER}
         self._exposition = Exposition(self._written)
 
@@ -154,6 +176,7 @@ class Metrics:
             self._fallback.labels(label, reason.value).inc()
         if decision.overridden:
             self._override.labels(label).inc()
+        self._count_labels(decision.event)
         if how := decision.reading.get("how"):
             unread = reason is FallbackReason.UNREAD
             self._reading.labels(label, "unread" if unread else str(how)).inc()
@@ -196,9 +219,17 @@ class Metrics:
         """A request was answered without what Redis would have told."""
         self._outages.labels(use.value).inc()
 
+    def looked_up(self, known: bool) -> None:
+        """An item was looked up among the answers that the model gave before."""
+        self._lookups.labels("hit" if known else "miss").inc()
+
     def replayed(self) -> None:
         """A request was answered by an answer given before; its items count nowhere again."""
         self._replays.inc()
+
+    def review_dropped(self, count: int) -> None:
+        """The review queue had no room for so many words."""
+        self._review_dropped.inc(count)
 
     def follow_mode(self, mode: Callable[[], Mode]) -> None:
         """mode: the one in force; asked whenever someone looks."""
@@ -227,6 +258,15 @@ class Metrics:
         """What `/metrics` says, in Prometheus' text format."""
         return self._exposition.text().encode() + generate_latest(self._gauges)
 
+    def _count_labels(self, event: Mapping[str, object]) -> None:
+        labels, context = cast(list[str], event["taxonomy"]), event["policy_context"]
+        found = {_category(label) for label in labels}
+        for name in {name if name in self._known_categories else OTHER for name in found}:
+            self._categories.labels(name).inc()
+        for framework in cast(dict[str, dict[str, object]], context)["frameworks"]:
+            if framework in load_frameworks().frameworks:
+                self._frameworks.labels(framework).inc()
+
     def _begin(self, detector: str) -> None:
         """Series at zero, so that the first event is an increase that `rate` can see."""
         for status in ("success", "error"):
@@ -247,6 +287,11 @@ class Metrics:
         metric = Histogram(name, text, labels, buckets=tuple(edges), registry=None)
         self._written.append(metric)
         return metric
+
+
+def _category(label: str) -> str:
+    """The first part of its name."""
+    return label.partition(".")[0]
 
 
 def _is_mode(mode: Callable[[], Mode], each: Mode) -> float:

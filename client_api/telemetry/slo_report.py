@@ -60,7 +60,7 @@ def _value(window: Window, counts: Counts, indicator: Indicator, goal_s: float) 
 
 
 def _budget(window: Window, objective: Objective, goal_s: float) -> dict[str, Any]:
-    events, bad = _events(window, window.ever, objective.indicator, goal_s)
+    events, bad = _events(window, window.lifetime, objective.indicator, goal_s)
     spent = bad / events / objective.budget if events else 0.0
     return {
         "events": events,

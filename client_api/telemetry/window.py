@@ -35,7 +35,7 @@ class Counts:
     answers: Counter[tuple[str, Source | None]] = field(default_factory=Counter)
     reasons: Counter[FallbackReason] = field(default_factory=Counter)
 
-    def include(self, other: "Counts") -> None:
+    def merge(self, other: "Counts") -> None:
         """Add what happened in another span."""
         self.items += other.items
         self.succeeded += other.succeeded
@@ -76,7 +76,7 @@ class Window:
         self._clock = clock
         self._slots: deque[tuple[int, Counts]] = deque()
         #: Everything since the process began.
-        self.ever = self._empty()
+        self.lifetime = self._empty()
 
     def add(
         self,
@@ -93,7 +93,7 @@ class Window:
         source: None when nobody answered; valid: None when there was no candidate to validate;
         reason: why the model's answer did not stand.
         """
-        for counts in (self._current(), self.ever):
+        for counts in (self._current(), self.lifetime):
             counts.items += 1
             counts.succeeded += source is not None
             counts.validated += valid is not None
@@ -107,15 +107,15 @@ class Window:
 
     def total(self) -> Counts:
         """The sum over the window."""
-        self._forget()
+        self._expire()
         total = self._empty()
         for _, slot in self._slots:
-            total.include(slot)
+            total.merge(slot)
         return total
 
     def history(self) -> list[Counts]:
         """The window slot by slot, the oldest first; what had no items is there as well."""
-        self._forget()
+        self._expire()
         known, now = dict(self._slots), int(self._clock() // SLOT_S)
         slots = range(now - int(WINDOW_S / SLOT_S) + 1, now + 1)
         return [known.get(slot) or self._empty() for slot in slots]
@@ -141,13 +141,13 @@ class Window:
         return lower
 
     def _current(self) -> Counts:
-        self._forget()
+        self._expire()
         now = int(self._clock() // SLOT_S)
         if not self._slots or self._slots[-1][0] != now:
             self._slots.append((now, self._empty()))
         return self._slots[-1][1]
 
-    def _forget(self) -> None:
+    def _expire(self) -> None:
         oldest = int((self._clock() - WINDOW_S) // SLOT_S)
         while self._slots and self._slots[0][0] <= oldest:
             self._slots.popleft()

@@ -1,19 +1,19 @@
 """Loads model versions into a running Triton, and says which are loaded.
 
-In: where Triton listens and the token that its launcher made. Out: the effect, or TritonError.
-Knows Triton's repository API; nothing of processes.
+In: the socket that Triton's launcher made. Out: the effect, or TritonError. Knows Triton's
+repository API; nothing of processes.
 """
 
 import compileall
 import json
+import secrets
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2
 
@@ -21,42 +21,42 @@ from client_api.triton.install import LoadError, TritonError
 from engine.versions import ControlAddress
 
 _INDEX_TIMEOUT_S = 2.0
-CONTROL_KEY = "mapper-control"
 
 
 class TritonControl:
     """The repository API of one Triton."""
 
-    def __init__(
-        self,
-        http_url: str,
-        headers: Mapping[str, str],
-        repository: Path,
-        trials: Path | None = None,
-    ) -> None:
-        """headers: what the launcher wants to see; repository: the one that Triton serves; trials:
-        another one that it looks into, for versions that nobody is to meet yet."""
+    def __init__(self, path: str, repository: Path, trials: Path | None = None) -> None:
+        """path: of Triton's socket; repository: the one that Triton serves; trials: another one
+        that it looks into, for versions that nobody is to meet yet."""
+        self._path = path
         self._trials = trials
-        self._url = f"http://{http_url}/v2/repository"
-        self._headers = dict(headers)
         self._repository = repository
 
     @classmethod
     def at(cls, address: ControlAddress, repository: Path) -> Self:
         """For a Triton that this project launched."""
         trials = Path(address.trials) if address.trials else None
-        return cls(address.http, {CONTROL_KEY: address.token}, repository, trials)
+        return cls(address.http, repository, trials)
 
-    def load(self, model: str, versions: Sequence[int] | None = None, *, timeout_s: float) -> None:
-        """Load a model; versions: these and no others, whatever its configuration says.
+    def load(
+        self,
+        model: str,
+        versions: Sequence[int] | None = None,
+        *,
+        timeout_s: float,
+        anew: bool = False,
+    ) -> None:
+        """Load a model; versions: these and no others, whatever its configuration says; anew: also
+        what is loaded already, with new processes.
 
         Raises LoadError with Triton's reason when a version does not load, and what was served
         before is served then; TritonError when Triton does not answer.
         """
         body: dict[str, Any] = {}
-        if versions is not None:
-            self._compile(model, versions)
-            body = {"parameters": {"config": self._only(model, versions)}}
+        if versions is not None or anew:
+            self._compile(model, versions or ())
+            body = {"parameters": {"config": self._changed(model, versions or (), anew)}}
         self._post(f"models/{model}/load", body, timeout_s)
 
     def loaded(self, model: str) -> tuple[int, ...]:
@@ -64,8 +64,15 @@ class TritonControl:
 
         Raises TritonError when Triton does not say.
         """
-        entries = json.loads(self._post("index", {"ready": True}, _INDEX_TIMEOUT_S))
-        return tuple(sorted(int(e["version"]) for e in entries if e["name"] == model))
+        return tuple(sorted(version for name, version in self.ready() if name == model))
+
+    def ready(self) -> tuple[tuple[str, int], ...]:
+        """Models with the versions that serve. Raises TritonError when Triton does not say."""
+        answer = self._post("index", {"ready": True}, _INDEX_TIMEOUT_S)
+        try:
+            return tuple((str(e["name"]), int(e["version"])) for e in json.loads(answer))
+        except (ValueError, KeyError, TypeError) as error:
+            raise TritonError(f"Triton's index cannot be read: {error!r}") from error
 
     @contextmanager
     def on_trial(self, model: str, version: int, *, timeout_s: float) -> Iterator[str]:
@@ -79,7 +86,7 @@ class TritonControl:
         self._compile(model, [version])
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        (folder / str(version)).symlink_to(self._repository / model / str(version))
+        (folder / str(version)).symlink_to((self._repository / model / str(version)).resolve())
         config = self._config(model)
         config.name = name
         config.version_policy.specific.versions.append(version)
@@ -92,22 +99,13 @@ class TritonControl:
                 self._post(f"models/{name}/unload", {}, timeout_s)
             shutil.rmtree(folder, ignore_errors=True)
 
-    def published(self, model: str) -> tuple[int, ...]:
-        """Versions of the model in the repository, ascending, loaded or not. A link is none: what
-        it leads to may change, or belong to somebody else."""
-        folders = (self._repository / model).glob("[0-9]*")
-        return tuple(
-            sorted(
-                int(f.name)
-                for f in folders
-                if f.name.isascii() and f.name.isdecimal() and not f.is_symlink()
-            )
-        )
-
-    def _only(self, model: str, versions: Sequence[int]) -> str:
+    def _changed(self, model: str, versions: Sequence[int], anew: bool) -> str:
         """The model's configuration with another version policy, as JSON."""
         config = self._config(model)
-        config.version_policy.specific.versions.extend(versions)
+        if versions:
+            config.version_policy.specific.versions.extend(versions)
+        if anew:  # Triton keeps what it has unless the configuration differs
+            config.parameters["anew"].string_value = secrets.token_hex(8)
         json_text: str = json_format.MessageToJson(config, preserving_proto_field_name=True)
         return json_text
 
@@ -124,15 +122,12 @@ class TritonControl:
             compileall.compile_dir(self._repository / model / str(version), quiet=2)
 
     def _post(self, path: str, body: Mapping[str, Any], timeout_s: float) -> bytes:
-        request = urllib.request.Request(
-            f"{self._url}/{path}", json.dumps(body).encode(), self._headers, method="POST"
-        )
+        transport = httpx.HTTPTransport(uds=self._path)
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as response:
-                answer: bytes = response.read()
-                return answer
-        except urllib.error.HTTPError as error:
-            reason = error.read().decode("utf-8", errors="replace")
-            raise LoadError(f"Triton refuses {path}: {reason}") from error
-        except OSError as error:
+            with httpx.Client(transport=transport, timeout=timeout_s) as client:
+                answer = client.post(f"http://triton/v2/repository/{path}", json=dict(body))
+        except httpx.HTTPError as error:
             raise TritonError(f"Triton does not answer to {path}: {error}") from error
+        if answer.is_error:
+            raise LoadError(f"Triton refuses {path}: {answer.text}")
+        return answer.content

@@ -12,6 +12,8 @@ from typing import Final
 
 import structlog
 
+from engine.versions import published_versions
+
 _BUILD: Final = "export.publishing.build"
 _POLL_S: Final = 0.1
 
@@ -24,7 +26,7 @@ def build_when_none(model: Path, stop: threading.Event) -> bool:
     model: the model's folder in the repository. stop: ends the build when set. A build that fails
     says why on standard error.
     """
-    if any(model.glob("[0-9]*/manifest.json")):
+    if published_versions(model):
         return True
     command = [sys.executable, "-m", _BUILD, "--model-folder", str(model.resolve())]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)

@@ -1,15 +1,13 @@
 """Runs the real Triton server that ships in the `nvidia-pytriton` wheel, on this machine.
 
-In: a model repository, ports, the models to load. Out: a running process that answers, and its
-control token. Knows nothing of the facade, of HTTP handlers or of what the models compute.
+In: a model repository, ports, the models to load. Out: a running Triton that answers, the front of
+its HTTP, and the socket for orders. Knows nothing of the facade or of what the models compute.
 """
 
-import contextlib
 import glob
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -18,10 +16,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from client_api.triton.control import CONTROL_KEY, TritonControl
+from client_api.triton.control import TritonControl
 from client_api.triton.install import (
     Installation,
     LoadError,
@@ -30,26 +29,19 @@ from client_api.triton.install import (
     find_installation,
     link_runtime,
 )
+from client_api.triton.processes import end, spawn
 from engine.versions import ControlAddress
 
 __all__ = ["LoadError", "LocalTriton", "Ports", "TritonError"]
 
-# Whoever may call these can swap the model or read memory, so they need the launcher's token.
-_RESTRICTED = "model-repository,shared-memory,trace,logging"
-# Models that are tried before they are served.
-_TRIALS = "trials"
+# Whoever may call these can swap the model or read memory. By gRPC nobody may: they need a metadata
+# key in upper case, which HTTP/2 forbids. By HTTP the socket's folder says who may.
+_NOT_BY_GRPC = "model-repository,shared-memory,trace,logging:OFF=OFF"
+_SOCKET = "http.sock"
+_TRIALS = "trials"  # models that are tried before they are served
 # Shorter than what the facade's client keeps to.
 _PING_INTERVAL_MS = 2000
-# Its files, shared memory with callers' outputs among them, are for this user only. Becomes Triton
-# after asking the kernel (PR_SET_PDEATHSIG = 1) to end it when this process ends,
-# however it ends. Not a preexec_fn: that is a real fork, and gRPC's fork handlers abort the child.
-_DIE_WITH_PARENT = """\
-import ctypes, os, signal, sys
-os.umask(0o077)
-ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
-"""
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +69,6 @@ class LocalTriton:
         host: str = "127.0.0.1",
         log_path: Path | None = None,
         log_verbose: int = 0,
-        control_token: str | None = None,
         extra_env: Mapping[str, str] | None = None,
     ) -> None:
         """repository: the model repository; models: what to load, in order; ready_model: the one
@@ -88,12 +79,12 @@ class LocalTriton:
         self.ready_model = ready_model
         self.ports = ports or Ports()
         self.host = host
-        self.control_token = control_token or secrets.token_urlsafe(24)
         self._log_path = log_path
         self._log_verbose = log_verbose
         self._extra_env = dict(extra_env or {})
         self.shm_prefix = f"mapper_{secrets.token_hex(6)}_"
         self._process: subprocess.Popen[bytes] | None = None
+        self._front: subprocess.Popen[bytes] | None = None
         self._runtime: Path | None = None
 
     def __enter__(self) -> "LocalTriton":
@@ -112,15 +103,12 @@ class LocalTriton:
         return f"{self.host}:{self.ports.http}"
 
     @property
-    def grpc_control_headers(self) -> dict[str, str]:
-        """What a gRPC caller adds to load or unload models."""
-        return {f"triton-grpc-protocol-{CONTROL_KEY}": self.control_token}
-
-    @property
     def address(self) -> ControlAddress:
         """Where it takes orders; valid after `start`."""
-        trials = str(self._runtime / _TRIALS) if self._runtime else ""
-        return ControlAddress(self.http_url, self.grpc_url, self.control_token, trials)
+        if self._runtime is None:
+            return ControlAddress("", self.grpc_url)
+        path, trials = self._runtime / _SOCKET, self._runtime / _TRIALS
+        return ControlAddress(str(path), self.grpc_url, str(trials))
 
     @property
     def control(self) -> TritonControl:
@@ -129,8 +117,10 @@ class LocalTriton:
 
     @property
     def pid(self) -> int | None:
-        """Triton's process id while it runs."""
-        return self._process.pid if self._process and self._process.poll() is None else None
+        """Triton's process id while it runs with its front."""
+        both = (self._process, self._front)
+        running = all(process and process.poll() is None for process in both)
+        return self._process.pid if self._process and running else None
 
     @property
     def log_path(self) -> Path:
@@ -167,18 +157,18 @@ class LocalTriton:
         by_itself = next(
             (i for i, model in enumerate(self.models) if model in pinned), len(self.models)
         )
-        end = time.monotonic() + timeout_s
+        end_s = time.monotonic() + timeout_s
         try:
             self._runtime = link_runtime(installation)
             (self._runtime / _TRIALS).mkdir()
             self._launch(installation, self.models[:by_itself])
             if by_itself < len(self.models):
-                self._wait_for("health/live", end, abort)
+                self._wait_for("health/live", end_s, abort)
             for model in self.models[by_itself:]:
-                left_s = max(1.0, end - time.monotonic())
-                self.control.load(model, pinned.get(model), timeout_s=left_s)
-            self._hold(pinned, end)
-            self._wait_for(f"models/{self.ready_model}/ready", end, abort)
+                left_s = max(1.0, end_s - time.monotonic())
+                self.load(model, pinned.get(model), timeout_s=left_s)
+            self._hold(pinned, end_s)
+            self._wait_for(f"models/{self.ready_model}/ready", end_s, abort)
         except BaseException as failure:
             tail = self._tail_if_any()
             self.stop()
@@ -186,37 +176,52 @@ class LocalTriton:
                 raise type(failure)(f"{failure}\nThe end of Triton's log:\n{tail}") from None
             raise
 
-    def _launch(self, installation: Installation, models: Sequence[str]) -> None:
-        self.log_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.log_path.open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", "-c", _DIE_WITH_PARENT, str(os.getpid())),
-                    *self._command(installation, models),
-                ],
-                env=environment(installation) | self._extra_env,
-                # The embedded Python searches its working directory first: keep it empty.
-                cwd=self._runtime,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Its own session: Ctrl-C reaches the launcher first, which drains in order.
-                start_new_session=True,
+    def load(
+        self,
+        model: str,
+        versions: Sequence[int] | None = None,
+        *,
+        timeout_s: float,
+        anew: bool = False,
+    ) -> None:
+        """As `TritonControl.load`; also raises LoadError as soon as Triton ends. Its stubs hold its
+        connections open, so nobody who waits for an answer would be told.
+        """
+        process = self._process
+        assert process is not None
+        with ThreadPoolExecutor(1) as pool:
+            loading = pool.submit(
+                self.control.load, model, versions, timeout_s=timeout_s, anew=anew
             )
+            while not wait([loading], _POLL_S).done:
+                if (code := process.poll()) is not None:
+                    end(process, 0.0)
+                    raise LoadError(f"Triton exited with code {code} while loading {model}")
+        loading.result()
+
+    def _launch(self, installation: Installation, models: Sequence[str]) -> None:
+        assert self._runtime is not None
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        front = (self._runtime / _SOCKET, self.host, self.ports.http)
+        with self.log_path.open("ab") as log:
+            self._process = spawn(
+                self._command(installation, models),
+                log,
+                environment(installation) | self._extra_env,
+                # The embedded Python searches its working directory first: keep it empty.
+                self._runtime,
+            )
+            module = (sys.executable, "-m", "client_api.triton.front")
+            self._front = spawn([*module, *map(str, front)], log, os.environ)
 
     def stop(self, grace_s: float = 10.0) -> None:
         """SIGTERM, then SIGKILL after `grace_s`; removes stubs, shared memory, runtime files."""
+        front, self._front = self._front, None
         process, self._process = self._process, None
+        if front is not None:
+            end(front, 0.0)
         if process is not None:
-            process.terminate()
-            try:
-                process.wait(grace_s)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-            # A killed server leaves its stubs running; they share its process group.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            end(process, grace_s)
         for segment in glob.glob(f"/dev/shm/{self.shm_prefix}*"):
             Path(segment).unlink(missing_ok=True)
         if self._runtime is not None:
@@ -236,7 +241,6 @@ class LocalTriton:
 
     def _command(self, installation: Installation, models: Sequence[str]) -> list[str]:
         assert self._runtime is not None
-        control = f"{_RESTRICTED}:{CONTROL_KEY}={self.control_token}"
         return [
             str(installation.binary),
             f"--model-repository={self.repository}",
@@ -247,8 +251,7 @@ class LocalTriton:
             *(f"--load-model={model}" for model in models),
             # Completion starts every stub twice; the configurations are complete anyway.
             "--disable-auto-complete-config",
-            f"--http-address={self.host}",
-            f"--http-port={self.ports.http}",
+            f"--http-address=unix:{self._runtime / _SOCKET}",
             f"--grpc-address={self.host}",
             f"--grpc-port={self.ports.grpc}",
             # Clients may try a silent connection; by default that gets them disconnected.
@@ -256,20 +259,19 @@ class LocalTriton:
             f"--metrics-address={self.host}",
             f"--metrics-port={self.ports.metrics}",
             "--allow-gpu-metrics=false",
-            f"--http-restricted-api={control}",
-            f"--grpc-restricted-protocol={control}",
+            f"--grpc-restricted-protocol={_NOT_BY_GRPC}",
             f"--log-verbose={self._log_verbose}",
             "--exit-timeout-secs=5",
         ]
 
-    def _hold(self, pinned: Mapping[str, Sequence[int]], end: float) -> None:
+    def _hold(self, pinned: Mapping[str, Sequence[int]], end_s: float) -> None:
         """Loading an ensemble loads its models anew when their folders changed, as while a version
         is being published, and then by their own policy: insist.
         """
         for model, versions in pinned.items():
             if self.control.loaded(model) != tuple(sorted(versions)):
-                left_s = max(1.0, end - time.monotonic())
-                self.control.load(model, versions, timeout_s=left_s)
+                left_s = max(1.0, end_s - time.monotonic())
+                self.load(model, versions, timeout_s=left_s)
 
     def _check_ports(self) -> None:
         """So that a taken port is not mistaken for models that do not load."""
@@ -279,13 +281,15 @@ class LocalTriton:
             except OSError as error:
                 raise TritonError(f"port {port} of {self.host} is taken") from error
 
-    def _wait_for(self, path: str, end: float, abort: threading.Event | None) -> None:
-        """Until Triton says 200; end: `time.monotonic()` seconds."""
+    def _wait_for(self, path: str, end_s: float, abort: threading.Event | None) -> None:
+        """Until Triton says 200; end_s: `time.monotonic()` seconds."""
         process = self._process
         assert process is not None
-        while time.monotonic() < end:
+        while time.monotonic() < end_s:
             if (code := process.poll()) is not None:
                 raise LoadError(f"Triton exited with code {code} while starting")
+            if self.pid is None:
+                raise TritonError("the front of Triton's HTTP ended while starting")
             if abort is not None and abort.is_set():
                 raise TritonError("told to stop while Triton was starting")
             try:

@@ -27,7 +27,7 @@ class SmokeError(Exception):
     """The version must not be served; the message says why."""
 
 
-def smoke(grpc_url: str, model: str, version: int, *, timeout_s: float) -> tuple[int, int]:
+def smoke_test(grpc_url: str, model: str, version: int, *, timeout_s: float) -> tuple[int, int]:
     """(rows answered right, rows). Raises SmokeError when an answer cannot be used, when too
     many are wrong, or when Triton fails.
     """

@@ -5,7 +5,6 @@ without a request that fails, and kept across restarts. Knows no facade: answers
 that they came from.
 """
 
-import json
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,14 +13,15 @@ from typing import Any, Final, NoReturn
 
 from client_api.triton.control import TritonControl
 from client_api.triton.install import LoadError, TritonError
-from client_api.triton.smoke import SmokeError, smoke
+from client_api.triton.smoke import SmokeError, smoke_test
+from engine.manifest import Origin, manifest_hash, read_manifest
 from engine.versions import (
     Choice,
     ControlAddress,
-    announced,
-    manifest_hash,
     one_at_a_time,
+    published_versions,
     read_choice,
+    read_control_file,
     write_choice,
 )
 from schemas.config.errors import ConfigError
@@ -76,7 +76,7 @@ def _switch(
     wanted: str | None,
     back: bool,
 ) -> None:
-    loaded, published = control.loaded(MODEL), control.published(MODEL)
+    loaded, published = control.loaded(MODEL), published_versions(repository / MODEL)
     if not loaded:
         raise SwitchError(f"no version of {MODEL} is loaded yet; try again when it answers")
     served = loaded[-1]
@@ -88,7 +88,7 @@ def _switch(
     try:
         # Under another name: the ensemble takes the highest version as soon as it is loaded.
         with control.on_trial(MODEL, target, timeout_s=_LOAD_TIMEOUT_S) as trial:
-            right, rows = smoke(address.grpc, trial, target, timeout_s=_SMOKE_TIMEOUT_S)
+            right, rows = smoke_test(address.grpc, trial, target, timeout_s=_SMOKE_TIMEOUT_S)
         choice = _choose(repository, target, served)
         control.load(MODEL, choice.to_load(published), timeout_s=_LOAD_TIMEOUT_S)
         write_choice(repository, choice)
@@ -151,7 +151,7 @@ def describe(repository: Path) -> str:
         loaded, problem = control.loaded(MODEL), ""
     except (SwitchError, TritonError) as error:
         loaded, problem = (), str(error)
-    published = TritonControl("", {}, repository).published(MODEL)
+    published = published_versions(repository / MODEL)
     parts = [
         "\n".join([f"{n}  {_state(n, loaded, choice)}", *_facts(repository / MODEL / str(n))])
         for n in reversed(published)
@@ -175,27 +175,23 @@ def _state(version: int, loaded: Sequence[int], choice: Choice | None) -> str:
 
 
 def _facts(folder: Path) -> Iterator[str]:
-    """What the manifest says, as far as it says it."""
+    """What the manifest says."""
     try:
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        manifest = None
-    if not isinstance(manifest, dict):
-        yield "   no manifest.json that can be read"
+        manifest = read_manifest(folder)
+    except ConfigError as error:
+        yield f"   {error}"
         return
-    yield f"   {manifest.get('model_id', 'no model_id')}, created {manifest.get('created', '?')}"
+    yield f"   {manifest.model_id}, created {manifest.created or '?'}"
     yield (
-        f"   base {_source(manifest.get('base'))}, adapter {_source(manifest.get('adapter'))}, "
-        f"quantization {manifest.get('quantization', '?')}"
+        f"   base {_origin(manifest.base)}, adapter {_origin(manifest.adapter)}, "
+        f"quantization {manifest.quantization or '?'}"
     )
-    for name, figures in (manifest.get("checks") or {}).items():
+    for name, figures in manifest.checks.items():
         yield f"   {name}: {', '.join(_figures(figures))}"
 
 
-def _source(made_from: Any) -> str:
-    if not isinstance(made_from, Mapping):
-        return "none"
-    return f"{made_from.get('name', '?')} ({str(made_from.get('sha256', '?'))[:8]})"
+def _origin(source: Origin | None) -> str:
+    return "none" if source is None else f"{source.name} ({source.sha256[:8]})"
 
 
 def _figures(figures: Any, name: str = "") -> Iterator[str]:
@@ -209,7 +205,7 @@ def _figures(figures: Any, name: str = "") -> Iterator[str]:
 
 
 def _connect(repository: Path) -> tuple[ControlAddress, TritonControl]:
-    address = announced(repository)
+    address = read_control_file(repository)
     if address is None:
         raise SwitchError(_NONE_RUNS.format(repository))
     control = TritonControl.at(address, repository)

@@ -1,4 +1,5 @@
-"""Keeps the local Triton alive: restarts it when it ended, lost a stub, or only seems to live.
+"""Keeps the local Triton alive: loads a model anew whose stub died, and restarts a Triton that
+ended or only seems to live.
 
 In: the launcher, the choice of version, and what the canary found. Out: a Triton that serves that
 version. Knows no requests; those are answered by rules in the meantime.
@@ -7,7 +8,6 @@ version. Knows no requests; those are answered by rules in the meantime.
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,16 +15,19 @@ import structlog
 
 from client_api.telemetry.logs import exception_facts
 from client_api.triton.install import LoadError, TritonError
+from client_api.triton.processes import children
 from client_api.triton.server import LocalTriton
 from client_api.upstream.canary import ModelHealth
+from engine.manifest import manifest_hash
 from engine.versions import (
     Choice,
-    announce,
     has_choice,
-    manifest_hash,
+    one_at_a_time,
+    published_versions,
     read_choice,
-    withdraw,
+    remove_control_file,
     write_choice,
+    write_control_file,
 )
 from schemas.config.errors import ConfigError
 
@@ -32,6 +35,8 @@ _POLL_S: Final = 0.25
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
 _LONGEST_PATIENCE_S: Final = 300.0
+# Triton never ends the instance of a stub that died: it waits for the stub. So not without end.
+_MOST_RELOADS: Final = 3
 
 _log = structlog.get_logger()
 
@@ -61,7 +66,10 @@ class Watchdog:
         self._health = health
         self._usual_patience_s = self._patience_s = patience_s
         self._start_timeout_s = start_timeout_s
-        self._maimed = False
+        self._prepared = False
+        self._suspects: frozenset[str] = frozenset()
+        self._replaced: set[int] = set()
+        self._reloads = 0
         self._up_since: float | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -77,25 +85,32 @@ class Watchdog:
 
     def _run(self) -> None:
         try:
-            if not self._prepare(self._stop):
-                return
             while not self._stop.is_set():
                 try:
+                    self._prepared = self._prepared or self._prepare(self._stop)
+                    if not self._prepared:
+                        return
                     self._look()
                 except Exception as error:  # a dead watchdog would watch nothing
                     _log.error("the watchdog failed", **exception_facts(error))
                     self._stop.wait(_PAUSE_S)
                 self._stop.wait(_POLL_S)
         finally:
-            self._triton.stop()
-            withdraw(self._triton.repository)
+            try:
+                self._triton.stop()
+            finally:
+                remove_control_file(self._triton.repository)
 
     def _look(self) -> None:
         if self._up_since is None:
             self._bring_up()
-        elif problem := self._problem():
+            return
+        stubless = self._stubless()
+        if stubless and self._revives(stubless):
+            return
+        if problem := "a stub died" if stubless else self._problem():
             _log.error("restarting Triton", problem=problem)
-            withdraw(self._triton.repository)
+            remove_control_file(self._triton.repository)
             # Killed: it cannot end well with a dead or a stopped stub, and clients wait for it.
             self._triton.stop(grace_s=0.0)
             self._up_since = None
@@ -103,13 +118,8 @@ class Watchdog:
 
     def _problem(self) -> str:
         """Why Triton has to be restarted; empty while it works."""
-        pid = self._triton.pid
-        if pid is None:
+        if self._triton.pid is None:
             return "it ended"
-        # A stub is a zombie for a moment when its model is unloaded: look twice.
-        maimed, self._maimed = self._maimed, any(child.ended for child in children(pid))
-        if maimed and self._maimed:
-            return "a stub died"
         health = self._health()
         if health is None:
             return ""
@@ -122,6 +132,61 @@ class Watchdog:
             self._patience_s = min(_LONGEST_PATIENCE_S, self._patience_s * 2)
             return f"canaries have failed for {lost_s:.0f} s: {health.problem}"
         return ""
+
+    def _stubless(self) -> frozenset[str]:
+        """Models of which a version that Triton serves has no process any more, twice in a row. One
+        process alone that ended says little: Triton ends the stubs of what it unloads, and may take
+        long to collect them.
+        """
+        pid = self._triton.pid
+        before, self._suspects = self._suspects, self._lacking(pid) if pid else frozenset()
+        return before & self._suspects
+
+    def _lacking(self, pid: int) -> frozenset[str]:
+        stubs = list(children(pid))
+        if not any(stub.ended and stub.pid not in self._replaced for stub in stubs):
+            return frozenset()
+        alive = {argument for stub in stubs for argument in stub.command}
+        try:
+            # Asked afterwards: a version leaves the index before its stub ends.
+            served = self._triton.control.ready()
+        except TritonError:
+            return frozenset()
+        files = {
+            (model, self._triton.repository / model / str(version) / "model.py")
+            for model, version in served
+        }
+        return frozenset(m for m, file in files if file.exists() and str(file) not in alive)
+
+    def _revives(self, models: frozenset[str]) -> bool:
+        """Whether models whose stubs died were loaded anew, which takes a third of a restart."""
+        pid = self._triton.pid
+        if pid is None or self._reloads >= _MOST_RELOADS:
+            return False
+        begun = time.monotonic()
+        self._reloads += 1
+        ended = {stub.pid for stub in children(pid) if stub.ended}
+        try:
+            with one_at_a_time(self._triton.repository):
+                for model in models:
+                    _log.error("a stub died: its model is loaded anew", model=model)
+                    self._reload(model)
+        except (TritonError, OSError) as error:
+            _log.error("the model was not loaded anew", problem=str(error))
+            return False
+        self._replaced |= ended
+        self._suspects = frozenset()
+        _log.info("Triton serves again", after_s=round(time.monotonic() - begun, 1))
+        return True
+
+    def _reload(self, model: str) -> None:
+        """Raises TritonError, and OSError while versions are being switched."""
+        triton = self._triton
+        versions = triton.control.loaded(model) if model == self._model else None
+        choice = self._choice() if versions else None
+        if choice and not choice.holds(self._folder(choice.version)):
+            raise TritonError(self._changed(choice))
+        triton.load(model, versions, timeout_s=self._start_timeout_s, anew=True)
 
     def _bring_up(self) -> None:
         """Start Triton, however often it takes."""
@@ -141,7 +206,7 @@ class Watchdog:
 
     def _choice(self) -> Choice | None:
         """What is chosen; the newest version when nothing is yet; None when nobody can say."""
-        published = self._triton.control.published(self._model)
+        published = published_versions(self._triton.repository / self._model)
         try:
             choice = read_choice(self._triton.repository)
         except ConfigError as error:
@@ -157,7 +222,7 @@ class Watchdog:
             )
             return None
         if not choice.holds(self._folder(choice.version)):
-            _log.error("another version has the chosen number", chosen=choice.version)
+            _log.error("the chosen version was changed", problem=self._changed(choice))
         return choice
 
     def _folder(self, version: int) -> Path:
@@ -170,7 +235,7 @@ class Watchdog:
         """Versions to load, best first: what is chosen, with the one before it and alone; then, as
         a broken version must not keep the others from serving, each from the newest on.
         """
-        published = self._triton.control.published(self._model)
+        published = published_versions(self._triton.repository / self._model)
         if not published:
             raise TritonError(f"no version of {self._model} is published: run `make export-model`")
         newest_first = [(version,) for version in reversed(published)]
@@ -179,10 +244,20 @@ class Watchdog:
         elif choice.holds(self._folder(choice.version)):
             first = (choice.to_load(published), (choice.version,))
         else:
-            # Nobody has promoted it: only where there is no other.
             first = ((choice.previous,),) if choice.previous in published else ()
-            newest_first.sort(key=lambda versions: versions == (choice.version,))
+            newest_first.remove((choice.version,))
+            if not newest_first:
+                raise TritonError(
+                    f"{self._changed(choice)}: publish another with `make export-model`"
+                )
         yield from dict.fromkeys((*first, *newest_first))
+
+    def _changed(self, choice: Choice) -> str:
+        folder = self._folder(choice.version)
+        return (
+            f"{folder / 'manifest.json'}: its hash {manifest_hash(folder)} is not"
+            f" {choice.manifest}, which was chosen"
+        )
 
     def _loads(self, versions: Sequence[int]) -> bool:
         """Whether Triton serves these; raises TritonError when that is not the versions' fault."""
@@ -194,7 +269,7 @@ class Watchdog:
         except LoadError as error:
             _log.error("Triton did not load", versions=versions, problem=str(error))
             return False
-        self._maimed = False
+        self._suspects, self._replaced, self._reloads = frozenset(), set(), 0
         self._up_since = now = time.monotonic()
         _log.info("Triton serves", versions=versions, after_s=round(now - begun, 1))
         return True
@@ -205,38 +280,9 @@ class Watchdog:
         if choice is not None and choice.version != served:
             _log.error("another version than the chosen one", chosen=choice.version, served=served)
         try:
-            announce(
-                triton.repository,
-                triton.address,
-            )
             if choice is not None and not has_choice(triton.repository):
                 write_choice(triton.repository, self._as_chosen(served))
+            # Last: a command that finds Triton finds the choice.
+            write_control_file(triton.repository, triton.address)
         except OSError as error:
             _log.warning("the version cannot be switched while it runs", problem=str(error))
-
-
-@dataclass(frozen=True, slots=True)
-class Child:
-    """ended: it died and its parent did not notice; command: empty then."""
-
-    pid: int
-    ended: bool
-    command: tuple[str, ...]
-
-
-def children(parent: int) -> Iterator[Child]:
-    """The children of a process, as far as they do not vanish while one looks."""
-    try:
-        # Every thread has its own: Triton starts a stub from the thread that loads its model.
-        lists = [f.read_text() for f in Path(f"/proc/{parent}/task").glob("*/children")]
-    except OSError:
-        return
-    for pid in (pid for text in lists for pid in text.split()):
-        folder = Path("/proc", pid)
-        try:
-            # The name, in brackets, may hold spaces and brackets itself.
-            state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
-            command = (folder / "cmdline").read_text().split("\0")[:-1]
-            yield Child(int(pid), state == "Z", tuple(command))
-        except OSError:
-            continue

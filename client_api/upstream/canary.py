@@ -103,7 +103,7 @@ class Canary:
 
     async def ask(self) -> None:
         """One canary mapping; closes the circuit, or opens it."""
-        self._breaker.trial_begins()
+        self._breaker.probe_started()
         try:
             item = Item(probe.DETECTOR, probe.new_output())
             [decision] = await self._gateway.map([item], self._timeout_s)
@@ -127,12 +127,12 @@ class Canary:
             _log.info("the model answers", model=model)
         self._problem = ""
         self._lost_since = None
-        self._breaker.trial_succeeded()
+        self._breaker.probe_succeeded()
         self._last_answer = self._clock()
         self._model = model
 
     def _fail(self, problem: str, reason: FallbackReason) -> None:
-        if self._breaker.is_busy(reason):
+        if self._breaker.is_overload(reason):
             _log.warning("the canary was late while requests were answered", problem=problem)
             return
         if not self._problem:
@@ -140,4 +140,4 @@ class Canary:
         if self._lost_since is None:
             self._lost_since = self._clock()
         self._problem = problem
-        self._breaker.trial_failed(problem, reason)
+        self._breaker.probe_failed(problem, reason)

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from client_api.telemetry.logs import exception_facts
 from schemas.contract import CircuitState, FallbackReason
 
 _log = structlog.get_logger()
@@ -36,7 +37,7 @@ class CircuitBreaker:
         self._on_change = on_change
         self._in_a_row = 0
         self._failures = 0
-        self._answered_since_trial = False
+        self._answered_since_probe = False
         self.state = CircuitState.CLOSED
         self.problem = ""
         self.reason = FallbackReason.MODEL_ERROR
@@ -46,45 +47,47 @@ class CircuitBreaker:
         """Whether requests may call the model."""
         return self.state is CircuitState.CLOSED
 
-    def begins(self) -> int:
-        """A request sets out; the number is for `failed`."""
+    def call_started(self) -> int:
+        """A request is sent; returns the epoch that `record_failure` takes."""
         return self._failures
 
-    def succeeded(self) -> None:
-        """A request got its answer. One that set out before the circuit opened proves nothing."""
+    def record_success(self) -> None:
+        """A request got its answer. One sent before the circuit opened does not close it."""
         self._in_a_row = 0
-        self._answered_since_trial = True
+        self._answered_since_probe = True
 
-    def failed(self, problem: str, reason: FallbackReason, begun: int) -> None:
-        """A request got none, and it was not for what it asked; reason: what its answer says,
-        and what the others say while the circuit is open for it; begun: from `begins`.
+    def record_failure(self, problem: str, reason: FallbackReason, epoch: int) -> None:
+        """A request got no answer, for another cause than its content.
+
+        reason: the fallback reason of its answer, and of others while the circuit is open; epoch:
+        from `call_started`.
         """
-        if begun < self._failures:
+        if epoch < self._failures:
             return
         self._failures += 1
         self._in_a_row += 1
         if self.closed and self._in_a_row >= self._limit:
             self._become(CircuitState.OPEN, problem, reason)
 
-    def trial_begins(self) -> None:
-        """A canary sets out."""
-        self._answered_since_trial = False
+    def probe_started(self) -> None:
+        """A canary is sent."""
+        self._answered_since_probe = False
         if self.state is CircuitState.OPEN:
             self._become(CircuitState.HALF_OPEN, self.problem, self.reason)
 
-    def trial_succeeded(self) -> None:
+    def probe_succeeded(self) -> None:
         """The canary got the model's answer."""
         self._in_a_row = 0
         if not self.closed:
             self._become(CircuitState.CLOSED, "", self.reason)
 
-    def is_busy(self, reason: FallbackReason) -> bool:
-        """Whether a canary that failed for this reason tells of load, and not of a lost model:
-        it was late while requests got their answers."""
-        return self.closed and self._answered_since_trial and reason is FallbackReason.TIMEOUT
+    def is_overload(self, reason: FallbackReason) -> bool:
+        """Whether a canary that failed for this reason shows load instead of a lost model: it was
+        late while requests got their answers."""
+        return self.closed and self._answered_since_probe and reason is FallbackReason.TIMEOUT
 
-    def trial_failed(self, problem: str, reason: FallbackReason) -> None:
-        """The canary got none; otherwise as `failed`."""
+    def probe_failed(self, problem: str, reason: FallbackReason) -> None:
+        """The canary got no answer; the arguments as of `record_failure`."""
         if self.state is not CircuitState.OPEN:
             self._become(CircuitState.OPEN, problem, reason)
 
@@ -94,4 +97,7 @@ class CircuitBreaker:
         self.state = state
         self.problem = problem
         self.reason = reason
-        self._on_change(state)
+        try:
+            self._on_change(state)
+        except Exception as error:  # who is told must not keep the circuit from opening or closing
+            _log.error("telling the state of the circuit failed", **exception_facts(error))

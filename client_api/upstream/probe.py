@@ -22,7 +22,7 @@ DETECTOR = "canary"
 _WITHOUT_MODEL = frozenset({"model_error", "timeout", "overloaded"})
 
 
-class Answer(StrEnum):
+class Answerer(StrEnum):
     """What has to come back: an answer of the model's, or any that is well formed."""
 
     MODEL = "model"
@@ -69,14 +69,14 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--url", default="http://127.0.0.1:8000", help="Triton's HTTP address")
     parser.add_argument("--model", default="mapper", help="the ensemble's name")
     parser.add_argument("--timeout", type=float, default=5.0, help="seconds")
-    parser.add_argument("--answer", type=Answer, default=Answer.MODEL, choices=list(Answer))
+    parser.add_argument("--answer", type=Answerer, default=Answerer.MODEL, choices=list(Answerer))
     args = parser.parse_args(argv)
     try:
         reason = ask(args.url, args.model, args.timeout)
     except CanaryError as error:
         print(error, file=sys.stderr)
         return 1
-    if args.answer is Answer.MODEL and reason in _WITHOUT_MODEL:
+    if args.answer is Answerer.MODEL and reason in _WITHOUT_MODEL:
         print(f"the ensemble answers without the model: {reason}", file=sys.stderr)
         return 1
     return 0

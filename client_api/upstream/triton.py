@@ -84,9 +84,11 @@ def _bytes_input(name: str, values: Sequence[str | bytes]) -> Any:
 
 
 def _options(item: Item, budget_ms: float) -> bytes:
-    options: dict[str, float] = {"budget_ms": budget_ms}
+    options: dict[str, float | str] = {"budget_ms": budget_ms}
     if item.threshold is not None:
         options["threshold"] = item.threshold
+    if item.tenant is not None:
+        options["tenant"] = item.tenant
     return orjson.dumps(options)
 
 

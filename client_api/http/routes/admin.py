@@ -5,10 +5,10 @@ import asyncio
 import structlog
 from fastapi import APIRouter, Response
 
-from client_api.http.bodies import ModeBody
 from client_api.http.errors import ApiError
+from client_api.http.interface.answers import ModeBody
+from client_api.http.interface.openapi import GUARDED, problem_docs
 from client_api.http.json_route import JsonRoute, json_response
-from client_api.http.openapi import GUARDED, problem_docs
 from client_api.http.state import Shared
 from client_api.telemetry.logs import exception_facts
 from schemas.contract import ErrorCode
@@ -17,7 +17,7 @@ router = APIRouter(
     prefix="/admin",
     tags=["admin"],
     route_class=JsonRoute,
-    responses=GUARDED | problem_docs(421),
+    responses=GUARDED,
 )
 _log = structlog.get_logger()
 
@@ -28,7 +28,7 @@ async def get_mode(state: Shared) -> Response:
     return json_response({"mode": state.switch.current().mode})
 
 
-@router.put("/mode", response_model=ModeBody, responses=problem_docs(400, 408, 413, 415, 422, 500))
+@router.put("/mode", response_model=ModeBody, responses=problem_docs(400, 408, 413, 415, 422))
 async def put_mode(body: ModeBody, state: Shared) -> Response:
     """Switch this process, at once and beyond a restart. `rules_only` holds while the
     environment or the policy file asks for it, whatever is said here: see the answer."""

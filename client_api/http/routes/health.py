@@ -1,27 +1,52 @@
 """`/health*`: is the process alive, can it answer, does the model answer."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request, Response
+from pydantic import Field
 
 from client_api.http.errors import ApiError, problem_response
+from client_api.http.interface.answers import Closed
 from client_api.http.json_route import json_response
-from client_api.http.openapi import problem_docs
 from client_api.http.state import Shared, State
 from schemas.contract import ErrorCode, Mode
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live")
+class Live(Closed):
+    """The process runs."""
+
+    status: Annotated[str, Field(description="`live`")]
+
+
+class ModelState(Closed):
+    """Whether the model answers."""
+
+    status: Annotated[str, Field(description="`ok`, `ready` or `degraded`")]
+    mode: Mode
+    mode_asked_by: Annotated[list[str], Field(description="origins of `rules_only`")]
+    model: Annotated[str, Field(description="the version that answered the canary last")]
+    canary_age_s: Annotated[
+        float | None, Field(ge=0, description="seconds since the last canary mapping")
+    ]
+
+
+class Readiness(ModelState):
+    """Whether requests are answered."""
+
+    reasons: Annotated[list[str], Field(description="why `degraded`")]
+
+
+@router.get("/live", response_model=Live)
 async def live() -> Response:
     """The process runs."""
     return json_response({"status": "live"})
 
 
-@router.get("", responses=problem_docs(503))
-@router.get("/ready", responses=problem_docs(503))
+@router.get("", name="health", response_model=Readiness)
+@router.get("/ready", response_model=Readiness)
 async def ready(request: Request, state: Shared) -> Response:
     """Requests are answered; `degraded` when by rules alone, or with settings of before."""
     if request.app.state.drain.begun:
@@ -39,7 +64,7 @@ async def ready(request: Request, state: Shared) -> Response:
     return json_response({"status": "degraded", "reasons": reasons} | _facts(state))
 
 
-@router.get("/model", responses=problem_docs(503))
+@router.get("/model", name="model_health", response_model=ModelState)
 async def model(request: Request, state: Shared) -> Response:
     """A real canary mapping went through the model lately."""
     health = state.canary.health()

@@ -2,52 +2,86 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from pydantic import Field, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 
-from client_api.access.idempotency import Answer, KeyReusedError, fingerprint
+from client_api.access.idempotency import KeptResponse, KeyReusedError, fingerprint
 from client_api.http.admission import Admitted
 from client_api.http.auth import get_caller
-from client_api.http.bodies import BatchRequest, BatchResponse, MapRequest, MapResponse
-from client_api.http.errors import ERRORS, ApiError, describe
+from client_api.http.errors import ERRORS, ApiError, describe, unknown_name
+from client_api.http.interface.answers import BatchResponse, MapResponse
+from client_api.http.interface.bodies import BatchRequest, MapRequest
+from client_api.http.interface.openapi import GUARDED, problem_docs
 from client_api.http.json_route import JsonRoute, json_response
-from client_api.http.openapi import GUARDED, problem_docs
 from client_api.http.state import Shared, State
-from client_api.mapping.service import BudgetSpent
+from client_api.mapping.service import PASSING, BudgetSpent
 from client_api.telemetry.context import current
 from fallback.decision.decision import Decision
-from schemas.contract import ErrorCode, FallbackReason, RawContent
-
-#: Reasons of the moment: the same request later may be answered by the model.
-_PASSING = frozenset(
-    {FallbackReason.TIMEOUT, FallbackReason.OVERLOADED, FallbackReason.MODEL_ERROR}
-)
+from schemas.contract import ErrorCode, RawContent
+from schemas.views import View
 
 router = APIRouter(
     tags=["mapping"],
     route_class=JsonRoute,
-    responses=GUARDED | problem_docs(400, 408, 413, 415, 421, 422, 500, 503),
+    responses=GUARDED | problem_docs(400, 408, 413, 415, 422),
 )
 
-Explain = Annotated[bool, Query(description="add the lineage: each signal and its answer")]
-Budget = Annotated[
-    float | None,
-    Header(alias="X-Budget-Ms", gt=0, allow_inf_nan=False, description="milliseconds to answer in"),
-]
-Tenant = Annotated[
-    str | None,
-    Header(alias="X-Tenant-ID", min_length=1, max_length=200, description="must be the key's own"),
-]
-Replay = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        pattern=r"^[\x21-\x7e]{1,255}$",
-        description="the same request again gets the same answer",
-    ),
-]
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a mapping request asks besides its body. Each but explain: None for none."""
+
+    explain: bool
+    view: str | None
+    budget_ms: float | None
+    replay: str | None
+
+
+async def read_parameters(
+    explain: Annotated[
+        bool, Query(description="adds `signals` and `reading`: each signal and its answer")
+    ] = False,
+    view: Annotated[
+        Annotated[str, Field(min_length=1, max_length=100)] | SkipJsonSchema[None],
+        Query(
+            alias="taxonomy",
+            description="the vocabulary of the answer: 2025.09, or a view of the operator's, whose "
+            "labels are no canonical ones",
+            examples=["2025.09"],
+        ),
+    ] = None,
+    budget_ms: Annotated[
+        Annotated[float, Field(gt=0, allow_inf_nan=False)] | SkipJsonSchema[None],
+        Header(
+            alias="X-Budget-Ms",
+            description="milliseconds to answer in: lowers the budget, or raises it up to the cap",
+        ),
+    ] = None,
+    tenant: Annotated[
+        Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
+        Header(
+            alias="X-Tenant-ID",
+            description="the key's own tenant; without keys, the tenant to act for",
+        ),
+    ] = None,
+    replay: Annotated[
+        Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,255}$")] | SkipJsonSchema[None],
+        Header(
+            alias="Idempotency-Key",
+            description="the same request again gets the same answer",
+        ),
+    ] = None,
+) -> Parameters:
+    """The parameters, validated. Async, for FastAPI calls others in threads; `_claims` reads the
+    tenant from every header of that name."""
+    return Parameters(explain, view, budget_ms, replay)
+
+
+Asked = Annotated[Parameters, Depends(read_parameters)]
 
 
 @router.post("/map", response_model=MapResponse)
@@ -55,17 +89,16 @@ async def map_one(
     body: MapRequest,
     request: Request,
     state: Shared,
-    explain: Explain = False,
-    budget_ms: Budget = None,
-    tenant: Tenant = None,
-    replay: Replay = None,
+    asked: Asked,
 ) -> Response:
     """Map one detector output to the canonical taxonomy."""
+    await asyncio.sleep(0)  # a large body was parsed and validated in this turn of the loop
+    view = _view(state, asked.view)
     caller = get_caller(request)
-    await state.rates.charge(caller, 1)
-    admitted = state.gate.admit(body, caller, _claims(request))
+    await state.limiter.charge(caller, 1)
+    admitted = state.admission.admit(body, caller, _claims(request))
     await _refuse_raw_content(state, admitted)
-    budget_s = min(budget_ms or admitted.usual_ms, admitted.most_ms) / 1000
+    budget_s = min(asked.budget_ms or admitted.usual_ms, admitted.most_ms) / 1000
 
     async def answer() -> Response:
         current().accepted = True
@@ -73,15 +106,15 @@ async def map_one(
             decision = await state.service.map(admitted.item, current().started, budget_s)
         except BudgetSpent as late:
             raise _failure(late) from None
-        current().passing = decision.fallback_reason in _PASSING
+        current().passing = decision.fallback_reason in PASSING
         current().facts.update(
             detector=state.metrics.label(body.detector),
             source=decision.source.value,
             fallback_reason=decision.fallback_reason,
         )
-        return json_response(_result(decision, admitted.tenant, explain))
+        return json_response(_result(decision, admitted.tenant, asked.explain, view))
 
-    return await _once(request, state, admitted.tenant, replay, budget_s, answer)
+    return await _once(request, state, admitted.tenant, asked.replay, budget_s, answer)
 
 
 @router.post("/map/batch", response_model=BatchResponse)
@@ -89,20 +122,18 @@ async def map_batch(
     body: BatchRequest,
     request: Request,
     state: Shared,
-    explain: Explain = False,
-    budget_ms: Budget = None,
-    tenant: Tenant = None,
-    replay: Replay = None,
+    asked: Asked,
 ) -> Response:
     """Map up to 100 outputs, in order; a bad item is reported and does not fail the others."""
+    view = _view(state, asked.view)
     caller = get_caller(request)
-    acting = state.gate.tenant(caller, _claims(request))
-    await state.rates.charge(caller, len(body.requests))
+    acting = state.admission.tenant(caller, _claims(request))
+    await state.limiter.charge(caller, len(body.requests))
     admitted: dict[int, Admitted] = {}
     refused: dict[int, ApiError] = {}
     for index, raw in enumerate(body.requests):
         try:
-            one = state.gate.admit(_parse_item(raw), caller, _claims(request))
+            one = state.admission.admit(_parse_item(raw), caller, _claims(request))
             await _refuse_raw_content(state, one)
             admitted[index] = one
         except ApiError as error:
@@ -110,7 +141,7 @@ async def map_batch(
             refused[index] = error
         # A long batch must not hold up who asks for one item.
         await asyncio.sleep(0)
-    budget_s = _batch_budget_ms(list(admitted.values()), budget_ms, state) / 1000
+    budget_s = _batch_budget_ms(list(admitted.values()), asked.budget_ms, state) / 1000
 
     async def answer() -> Response:
         current().accepted = True
@@ -125,15 +156,15 @@ async def map_batch(
                 current().passing = True
                 state.metrics.failed(errors[index].code)
             else:
-                current().passing |= outcome.fallback_reason in _PASSING
-                results[index] = _result(outcome, one.tenant, explain)
+                current().passing |= outcome.fallback_reason in PASSING
+                results[index] = _result(outcome, one.tenant, asked.explain, view)
         state.metrics.batch(len(results), state.service.clock() - current().started)
         current().facts.update(items=len(results), refused=len(refused))
         return json_response(
             {"results": results, "errors": [_batch_error(i, errors[i]) for i in sorted(errors)]}
         )
 
-    return await _once(request, state, acting, replay, budget_s, answer)
+    return await _once(request, state, acting, asked.replay, budget_s, answer)
 
 
 async def _refuse_raw_content(state: State, admitted: Admitted) -> None:
@@ -153,15 +184,18 @@ async def _once(
     answer: Callable[[], Awaitable[Response]],
 ) -> Response:
     """The answer; with a key, the one that the same request got before."""
+    granted = {"X-Budget-Granted-Ms": f"{budget_s * 1000:.15g}"}
     if key is None:
-        return await answer()
+        made = await answer()
+        made.headers.update(granted)
+        return made
     if len(request.headers.getlist("idempotency-key")) > 1:
         detail = "several Idempotency-Key headers were sent; send one"
         raise ApiError(ErrorCode.INVALID_REQUEST, detail)
 
-    async def keep() -> Answer:
+    async def keep() -> KeptResponse:
         made = await answer()
-        return Answer(
+        return KeptResponse(
             made.status_code,
             (("content-type", made.media_type or ""),),
             bytes(made.body),
@@ -175,7 +209,7 @@ async def _once(
     except KeyReusedError:
         detail = "the Idempotency-Key was used for another request"
         raise ApiError(ErrorCode.INVALID_REQUEST, detail) from None
-    headers = dict(kept.headers)
+    headers = dict(kept.headers) | granted
     if replayed:
         state.metrics.replayed()
         current().facts.update(replayed=True)
@@ -201,7 +235,17 @@ def _batch_budget_ms(admitted: list[Admitted], asked_ms: float | None, state: St
     return min(asked_ms or usual, most, state.settings.batch_budget_ms)
 
 
-def _result(decision: Decision, tenant: str | None, explain: bool) -> dict[str, Any]:
+def _view(state: State, name: str | None) -> View | None:
+    try:
+        return state.views.get(name)
+    except KeyError:
+        problem = f"taxonomy: {unknown_name(name or '', state.views.names)}"
+        raise ApiError(ErrorCode.INVALID_REQUEST, problem) from None
+
+
+def _result(
+    decision: Decision, tenant: str | None, explain: bool, view: View | None
+) -> dict[str, Any]:
     event = decision.event
     provenance = event["provenance"]
     assert isinstance(provenance, dict)
@@ -215,7 +259,7 @@ def _result(decision: Decision, tenant: str | None, explain: bool) -> dict[str, 
     }
     if explain:
         result |= {"signals": decision.signals, "reading": decision.reading}
-    return result
+    return view.translate(result) if view else result
 
 
 def _failure(error: Exception) -> ApiError:

@@ -1,23 +1,26 @@
 """`/metrics` for Prometheus; `/metrics/summary` and `/metrics/alerts` for who has none."""
 
 import asyncio
-import gzip
 import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
+from pydantic import BaseModel, Field, JsonValue
+from pydantic.json_schema import SkipJsonSchema
 
+from client_api.http.interface.answers import Closed
+from client_api.http.interface.openapi import GUARDED, UNCHANGED
 from client_api.http.json_route import json_response
-from client_api.http.openapi import GUARDED
 from client_api.http.state import Shared
+from client_api.http.stored import StoredAnswer
 from client_api.telemetry.slo_report import service_levels
 from client_api.telemetry.window import SLOT_S, WINDOW_S, Counts
-from schemas.contract import Source
+from schemas.contract import Mode, Source
 from schemas.slo import Internal, load_slo
 
 _SOURCES: Final[Mapping[str, Source | None]] = {s.value: s for s in Source} | {"none": None}
@@ -25,19 +28,82 @@ _SOURCES: Final[Mapping[str, Source | None]] = {s.value: s for s in Source} | {"
 router = APIRouter(prefix="/metrics", tags=["metrics"], responses=GUARDED)
 
 
-@router.get("", response_class=PlainTextResponse)
+class Quantiles(Closed):
+    """Milliseconds; null without traffic."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class DetectorCounts(Closed):
+    """Items of a detector, by what answered them."""
+
+    detector: str
+    items: int
+    model: int
+    curated: int
+    rules: int
+    mixed: int
+    none: Annotated[int, Field(description="items that failed")]
+
+
+class History(Closed):
+    """Items per step of the window, the oldest first."""
+
+    step_s: float
+    items: list[int]
+
+
+class Summary(Closed):
+    """The last five minutes in numbers."""
+
+    window_s: float
+    items: int
+    success_percentage: float
+    schema_valid_percentage: float
+    fallback_percentage: float
+    latency_ms: Quantiles
+    sources: Annotated[dict[str, int], Field(description="items by what answered them")]
+    detectors: Annotated[list[DetectorCounts], Field(description="the busiest first")]
+    fallback_reasons: dict[str, int]
+    history: History
+    objectives: Annotated[list[dict[str, JsonValue]], Field(description="the service levels")]
+    period: Annotated[str, Field(description="of the objectives")]
+    uptime_s: float
+    mode: Mode
+    circuit: str
+    timestamp: str
+
+
+class Alert(BaseModel):
+    """A figure beyond its internal threshold."""
+
+    metric: str
+    value: float
+    threshold: float
+    severity: str
+    message: str
+    detector: str | SkipJsonSchema[None] = None
+
+
+class AlertReport(Closed):
+    """What is beyond its threshold now."""
+
+    alerts: list[Alert]
+    count: int
+    timestamp: str
+
+
+@router.get("", name="metrics", response_class=PlainTextResponse, responses=UNCHANGED)
 async def exposition(request: Request, state: Shared) -> Response:
     """Prometheus' text format, compressed for who takes that."""
-    text = state.metrics.exposition()
-    if "gzip" not in request.headers.get("accept-encoding", ""):
-        return Response(text, media_type=CONTENT_TYPE_LATEST)
+    answer = StoredAnswer(state.metrics.exposition(), CONTENT_TYPE_LATEST, gzip_level=1)
     # In a thread, which lets the event loop run meanwhile.
-    packed = await asyncio.to_thread(gzip.compress, text, 1)
-    headers = {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
-    return Response(packed, headers=headers, media_type=CONTENT_TYPE_LATEST)
+    return await asyncio.to_thread(answer.respond, request)
 
 
-@router.get("/summary")
+@router.get("/summary", name="metrics_summary", response_model=Summary)
 async def summary(state: Shared) -> Response:
     """The last five minutes in numbers, and how this process keeps its service levels."""
     window, slo = state.metrics.window, load_slo()
@@ -87,7 +153,7 @@ def _detectors(counts: Counts) -> list[dict[str, Any]]:
     ]
 
 
-@router.get("/alerts")
+@router.get("/alerts", name="metrics_alerts", response_model=AlertReport)
 async def alerts(state: Shared) -> Response:
     """What of the last five minutes is beyond the service level document's internal thresholds;
     Prometheus alerts on the objectives."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bench.faults.redis_server import RedisServer, running_redis
 from client_api.access.idempotency import (
-    Answer,
     Idempotency,
+    KeptResponse,
     KeyReusedError,
     Store,
     check_key,
@@ -17,7 +18,6 @@ from client_api.access.idempotency import (
 )
 from client_api.access.idempotency_stores import MemoryStore, RedisStore
 from client_api.access.redis import SharedRedis
-from tests.support.redis_server import RedisServer, running_redis
 
 REQUEST = fingerprint("/map", "", b'{"detector": "d", "output": "o"}')
 OTHER = fingerprint("/map", "", b'{"detector": "d", "output": "p"}')
@@ -32,13 +32,13 @@ class Service:
     gate: asyncio.Event | None = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def __call__(self) -> Answer:
+    async def __call__(self) -> KeptResponse:
         self.calls += 1
         self.started.set()
         if self.gate:
             await self.gate.wait()
         body = f"answer {self.calls}".encode()
-        return Answer(self.status, (("content-type", "application/json"),), body)
+        return KeptResponse(self.status, (("content-type", "application/json"),), body)
 
 
 Test = Callable[[Store], Awaitable[None]]
@@ -77,7 +77,10 @@ def test_the_same_request_is_answered_once(run: Callable[[Test], None]) -> None:
         service, once = Service(), Idempotency(store)
         first = await once.run("acme", "k", REQUEST, service, 1.0)
         second = await once.run("acme", "k", REQUEST, service, 1.0)
-        assert first == (Answer(200, (("content-type", "application/json"),), b"answer 1"), False)
+        assert first == (
+            KeptResponse(200, (("content-type", "application/json"),), b"answer 1"),
+            False,
+        )
         assert second == (first[0], True)
         assert service.calls == 1
 
@@ -173,7 +176,7 @@ def test_a_waiter_takes_over_from_one_that_failed_or_left(run: Callable[[Test], 
         assert own.calls == 1
         assert (await once.run("acme", "k", REQUEST, own, 1.0))[1] is True
 
-        async def broken() -> Answer:
+        async def broken() -> KeptResponse:
             raise RuntimeError("no answer")
 
         with pytest.raises(RuntimeError):
@@ -214,8 +217,8 @@ def test_memory_is_bounded_and_the_least_used_go_first() -> None:
         store = MemoryStore(ttl_s=60, max_bytes=20_000)
         once = Idempotency(store)
 
-        async def answer() -> Answer:
-            return Answer(200, (), bytes(4_000))
+        async def answer() -> KeptResponse:
+            return KeptResponse(200, (), bytes(4_000))
 
         async def ask(key: str) -> bool:
             return (await once.run("acme", key, REQUEST, answer, 1.0))[1]
@@ -234,8 +237,8 @@ def test_an_answer_too_large_to_keep_is_given_and_not_kept() -> None:
         store = MemoryStore(ttl_s=60, max_bytes=3_000)
         once = Idempotency(store)
 
-        async def answer() -> Answer:
-            return Answer(200, (), bytes(4_000))
+        async def answer() -> KeptResponse:
+            return KeptResponse(200, (), bytes(4_000))
 
         for _ in range(2):
             found, replayed = await once.run("acme", "k", REQUEST, answer, 1.0)
@@ -265,9 +268,9 @@ def test_redis_lost_while_answering_loses_no_answer() -> None:
     async def test(server: RedisServer) -> None:
         outages: list[str] = []
 
-        async def answer() -> Answer:
+        async def answer() -> KeptResponse:
             server.kill()
-            return Answer(200, (), b"here")
+            return KeptResponse(200, (), b"here")
 
         async with redis_store(server) as store:
             once = Idempotency(store, lambda: outages.append("out"))

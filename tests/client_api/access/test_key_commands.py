@@ -58,6 +58,15 @@ def test_a_tenant_is_spelled_in_one_way(
     assert not path.exists()
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [["create", "--tenant", "acme", "--scope", "fly"], ["create"], ["rotate"], ["list", "--all"]],
+)
+def test_wrong_usage_has_a_status_of_its_own(wrong: list[str], path: Path) -> None:
+    assert main(["--file", str(path), *wrong]) == 2
+    assert not path.exists()
+
+
 def test_what_was_not_kept_is_not_said(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.faults.redis_server import running_redis
 from client_api.access.addresses import client_address, limit_subject, parse_networks
 from client_api.access.rate_limits import LimitOutcome, RateLimits, parse_limit
 from client_api.access.redis import SharedRedis
-from tests.support.redis_server import running_redis
 
 PROXIES = parse_networks(["10.0.0.0/8", "::1/128"])
 

@@ -9,12 +9,12 @@ import httpx
 import orjson
 import pytest
 
+from bench.faults.redis_server import RedisServer, running_redis
 from client_api.app import create_app
 from client_api.mapping.gateway import Item
 from client_api.settings import Settings
 from fallback.decision.decision import Decision
 from tests.support.fake_model import HATE, FakeGateway, KeyFile, facade, samples
-from tests.support.redis_server import RedisServer, running_redis
 
 JSON = {"Content-Type": "application/json"}
 
@@ -168,7 +168,7 @@ def test_redis_counts_for_all_and_its_outage_lets_pass() -> None:
 def test_beyond_the_requests_in_flight_more_are_refused_and_probes_are_not() -> None:
     async def run() -> None:
         gate = Gate()
-        async with serving(gate, inflight_max=3, budget_ms=60_000, model_permits=9) as client:
+        async with serving(gate, inflight_max=3, budget_ms=60_000) as client:
             held = [asyncio.create_task(client.post("/map", json=HATE)) for _ in range(3)]
             await until(lambda: gate.waiting == 3)
             refused = await client.post("/map", json=HATE)

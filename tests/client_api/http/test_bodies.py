@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from client_api.http.bodies import MapRequest
+from client_api.http.interface.bodies import MapRequest
 
 
 @pytest.mark.parametrize("output", ["hate", "", {"flagged": True}, [{"label": "hate"}]])

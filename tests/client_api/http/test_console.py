@@ -71,7 +71,7 @@ def test_the_page_is_public_and_knows_whether_its_data_is_not(
         assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
 
     assert guarded.status_code == 200
-    assert '<html lang="en" data-keys="yes">' in guarded.text
+    assert '<html lang="en" data-keys="yes" data-review="no">' in guarded.text
     assert page == guarded.text.replace('data-keys="yes"', 'data-keys="no"')
 
 

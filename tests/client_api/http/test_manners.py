@@ -7,6 +7,7 @@ import pytest
 from opentelemetry import propagate, trace
 
 from client_api.mapping.gateway import ModelOverloaded, ModelTimeout
+from pipeline.tenants import TenantPipelines
 from tests.support.fake_model import HATE, FakeGateway, KeyFile, facade, model, raising
 
 JSON = {"Content-Type": "application/json"}
@@ -27,7 +28,7 @@ def test_answers_are_kept_by_nobody_and_are_what_they_say() -> None:
     with facade() as client:
         for path in ("/health", "/metrics", "/taxonomy", "/admin/mode", "/nothing", "/"):
             headers = client.get(path).headers
-            assert headers["cache-control"] in ("no-store", "no-cache"), path
+            assert headers["cache-control"] in ("no-store", "no-cache", "private, no-cache"), path
             assert headers["x-content-type-options"] == "nosniff"
         assert client.post("/map", json=HATE).headers["cache-control"] == "no-store"
 
@@ -131,6 +132,20 @@ def test_contributing_detectors_are_those_the_tenant_may_use(tmp_path: Path) -> 
     with facade(policies_file=policies) as client:
         assert status(client, "presidio", "nobody-knows-it") == 200
         assert status(client, "presidio", "llama-guard-3") == 403
+
+
+def test_a_name_that_is_repeated_is_looked_up_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policies = tmp_path / "policies.yaml"
+    policies.write_text("defaults: {allowed_detectors: [presidio]}\n")
+    looked_up: list[str] = []
+    names = {"metadata": {"contributing_detectors": ["nobody-knows-it"] * 3000 + ["presidio"] * 9}}
+    with facade(policies_file=policies) as client:
+        monkeypatch.setattr(TenantPipelines, "resolve", lambda _, name: looked_up.append(name))
+        body = {"detector": "presidio", "output": "EMAIL"}
+        assert client.post("/map", json=body | names).status_code == 200
+    assert looked_up.count("nobody-knows-it") == 1
 
 
 @pytest.mark.parametrize("tenant", [" acme", "acme\u00a0", "ac\u0007me"])

@@ -3,16 +3,18 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from client_api.app import create_app
-from client_api.http.admission import ItemGate
+from client_api.http.admission import Admission
 from client_api.mapping.gateway import Item, ModelError
 from client_api.settings import Settings
 from fallback.decision.decision import Decision
-from tests.support.fake_model import HATE, FakeGateway, facade, raising, samples
+from tests.support.fake_model import HATE, FakeGateway, facade, model, raising, samples
 
 MAP = {
     "type": "http",
@@ -94,7 +96,7 @@ class Waiting(FakeGateway):
 def test_a_defect_before_the_items_are_taken_in_counts_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(ItemGate, "admit", raising(RuntimeError("a defect")))
+    monkeypatch.setattr(Admission, "admit", raising(RuntimeError("a defect")))
     with facade() as client:
         assert client.post("/map", json=HATE).status_code == 500
         seen = counted(samples(client))
@@ -127,3 +129,48 @@ def test_a_request_that_we_cut_off_counts_as_failed() -> None:
     text = asyncio.run(scenario()).decode()
     assert 'mapper_requests_total{detector="other",status="error"} 1.0' in text
     assert 'mapper_errors_total{error_code="OVERLOADED"} 1.0' in text
+
+
+def test_items_count_by_category_and_framework() -> None:
+    with facade() as client:
+        before = samples(client)
+        client.post("/map/batch", json={"requests": [HATE, HATE]})
+        client.post("/map", json={"detector": "presidio", "output": ""})
+        seen = samples(client)
+        event = client.post("/map", json=HATE).json()
+    assert before["mapper_label_category_total", "PII"] == 0
+    assert seen["mapper_label_category_total", "HARM"] == 2
+    assert seen["mapper_label_category_total", "OTHER"] == 1
+    counted = {key[1] for key, n in seen.items() if key[0] == "mapper_framework_total" and n == 2}
+    assert counted == event["policy_context"]["frameworks"].keys()
+
+
+def test_labels_that_are_not_of_the_taxonomy_are_one_series() -> None:
+    def answer(item: Item) -> Decision:
+        found = model(item)
+        return replace(found, event={**found.event, "taxonomy": ["NEW.One", "NEWER.Other"]})
+
+    with facade(FakeGateway(answer)) as client:
+        client.post("/map", json=HATE)
+        seen = samples(client)
+    assert seen["mapper_label_category_total", "other"] == 1
+    assert not [key for key in seen if "NEW" in key]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        ("/map", b"{", "INVALID_REQUEST"),
+        ("/map", b"x" * 2_000_000, "PAYLOAD_TOO_LARGE"),
+        ("/nothing", b"", "INVALID_REQUEST"),
+    ],
+)
+def test_the_log_line_of_a_refused_request_names_the_error(
+    path: str, body: bytes, code: str
+) -> None:
+    with facade() as client, capture_logs() as lines:
+        client.post(path, content=body, headers={"content-type": "application/json"})
+        client.post("/map", json=HATE)
+    refused, answered = (line for line in lines if line["event"] == "request")
+    assert refused["error_code"] == code
+    assert "error_code" not in answered

@@ -1,6 +1,5 @@
 """Another model version is served without a request that fails, and stays chosen whatever dies."""
 
-import json
 import os
 import shutil
 import signal
@@ -15,28 +14,32 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
-from bench.faults.deployment import Deployment, stand_in_repository
+from bench.faults.deployment import Deployment, stand_in_manifest, stand_in_repository
 from bench.processes import ROOT, eventually, free_ports
 from client_api.settings import Settings
 from client_api.triton.server import LocalTriton
 from client_api.triton.versions import MODEL
 from client_api.triton.watchdog import Watchdog
-from engine.versions import Choice, announced, read_choice, write_choice
+from engine.manifest import manifest_hash, write_manifest
+from engine.versions import Choice, read_choice, read_control_file, write_choice
 from tests.support.serving import local_triton, publish_tiny, running_facade
 
-pytestmark = pytest.mark.triton
+pytestmark = [pytest.mark.slow, pytest.mark.triton]
 
 LOST = ("model_error", "timeout", "overloaded")
 BODY = {"detector": "openai-moderation", "output": "hate"}
 
 
-def command(repository: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def command(
+    repository: Path, *arguments: str, folder: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
     """What `make versions`, `make promote` and `make rollback` run."""
     return subprocess.run(
         [sys.executable, "-m", "client_api", *arguments],
         env=os.environ | {"MAPPER_MODEL_REPOSITORY": str(repository)},
-        cwd=ROOT,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
@@ -67,15 +70,7 @@ def publish_stand_in(repository: Path, number: int) -> None:
     version = repository / MODEL / str(number)
     version.mkdir(exist_ok=True)
     shutil.copy(ROOT / "bench/faults/stand_in_model.py", version / "model.py")
-    manifest = {
-        "model_id": f"stand-in-{number}",
-        "created": "2026-01-01T00:00:00+00:00",
-        "base": {"name": "some-llama", "sha256": "0123456789abcdef"},
-        "adapter": None,
-        "quantization": "int8",
-        "checks": {"gate": {"exact": 0.87654, "families": {"count": 12}}},
-    }
-    (version / "manifest.json").write_text(json.dumps(manifest))
+    write_manifest(version, stand_in_manifest(number))
 
 
 def publish_ignorant(repository: Path, number: int) -> None:
@@ -89,7 +84,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Versions 1 and 2."""
     fault = tmp_path / "fault.json"
     fault.write_text("{}")
-    monkeypatch.setenv("MAPPER_FAULT_FILE", str(fault))
+    monkeypatch.setenv("STAND_IN_FAULT_FILE", str(fault))
     models = stand_in_repository(tmp_path / "models")
     for number in (1, 2):
         publish_stand_in(models, number)
@@ -148,7 +143,12 @@ def loaded(url: str) -> Iterator[Load]:
 def facade(triton: LocalTriton, tmp_path: Path) -> Iterator[str]:
     policies = tmp_path / "policies.yaml"
     policies.write_text("defaults: {budget_cap_ms: 60000}\n")
-    settings = Settings(port=free_ports(1)[0], triton_url=triton.grpc_url, policies_file=policies)
+    settings = Settings(
+        port=free_ports(1)[0],
+        triton_url=triton.grpc_url,
+        policies_file=policies,
+        item_cache_bytes=0,  # an answer names the version that made it now
+    )
     with running_facade(settings) as url, httpx.Client(base_url=url, timeout=60.0) as http:
         eventually(lambda: http.get("/health/model").status_code == 200)
         yield url
@@ -207,12 +207,21 @@ def test_the_first_version_is_chosen_and_newer_ones_are_not(repository: Path) ->
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: triton.pid not in (None, pid) and loaded_now(triton) == (2,))
-        eventually(lambda: announced(repository) == triton.address)
+        eventually(lambda: read_control_file(repository) == triton.address)
         # Where nobody has switched yet, the way back is to the next lower one.
         succeeds(repository, "rollback")
         assert triton.control.loaded(MODEL) == (1,)
     assert "no Triton serves" in refused(repository, "promote", "2")
     assert "1  chosen" in succeeds(repository, "versions")
+
+
+def test_a_repository_may_be_named_by_a_relative_path(repository: Path) -> None:
+    """As the default is: `model_repository`."""
+    with serving(repository):
+        relative = Path(repository.name)
+        done = command(relative, "promote", "1", folder=repository.parent)
+        assert done.returncode == 0, done.stderr
+        assert chosen(repository) == (1, 2)
 
 
 def loaded_now(triton: LocalTriton) -> tuple[int, ...]:
@@ -234,6 +243,24 @@ def test_a_new_version_under_the_chosen_number_is_not_served_by_itself(repositor
         assert triton.control.loaded(MODEL) == (1, 2)
     with serving(repository) as triton:
         assert triton.control.loaded(MODEL) == (1, 2)
+
+
+def test_a_changed_manifest_is_not_served_where_there_is_no_other_version(
+    repository: Path,
+) -> None:
+    shutil.rmtree(repository / MODEL / "1")
+    write_choice(repository, Choice(2, manifest="0" * 64))
+    triton = local_triton(repository)
+    watchdog = Watchdog(triton, MODEL, lambda: None, patience_s=60.0, start_timeout_s=60.0)
+    found = manifest_hash(repository / MODEL / "2")
+    refusal = f"2/manifest.json: its hash {found} is not {'0' * 64}"
+    with capture_logs() as lines, watchdog:
+        eventually(
+            lambda: any(
+                x["event"] == "Triton did not start" and refusal in x["problem"] for x in lines
+            )
+        )
+        assert triton.pid is None
 
 
 @pytest.mark.parametrize("choice", ['{"version": 7, "previous": 1}', '{"version": "cut'])

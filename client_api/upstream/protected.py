@@ -22,29 +22,33 @@ from client_api.telemetry.logs import exception_facts
 from client_api.upstream.circuit import CircuitBreaker
 from client_api.upstream.permits import Permits
 from fallback.decision.decision import Decision
+from schemas.contract import FallbackReason
 
 _log = structlog.get_logger()
 
 
-class GuardedGateway:
+class ProtectedGateway:
     """A `ModelGateway` that raises CircuitOpen and ModelOverloaded without a call."""
 
     def __init__(
-        self, gateway: ModelGateway, breaker: CircuitBreaker, permits: Permits, fair_s: float
+        self, gateway: ModelGateway, breaker: CircuitBreaker, permits: Permits, usual_s: float
     ) -> None:
-        """fair_s: a timeout of a call with a shorter budget says nothing of the model."""
+        """usual_s: the budget of an item. A call with a longer budget is admitted as if it had
+        this one, so that it does not fill the model's queue. A timeout counts against the model
+        only if the call had at least half of it.
+        """
         self._gateway = gateway
         self._breaker = breaker
         self._permits = permits
-        self._fair_s = fair_s
+        self._usual_s = usual_s
 
     async def map(self, items: Sequence[Item], budget_s: float) -> list[Decision]:
         if not self._breaker.closed:
             raise CircuitOpen(self._breaker.problem, self._breaker.reason)
-        permit = self._permits.take(context.tenant())
+        permit = self._permits.take(len(items), min(budget_s, self._usual_s), context.tenant())
         if permit is None:
-            raise ModelOverloaded("all permits are taken")
-        begun = self._breaker.begins()
+            raise ModelOverloaded("the model would be late")
+        epoch = self._breaker.call_started()
         try:
             decisions = await self._gateway.map(items, budget_s)
         except ModelRefused:
@@ -52,25 +56,26 @@ class GuardedGateway:
             raise
         except ModelTimeout as error:
             self._permits.given_up(permit)
-            if budget_s >= self._fair_s:
-                self._breaker.failed(str(error), error.reason, begun)
+            if budget_s >= self._usual_s / 2:
+                self._breaker.record_failure(str(error), error.reason, epoch)
             raise
         except ModelError as error:
             _log.warning("the model gave no answer", problem=str(error), items=len(items))
             self._permits.failed(permit)
-            self._breaker.failed(str(error), error.reason, begun)
+            self._breaker.record_failure(str(error), error.reason, epoch)
             raise
         except Exception as error:
             _log.error("asking the model failed", **exception_facts(error))
             self._permits.failed(permit)
             failure = ModelError(f"asking the model failed: {type(error).__name__}")
-            self._breaker.failed(str(failure), failure.reason, begun)
+            self._breaker.record_failure(str(failure), failure.reason, epoch)
             raise failure from error
         except BaseException:  # cancelled: whoever asked has gone
             self._permits.given_up(permit)
             raise
-        self._permits.answered(permit)
-        self._breaker.succeeded()
+        late = sum(one.fallback_reason is FallbackReason.TIMEOUT for one in decisions)
+        self._permits.answered(permit, len(decisions) - late)
+        self._breaker.record_success()
         return decisions
 
     async def close(self) -> None:

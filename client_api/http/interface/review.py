@@ -1,0 +1,105 @@
+"""The bodies of `/review`: words of the queue, actions on them, exports."""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from client_api.http.interface.answers import Closed, Label, LikelyAnswer, Share
+from client_api.review.sightings import Cause
+from client_api.review.words import Action, WordState
+
+#: Files of one import.
+MAX_FILES = 1000
+
+Number = Annotated[int, Field(ge=0)]
+Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise PydanticCustomError("printable", "Input should be printable, on one line")
+    return text
+
+
+class DecisionBody(Closed):
+    """What a reviewer did."""
+
+    action: Action
+    labels: list[Label]
+    everyone: Annotated[bool, Field(description="whether it holds for all tenants")]
+    by: Annotated[str, Field(description="who decided: a key's id, a name, or both")]
+    at: Time
+    why: str
+    undone_by: Annotated[str | None, Field(description="who took it back")]
+
+
+class WordBody(Closed):
+    """A word of a detector that deserves a look."""
+
+    id: Number
+    version: Annotated[Number, Field(description="to be sent with an action")]
+    tenant: str | None
+    detector: str
+    word: Annotated[str, Field(description="empty for a part that could not be read")]
+    kept: Annotated[bool, Field(description="false where a digest stands for a name")]
+    state: WordState
+    seen: Annotated[Number, Field(description="answers that had it")]
+    causes: Annotated[dict[Cause, Number], Field(description="why it counts, and how often")]
+    first_seen: Time
+    last_seen: Time
+    labels: Annotated[list[Label], Field(description="answered last")]
+    guess: Annotated[list[Label], Field(description="of the model, where that did not stand")]
+    likely: Annotated[list[LikelyAnswer], Field(description="of the model, best first")]
+    confidence: Share
+    proposal: Annotated[list[Label], Field(description="labels that `accept` gives it")]
+    decided: Annotated[list[Label], Field(description="labels by decision")]
+    everyone: Annotated[bool, Field(description="whether the decision holds for all tenants")]
+    history: Annotated[list[DecisionBody], Field(description="the latest first; in a list empty")]
+
+
+class PageBody(Closed):
+    """Words, the most frequent first."""
+
+    words: list[WordBody]
+    counts: Annotated[dict[WordState, Number], Field(description="words in each state")]
+
+
+class ActionBody(Closed):
+    """What to do with a word.
+
+    `correct` names labels; `accept` takes the proposal; `undo` takes the last decision back.
+    """
+
+    action: Annotated[Action, Field(strict=False)]
+    version: Annotated[int, Field(ge=1, description="of the word as it was seen")]
+    labels: Annotated[list[Annotated[Label, Field(strict=False)]], Field(max_length=20)] = []  # noqa: RUF012 - pydantic copies it
+    everyone: Annotated[bool, Field(description="for all tenants; needs admin")] = False
+    reviewer: Annotated[
+        str,
+        AfterValidator(_printable),
+        Field(max_length=100, description="a name to be recorded beside the key's id"),
+    ] = ""
+    why: Annotated[str, AfterValidator(_printable), Field(max_length=500)] = ""
+
+
+class ExportBody(Closed):
+    """The decisions."""
+
+    files: Annotated[dict[str, str], Field(description="detector files (YAML) by name")]
+    rows: Annotated[
+        list[dict[str, Any]], Field(description="labelled rows: detector, output, gold")
+    ]
+
+
+class ImportBody(Closed):
+    """Detector files of an export, as they are now."""
+
+    files: Annotated[dict[str, str], Field(min_length=1, max_length=MAX_FILES)]
+    reviewer: Annotated[str, AfterValidator(_printable), Field(max_length=100)] = ""
+
+
+class ImportedBody(Closed):
+    """What an import changed."""
+
+    new: Annotated[Number, Field(description="decisions that were not in force before")]

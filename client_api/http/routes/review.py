@@ -1,0 +1,195 @@
+"""`/review`: the words that deserve a look, and what reviewers decide about them."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+from client_api.access.keys import Scope
+from client_api.http.auth import get_caller
+from client_api.http.errors import ApiError
+from client_api.http.interface.openapi import GUARDED, problem_docs
+from client_api.http.interface.review import (
+    ActionBody,
+    ExportBody,
+    ImportBody,
+    ImportedBody,
+    PageBody,
+    WordBody,
+)
+from client_api.http.json_route import JsonRoute, json_response
+from client_api.http.state import get_state
+from client_api.review.words import (
+    Decided,
+    NotFoundError,
+    RefusedError,
+    Reviewer,
+    StaleError,
+    StoreError,
+    Word,
+    WordState,
+)
+from schemas.config.errors import ConfigError
+from schemas.contract import ErrorCode
+
+if TYPE_CHECKING:
+    from client_api.review.desk import ReviewDesk
+
+_T = TypeVar("_T")
+_CHANGED = problem_docs(400, 404, 408, 413, 415, 422)
+WordId = Annotated[int, Path(ge=0, le=2**31 - 1, description="of a word, as listed")]
+
+router = APIRouter(
+    prefix="/review",
+    tags=["review"],
+    route_class=JsonRoute,
+    responses=GUARDED | problem_docs(404),
+)
+
+
+async def _desk(request: Request) -> "ReviewDesk":
+    """The queue; raises ApiError where there is none. Async, for others are called in threads."""
+    desk = (await get_state(request)).review
+    if desk is None:
+        detail = "there is no review queue; MAPPER_REVIEW_DIR switches it on"
+        raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=404)
+    return desk
+
+
+Desk = Annotated[Any, Depends(_desk)]
+
+
+@router.get("", response_model=PageBody, responses=problem_docs(422))
+async def list_words(
+    request: Request,
+    desk: Desk,
+    state: Annotated[WordState, Query(description="what became of them")] = WordState.OPEN,
+    detector: Annotated[
+        Annotated[str, Field(max_length=200)] | SkipJsonSchema[None],
+        Query(description="its name as the words have it"),
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="words at most")] = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000, description="words to leave out")] = 0,
+) -> Response:
+    """The words of a state, the most frequent first: the caller's tenant's, with `admin` all."""
+    page = await _ask(lambda: desk.page(_reviewer(request), state, detector, limit, offset))
+    return json_response(
+        {
+            "words": [_word(word) for word in page.words],
+            "counts": {state.value: count for state, count in page.counts.items()},
+        }
+    )
+
+
+@router.get("/export", response_model=ExportBody)
+async def export_decisions(request: Request, desk: Desk) -> Response:
+    """Every decision in force: as detector files for Git, and as labelled rows for training."""
+    files, rows = await _ask(lambda: desk.export(_reviewer(request)))
+    return json_response({"files": files, "rows": rows})
+
+
+@router.post("/import", response_model=ImportedBody, responses=_CHANGED)
+async def import_decisions(body: ImportBody, request: Request, desk: Desk) -> Response:
+    """Take the decisions of exported files; entries that a file lacks stay as they are."""
+    new = await _ask(lambda: desk.load(_reviewer(request, body.reviewer), body.files))
+    return json_response({"new": new})
+
+
+@router.get("/{word_id}", response_model=WordBody, responses=problem_docs(422))
+async def get_word(word_id: WordId, request: Request, desk: Desk) -> Response:
+    """A word with its history."""
+    return json_response(_word(await _ask(lambda: desk.get(_reviewer(request), word_id))))
+
+
+@router.post("/{word_id}", response_model=WordBody, responses=_CHANGED | problem_docs(409))
+async def act(word_id: WordId, body: ActionBody, request: Request, desk: Desk) -> Response:
+    """Decide about a word. The decision is an entry of a detector file: it holds for the next item
+    here, and within a second in every replica. 409: someone else decided in the meantime."""
+    labels = [label.value for label in body.labels]
+    reviewer = _reviewer(request, body.reviewer)
+    word = await _ask(
+        lambda: desk.act(
+            reviewer,
+            word_id,
+            body.version,
+            body.action,
+            labels,
+            body.why,
+            everyone=body.everyone,
+        )
+    )
+    return json_response(_word(word))
+
+
+async def _ask(work: Callable[[], _T]) -> _T:
+    """Run the work of the queue in a thread. Raises ApiError for what the queue refuses."""
+    try:
+        return await asyncio.to_thread(work)
+    except NotFoundError:
+        detail = "there is no such word, or it is another tenant's"
+        raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=404) from None
+    except StaleError as stale:
+        detail = "someone else decided in the meantime; look at `word` and decide again"
+        word = {"word": _word(stale.word)}
+        raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=409, extra=word) from None
+    except RefusedError as refused:
+        raise ApiError(ErrorCode.INVALID_REQUEST, str(refused)) from None
+    except ConfigError as error:
+        line = f", line {error.line}" if error.line else ""
+        detail = f"files: one is no file of decisions{line}; docs/own-detectors.md describes them"
+        raise ApiError(ErrorCode.INVALID_REQUEST, detail) from None
+    except StoreError:
+        detail = "the review queue cannot be read or written now; answers go on"
+        raise ApiError(ErrorCode.OVERLOADED, detail, headers={"Retry-After": "1"}) from None
+
+
+def _reviewer(request: Request, name: str = "") -> Reviewer:
+    principal = get_caller(request).principal
+    if principal is None:
+        return Reviewer(name or "unnamed")
+    tenant = None if Scope.ADMIN in principal.scopes else principal.tenant
+    return Reviewer(f"{name} ({principal.key_id})" if name else principal.key_id, tenant)
+
+
+def _word(word: Word) -> dict[str, Any]:
+    return {
+        "id": word.id,
+        "version": word.version,
+        "tenant": word.tenant,
+        "detector": word.detector,
+        "word": word.word,
+        "kept": word.kept,
+        "state": word.state,
+        "seen": word.seen,
+        "causes": {cause.value: count for cause, count in word.causes.items()},
+        "first_seen": _time(word.first_seen),
+        "last_seen": _time(word.last_seen),
+        "labels": word.labels,
+        "guess": word.guess,
+        "likely": word.likely,
+        "confidence": word.confidence,
+        "proposal": word.proposal,
+        "decided": word.decided,
+        "everyone": word.everyone,
+        "history": [_decided(one) for one in word.history],
+    }
+
+
+def _decided(one: Decided) -> dict[str, Any]:
+    return {
+        "action": one.action,
+        "labels": one.labels,
+        "everyone": one.everyone,
+        "by": one.by,
+        "at": _time(one.at),
+        "why": one.why,
+        "undone_by": one.undone_by,
+    }
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

@@ -1,0 +1,38 @@
+"""Whether the process has used less than its share of the processor lately.
+
+In: the processor time that it used. Out: how long to wait. Answers by rules are cheap, and a client
+that gets one at once sends its next request at once. Without a bound, the rules take the cores from
+the model.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+#: Seconds for which a share that was not used, or was overdrawn, is remembered.
+_REMEMBERED_S: Final = 0.5
+
+
+class CpuShare:
+    """A share of one core."""
+
+    def __init__(
+        self,
+        share: float,
+        clock: Callable[[], float] = time.monotonic,
+        used: Callable[[], float] = time.process_time,
+    ) -> None:
+        """share: cores; used: seconds of processor time so far."""
+        self._share = share
+        self._clock, self._used = clock, used
+        self._at, self._used_then = clock(), used()
+        self._left_s = 0.0
+
+    def wait_s(self) -> float:
+        """Seconds until the process is within its share, if it uses nothing meanwhile."""
+        now, used = self._clock(), self._used()
+        left_s = self._left_s + (now - self._at) * self._share - (used - self._used_then)
+        most_s = self._share * _REMEMBERED_S
+        self._left_s = min(max(left_s, -most_s), most_s)
+        self._at, self._used_then = now, used
+        return max(0.0, -self._left_s / self._share)

@@ -1,0 +1,104 @@
+"""Counts sightings off the answer's path.
+
+In: items and their decisions, on the event loop. Out: tallies in the store. What waits is bounded:
+a queue that a thread empties, and the tallies that the store has not taken yet. What is beyond is
+dropped and counted. While the database is out, tallies wait for it.
+"""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Final
+
+import structlog
+
+from client_api.mapping.gateway import Item
+from client_api.review.sightings import Names, Sighting, Tally, sightings
+from client_api.review.store import Store
+from client_api.review.words import StoreError
+from fallback.decision.decision import Decision
+
+_log = structlog.get_logger()
+#: Seconds between two writes.
+INTERVAL_S: Final = 0.5
+#: Sightings that wait for the thread.
+MAX_WAITING: Final = 10_000
+#: Words whose counts wait for the database.
+MAX_TALLIES: Final = 10_000
+
+
+class Recorder:
+    """One thread. `record` is for the event loop and does not wait."""
+
+    def __init__(
+        self,
+        store: Store,
+        names: Names,
+        on_dropped: Callable[[int], None],
+        after_write: Callable[[], None] = lambda: None,
+    ) -> None:
+        """on_dropped: told how many sightings were lost. after_write: called by the thread; what
+        it raises as StoreError is an outage of the database."""
+        self._store = store
+        self._names = names
+        self._on_dropped = on_dropped
+        self._after_write = after_write
+        self._waiting: SimpleQueue[Sighting] = SimpleQueue()
+        self._tallies: dict[str, Tally] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="review-recorder", daemon=True)
+        self.out = False
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Write what waits, once, and end the thread."""
+        self._stop.set()
+        self._thread.join()
+
+    def record(self, item: Item, decision: Decision) -> None:
+        """Count the words of an answer that deserve a look."""
+        found = sightings(item, decision)
+        room = MAX_WAITING - self._waiting.qsize()
+        for sighting in found[:room]:
+            self._waiting.put(sighting)
+        if len(found) > room:
+            self._on_dropped(len(found) - max(room, 0))
+
+    def flush(self) -> None:
+        """Store what waits now; it goes on waiting while the database is out."""
+        self._fold()
+        try:
+            if self._tallies:
+                self._store.add(self._tallies)
+                self._tallies = {}
+            self._after_write()
+        except StoreError as error:
+            if not self.out:
+                _log.error("the review database does not answer; counts wait", problem=str(error))
+            self.out = True
+        else:
+            if self.out:
+                _log.info("the review database answers again")
+            self.out = False
+
+    def _run(self) -> None:
+        while not self._stop.wait(INTERVAL_S):
+            self.flush()
+        self.flush()
+
+    def _fold(self) -> None:
+        dropped = 0
+        for _ in range(self._waiting.qsize()):
+            sighting = self._waiting.get()
+            key = self._names.key(sighting.tenant, sighting.detector, sighting.word)
+            if key not in self._tallies:
+                if len(self._tallies) >= MAX_TALLIES:
+                    dropped += 1
+                    continue
+                self._tallies[key] = self._names.tally(sighting)
+            self._tallies[key].add(sighting)
+        if dropped:
+            self._on_dropped(dropped)

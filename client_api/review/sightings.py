@@ -1,0 +1,173 @@
+"""Which words of an answer a person should look at.
+
+In: an item and its decision. Out: sightings: a detector's word, why it counts, what was answered.
+Never anything else of the output, and of a word only what looks like one.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import islice
+from typing import Any, Final, cast
+
+from client_api.mapping.gateway import Item
+from fallback.decision.decision import Decision
+from fallback.rules.normalise import detector_key, match_key
+from fallback.signal import How
+from schemas.contract import FallbackReason, Source
+
+#: Words of one answer that are counted.
+MAX_WORDS: Final = 32
+#: Of the model's likeliest answers that are kept.
+MAX_LIKELY: Final = 3
+#: Characters and parts of a name that is kept as it is; others are kept as a digest.
+MAX_NAME: Final = 80
+MAX_PARTS: Final = 8
+#: Characters of a running text that no structure explains, from which it is no name.
+_RUNNING_TEXT: Final = 400
+_PERSONAL = re.compile(r"@|\d{5}|://")
+
+
+#: `{"labels", "probability"}` each, as `signals` of an answer has them.
+Likely = tuple[dict[str, Any], ...]
+
+
+class Cause(StrEnum):
+    """Why a word counts."""
+
+    LOW_CONFIDENCE = "low_confidence"
+    UNREAD = "unread"
+    OVERRIDDEN = "overridden"
+    DOWNGRADED = "downgraded"
+
+
+_BY_REASON: Final = {
+    FallbackReason.LOW_CONFIDENCE.value: Cause.LOW_CONFIDENCE,
+    FallbackReason.UNREAD.value: Cause.UNREAD,
+    FallbackReason.UNSAFE_DOWNGRADE.value: Cause.DOWNGRADED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One word of one answer.
+
+    word: the signal's name; empty for a part that could not be read. likely: the model's likeliest
+    answers with their probabilities, best first. nameable: whether the output
+    it stands in may hold names; a running text holds none.
+    """
+
+    tenant: str | None
+    detector: str
+    word: str
+    cause: Cause
+    labels: tuple[str, ...]
+    guess: tuple[str, ...]
+    likely: Likely
+    confidence: float
+    nameable: bool
+
+
+def sightings(item: Item, decision: Decision) -> list[Sighting]:
+    """The words of an answer that count, at most MAX_WORDS."""
+    running = decision.reading.get("how") == How.TEXT and len(item.output) > _RUNNING_TEXT
+    found = (
+        Sighting(
+            item.tenant,
+            item.detector,
+            # Of an output that was not read, no word is at fault.
+            "" if cause is Cause.UNREAD else cast(str, signal["name"]),
+            cause,
+            tuple(cast(list[str], signal["labels"])),
+            tuple(cast(list[str], signal["guess"])),
+            tuple(cast(list[dict[str, Any]], signal.get("likely", []))[:MAX_LIKELY]),
+            cast(float, signal["confidence"]),
+            not running,
+        )
+        for signal in decision.signals
+        if (cause := _cause(signal))
+    )
+    return list(islice(found, MAX_WORDS))
+
+
+def _cause(signal: dict[str, object]) -> Cause | None:
+    if signal["source"] == Source.CURATED:
+        return Cause.OVERRIDDEN
+    return _BY_REASON.get(cast(str, signal["fallback_reason"]))
+
+
+@dataclass(slots=True)
+class Tally:
+    """The sightings of one word since they were last stored.
+
+    detector, word: as they may be kept; nameable: whether both are kept as they are.
+    """
+
+    tenant: str | None
+    detector: str
+    word: str
+    kept: bool
+    labels: tuple[str, ...] = ()
+    guess: tuple[str, ...] = ()
+    likely: Likely = ()
+    confidence: float = 0.0
+    causes: dict[Cause, int] = field(default_factory=lambda: dict.fromkeys(Cause, 0))
+
+    @property
+    def seen(self) -> int:
+        """How often."""
+        return sum(self.causes.values())
+
+    def add(self, sighting: Sighting) -> None:
+        """One more."""
+        self.causes[sighting.cause] += 1
+        self.labels, self.guess = sighting.labels, sighting.guess
+        self.likely, self.confidence = sighting.likely, sighting.confidence
+
+
+class Names:
+    """What is kept of the names of detectors and words, and what makes two of them one row."""
+
+    def __init__(self, known: Callable[[str | None, str], str | None], *, keep: bool) -> None:
+        """known: of a tenant and a name, the name of the detector that has a vocabulary; None for
+        any other. keep: whether names are kept at all; a known detector's always is."""
+        self._known = known
+        self._keep = keep
+
+    def key(self, tenant: str | None, detector: str, word: str) -> str:
+        """The same for all spellings of a detector and of a word; 64 hex digits."""
+        # The same before and after a decision makes the detector a known one.
+        name = detector_key(self._known(tenant, detector) or detector) or detector
+        parts = json.dumps([tenant, name, match_key(word) or word])
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+    def tally(self, sighting: Sighting) -> Tally:
+        """A row for the word, with nothing counted yet."""
+        detector = self._known(sighting.tenant, sighting.detector)
+        if detector is None and self._keep and is_name(sighting.detector):
+            detector = sighting.detector
+        kept = self._keep and sighting.nameable and is_name(sighting.word)
+        return Tally(
+            sighting.tenant,
+            detector or digest(sighting.detector),
+            sighting.word if kept or not sighting.word else digest(sighting.word),
+            kept and detector is not None,
+        )
+
+
+def is_name(text: str) -> bool:
+    """Whether a text looks like a word of a vocabulary, and not like content or personal data."""
+    return (
+        0 < len(text) <= MAX_NAME
+        and text.isprintable()
+        and len(text.split()) <= MAX_PARTS
+        and not _PERSONAL.search(text)
+    )
+
+
+def digest(text: str) -> str:
+    """What is kept of a text that is no name."""
+    return f"#{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"
