@@ -1,0 +1,188 @@
+"""Each call of a client, step by step: what to send, how long to wait, what came of it.
+
+A flow is a generator. It yields `Send` and is given the response, or has a TransportError thrown
+in; it yields `Wait` and is given nothing. It returns the result of the call. So both clients, and
+the tests, run the same flows; how to send and to wait is theirs.
+"""
+
+import random
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeVar
+
+import httpx
+
+from llama_mapper._errors import ApiError, InvalidRequestError, MapperError, TransportError
+from llama_mapper._types import (
+    Asked,
+    ItemError,
+    MappedEvent,
+    MapRequest,
+    item_error,
+    parse,
+    read,
+    read_batch,
+    read_event,
+)
+from llama_mapper.contract import FallbackReason
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A request to send."""
+
+    method: str
+    path: str
+    json: Any = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A time to let pass."""
+
+    seconds: float
+
+
+Flow = Generator[Send | Wait, httpx.Response | None, T]
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """When a request is sent again, and after how long.
+
+    attempts: how often it is sent at most. base_s, cap_s: the wait is random, between nothing and
+    base_s doubled each time, up to cap_s. max_wait_s: a longer Retry-After ends the attempts.
+    """
+
+    attempts: int = 4
+    base_s: float = 0.1
+    cap_s: float = 5.0
+    max_wait_s: float = 60.0
+
+    def wait_s(self, sent: int, retry_after_s: float | None = None) -> float | None:
+        """Seconds to wait after `sent` attempts; None when there is to be no other."""
+        if sent >= self.attempts:
+            return None
+        jitter = random.uniform(0, min(self.cap_s, self.base_s * 2 ** (sent - 1)))
+        if retry_after_s is None:
+            return jitter
+        # Added, so that not all who were told the same second come back in it.
+        return retry_after_s + jitter if retry_after_s <= self.max_wait_s else None
+
+
+class Attempts:
+    """Counts the requests of one call of the client, whatever they are sent again for."""
+
+    def __init__(self, policy: RetryPolicy) -> None:
+        self._policy = policy
+        self._sent = 0
+
+    def count(self) -> None:
+        """One more request is sent."""
+        self._sent += 1
+
+    def wait_s(self, retry_after_s: float | None = None) -> float | None:
+        """As `RetryPolicy.wait_s`, after the requests counted."""
+        return self._policy.wait_s(self._sent, retry_after_s)
+
+
+NO_RETRY = RetryPolicy(attempts=1)
+#: For a model that starts or is busy: minutes.
+WAITING = RetryPolicy(attempts=100, base_s=0.5)
+#: Why the rules answer for the moment: the model may answer the same item later.
+PASSING = frozenset({FallbackReason.TIMEOUT, FallbackReason.OVERLOADED, FallbackReason.MODEL_ERROR})
+
+
+def call(request: Send, retry: RetryPolicy | Attempts) -> Flow[Any]:
+    """The JSON of the answer; sent again when nothing came, or when the service says it may help.
+
+    retry: a policy, or what is left of the attempts of a longer call.
+
+    Raises the last ApiError or TransportError.
+    """
+    attempts = retry if isinstance(retry, Attempts) else Attempts(retry)
+    while True:
+        attempts.count()
+        try:
+            response = yield request
+            assert response is not None
+            return read(response)
+        except TransportError:
+            wait_s = attempts.wait_s()
+            if wait_s is None:
+                raise
+        except ApiError as error:
+            wait_s = attempts.wait_s(error.retry_after_s) if error.retryable else None
+            if wait_s is None:
+                raise
+        yield Wait(wait_s)
+
+
+def map_one(request: MapRequest, retry: RetryPolicy, asked: Asked) -> Flow[MappedEvent]:
+    """The answer to one item."""
+    send = Send("POST", "/map", request.body(), asked.params(), asked.headers())
+    return parse(read_event, (yield from call(send, retry)))
+
+
+def map_chunk(
+    requests: Sequence[MapRequest],
+    retry: RetryPolicy,
+    asked: Asked,
+    *,
+    wait_for_model: bool = False,
+) -> Flow[list[MappedEvent | ItemError]]:
+    """An answer or a final error for each item; items that may succeed later are sent again.
+
+    A batch that one of its items makes unreadable or too large is sent in halves. Once an item
+    has an outcome, a refusal or a lost connection is an error of the items left. The errors'
+    indexes are places in `requests`.
+
+    wait_for_model: items that the rules answered because the model was late or lost are sent again
+    as well, as `WAITING` says in place of `retry`; then what the rules answered stands.
+
+    Raises as `call` does when nothing was answered.
+    """
+    found: dict[int, MappedEvent | ItemError] = {}
+    retry = WAITING if wait_for_model else retry
+    waiting = [(list(range(len(requests))), Attempts(retry))]
+    while waiting:
+        places, attempts = waiting.pop()
+        body = {"requests": [requests[place].body() for place in places]}
+        send = Send("POST", "/map/batch", body, asked.params(), asked.headers())
+        try:
+            data = yield from call(send, attempts)
+            events, errors = parse(partial(read_batch, places=places), data)
+        except MapperError as error:
+            if _may_be_one_items(error):
+                if len(places) == 1:
+                    found[places[0]] = item_error(places[0], error)
+                    continue
+                middle = len(places) // 2
+                halves = (places[middle:], places[:middle])
+                waiting += [(half, Attempts(retry)) for half in halves]
+                continue
+            if not found:
+                raise
+            left = [places, *(more for more, _ in waiting)]
+            found.update((place, item_error(place, error)) for some in left for place in some)
+            break
+        found.update(events)
+        found.update(errors)
+        again = [place for place, error in errors.items() if error.retryable]
+        if wait_for_model:
+            again += [place for place, e in events.items() if e.fallback_reason in PASSING]
+        wait_s = attempts.wait_s() if again else None
+        if wait_s is not None:
+            yield Wait(wait_s)
+            waiting.append((again, attempts))
+    return [found[place] for place in range(len(requests))]
+
+
+def _may_be_one_items(error: MapperError) -> bool:
+    """Whether a single item may be the reason for the refusal of the whole body."""
+    return isinstance(error, InvalidRequestError) and error.status in (400, 413)

@@ -1,0 +1,24 @@
+"""Maps files of any size: each different (detector, output) is asked once, and joined back.
+
+    from llama_mapper.bulk import Bulk, Endpoints
+
+    report = Bulk("logs/*.jsonl.gz", "mapped.jsonl.gz", Endpoints(["http://localhost:8080"])).run()
+
+Needs the extra `llama-mapper[bulk]` for Parquet and zstd. The command is `mapper bulk`.
+"""
+
+from llama_mapper.bulk.asking import Endpoints, UnansweredError
+from llama_mapper.bulk.columns import Columns
+from llama_mapper.bulk.job import Bulk, Progress
+from llama_mapper.bulk.streams import Kind, SourceError, UsageError
+
+__all__ = [
+    "Bulk",
+    "Columns",
+    "Endpoints",
+    "Kind",
+    "Progress",
+    "SourceError",
+    "UnansweredError",
+    "UsageError",
+]

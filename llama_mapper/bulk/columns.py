@@ -1,0 +1,47 @@
+"""Which columns are asked for, and which are added."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llama_mapper.bulk.streams import UsageError
+
+#: Columns that an answer adds to a table.
+ADDED = ("mapped_taxonomy", "mapped_confidence", "mapped_source", "mapped_fallback_reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """detector, output: names of columns. constant: the detector of all rows, in place of a column.
+    time: a column of ISO times, empty for none; period_chars: how much of them is a period, 10 for
+    days and 7 for months."""
+
+    detector: str = "detector"
+    output: str = "output"
+    constant: str = ""
+    time: str = ""
+    period_chars: int = 10
+
+    def period(self, time: Any) -> str:
+        """Of a row; empty without a time."""
+        return str(time)[: self.period_chars] if self.time and time else ""
+
+    def places(self, heads: Sequence[str]) -> tuple[int | None, int, int | None]:
+        """Of detector, output and time among the columns of a table. Raises UsageError."""
+        wanted = {self.output} | ({self.time} if self.time else set())
+        wanted |= set() if self.constant else {self.detector}
+        if lacking := sorted(wanted - set(heads)):
+            raise UsageError(f"no column {lacking[0]!r} among {', '.join(heads)}")
+        if twice := [head for head in heads if head in ADDED]:
+            raise UsageError(f"the column {twice[0]!r} is one of the answer: rename it")
+        detector = None if self.constant else heads.index(self.detector)
+        return detector, heads.index(self.output), heads.index(self.time) if self.time else None
+
+
+DEFAULT_COLUMNS = Columns()
+
+
+def cells_of(event: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The added cells of a row, labels joined by `|`."""
+    labels, reason = "|".join(event["taxonomy"]), event["fallback_reason"] or ""
+    return labels, event["confidence"], event["source"], reason

@@ -1,0 +1,112 @@
+"""What is asked once: a detector and what it said. And what is known about it.
+
+In: outcomes of the service. Out: a journal that outlives a killed process, one line a pair. The
+answer to a pair never changes within a run, so equal rows have equal answers.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from llama_mapper import ItemError, MappedEvent, MapRequest
+
+#: Detector, output, and whether the output is a text: it is JSON otherwise.
+Pair = tuple[str, str, bool]
+
+_KEPT = (
+    *("taxonomy", "scores", "confidence", "label_confidence", "source", "fallback_reason"),
+    *("notes", "version_info"),
+)
+
+
+class Keeper(Protocol):
+    """Takes outcomes as they come."""
+
+    def keep(self, pairs: list[Pair], outcomes: Iterable[MappedEvent | ItemError]) -> None:
+        """One outcome for each pair."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """number: of the pair, in the order of asking. event: the answer without what belongs to one
+    request; None when the service refused the pair, for `problem`. text: the event as JSON."""
+
+    number: int
+    event: Mapping[str, Any] | None
+    problem: str
+    text: str
+
+
+class Answers:
+    """Answers by pair, kept in a file."""
+
+    def __init__(self, file: Path) -> None:
+        self._by_pair: dict[Pair, Answer] = {}
+        whole = self._load(file)
+        self._file = file.open("ab")
+        # A killed process may leave half a line.
+        self._file.truncate(whole)
+
+    def __getitem__(self, pair: Pair) -> Answer:
+        return self._by_pair[pair]
+
+    def __contains__(self, pair: Pair) -> bool:
+        return pair in self._by_pair
+
+    def items(self) -> Iterable[tuple[Pair, Answer]]:
+        """Every pair in the order of asking."""
+        return self._by_pair.items()
+
+    def keep(self, pairs: list[Pair], outcomes: Iterable[MappedEvent | ItemError]) -> None:
+        """Write the outcomes down; they are on disk when it returns."""
+        for pair, outcome in zip(pairs, outcomes, strict=True):
+            answer = self._add(pair, *_told(outcome))
+            told = {"pair": pair, "event": answer.event, "problem": answer.problem}
+            self._file.write(json.dumps(told).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def _add(self, pair: Pair, event: Mapping[str, Any] | None, problem: str) -> Answer:
+        answer = Answer(len(self._by_pair), event, problem, json.dumps(event))
+        self._by_pair[pair] = answer
+        return answer
+
+    def _load(self, file: Path) -> int:
+        """Read a file of before; returns the length of its whole lines."""
+        whole = 0
+        if file.exists():
+            with file.open("rb") as lines:
+                for line in lines:
+                    if not line.endswith(b"\n"):
+                        break
+                    whole += len(line)
+                    known = json.loads(line)
+                    detector, output, is_text = known["pair"]
+                    self._add((detector, output, is_text), known["event"], known["problem"])
+        return whole
+
+
+def request(pair: Pair, threshold: float | None) -> MapRequest:
+    """How a pair is asked."""
+    detector, output, is_text = pair
+    return MapRequest(detector, output if is_text else json.loads(output), threshold=threshold)
+
+
+def answer_of(number: int, outcome: MappedEvent | ItemError) -> Answer:
+    """What an outcome says."""
+    event, problem = _told(outcome)
+    return Answer(number, event, problem, json.dumps(event))
+
+
+def _told(outcome: MappedEvent | ItemError) -> tuple[Mapping[str, Any] | None, str]:
+    if isinstance(outcome, ItemError):
+        return None, f"{outcome.error_code}: {outcome.message}"
+    return {name: outcome.raw[name] for name in _KEPT}, ""

@@ -1,0 +1,102 @@
+"""`mapper evidence`: what an auditor takes, from answers that `mapper batch` wrote."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llama_mapper import DEFAULT_URL
+from llama_mapper._types import parse
+from llama_mapper.cli import show
+from llama_mapper.cli.service import Json, Tenant, Url, connected
+from llama_mapper.evidence import (
+    Answer,
+    Catalogue,
+    Outcome,
+    Period,
+    Rejected,
+    read_answers,
+    verify,
+    write_evidence,
+)
+
+
+def evidence(
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="JSON Lines of answers; `-` reads standard input")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="folder to write, new or empty", file_okay=False)
+    ] = None,
+    by: Annotated[Period, typer.Option(help="how time is divided, in UTC")] = Period.MONTH,
+    plan: Annotated[
+        str, typer.Option(help="the assessment plan that the OSCAL document refers to")
+    ] = "#assessment-plan",
+    check: Annotated[
+        Path | None,
+        typer.Option("--verify", help="check a folder of evidence, and write nothing"),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Write incidents by control, label, detector, tenant and period, with tamper-evident records.
+
+    Controls come from the service; what a detector said is not in the files.
+    """
+    if check is not None:
+        if files or out:
+            raise typer.BadParameter("--verify takes no FILES and no --out")
+        _verify(check, as_json=as_json)
+        return
+    if not files or out is None:
+        raise typer.BadParameter("give FILES and --out, or --verify")
+    with connected(url, tenant, as_json=as_json) as client:
+        answers = (client.get("/frameworks"), client.get("/detectors"))
+        catalogue = parse(lambda both: Catalogue.of(*both), answers)
+    try:
+        summary = write_evidence(
+            _read(files), out, catalogue, period=by, made=datetime.now(UTC), plan=plan
+        )
+    except FileExistsError:
+        show.problem(f"{out} holds files; name a new folder", as_json=as_json)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        show.problem(f"{error.filename}: {error.strerror}", as_json=as_json)
+        raise typer.Exit(1) from None
+    counts = {
+        "answers": summary.answers,
+        **{f"{one}": summary.total(one) for one in Outcome},
+        "rejected": summary.rejected,
+    }
+    if as_json:
+        show.data({"folder": str(out), **counts})
+    else:
+        show.pairs(counts)
+        show.line(f"written to {out}; keep or sign seal.json")
+
+
+def _verify(folder: Path, *, as_json: bool) -> None:
+    problems = verify(folder)
+    if as_json:
+        show.data({"folder": str(folder), "problems": problems})
+    else:
+        for problem in problems or [f"{folder}: every record and file is as it was sealed"]:
+            show.line(problem)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _read(files: Iterable[Path]) -> Iterator[Answer | Rejected]:
+    for path in files:
+        with ExitStack() as opened:
+            lines = (
+                sys.stdin
+                if str(path) == "-"
+                else opened.enter_context(path.open(encoding="utf-8", errors="replace"))
+            )
+            yield from read_answers(lines)

@@ -1,0 +1,219 @@
+"""`mapper review`: the words that deserve a look, and what reviewers decide about them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from llama_mapper import DEFAULT_URL
+from llama_mapper._types import parse
+from llama_mapper.cli import show
+from llama_mapper.cli.service import Json, Tenant, Url, connected
+
+Record = dict[str, Any]
+
+
+class State(StrEnum):
+    """What became of a word."""
+
+    OPEN = "open"
+    LATER = "later"
+    IGNORED = "ignored"
+    DECIDED = "decided"
+
+
+review = typer.Typer(
+    name="review",
+    help="Review words that the service is unsure of.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+Id = Annotated[int, typer.Argument(help="of a word, as `list` shows it")]
+Why = Annotated[str, typer.Option("--why", help="a reason, to be kept with the decision")]
+Name = Annotated[
+    str, typer.Option("--as", envvar="USER", help="your name, to be kept with the decision")
+]
+Everyone = Annotated[bool, typer.Option("--everyone", help="for all tenants; needs admin")]
+
+
+@review.command("list")
+def list_words(
+    state: Annotated[State, typer.Option(help="what became of them")] = State.OPEN,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="words at most")] = 50,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """List words, the most frequent first."""
+    with connected(url, tenant, as_json=as_json) as client:
+        found: Record = parse(dict, client.get(f"/review?state={state}&limit={limit}"))
+    if as_json:
+        show.data(found)
+        return
+    rows = (
+        [
+            *(word["id"], word["detector"], word["word"], word["seen"]),
+            ", ".join(word["causes"]),
+            word["decided"] or word["labels"],
+            word["proposal"],
+        ]
+        for word in found["words"]
+    )
+    show.table(("id", "detector", "word", "seen", "because of", "answer", "proposal"), rows)
+    counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items())
+    show.line(counts)
+
+
+@review.command("show")
+def show_word(
+    word_id: Id, url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Json = False
+) -> None:
+    """Show a word with its history."""
+    with connected(url, tenant, as_json=as_json) as client:
+        _shown(parse(dict, client.get(f"/review/{word_id}")), as_json=as_json)
+
+
+@review.command()
+def accept(
+    word_id: Id,
+    why: Why = "",
+    name: Name = "",
+    everyone: Everyone = False,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Give a word the labels that are proposed."""
+    body = {"action": "accept", "why": why, "reviewer": name, "everyone": everyone}
+    _act(word_id, body, url, tenant, as_json=as_json)
+
+
+@review.command()
+def correct(
+    word_id: Id,
+    labels: Annotated[list[str], typer.Argument(help="labels of the taxonomy")],
+    why: Why = "",
+    name: Name = "",
+    everyone: Everyone = False,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Give a word other labels."""
+    body = {
+        "action": "correct",
+        "labels": labels,
+        "why": why,
+        "reviewer": name,
+        "everyone": everyone,
+    }
+    _act(word_id, body, url, tenant, as_json=as_json)
+
+
+def _simple(action: str, help_text: str) -> None:
+    def command(
+        word_id: Id,
+        why: Why = "",
+        name: Name = "",
+        url: Url = DEFAULT_URL,
+        tenant: Tenant = None,
+        as_json: Json = False,
+    ) -> None:
+        body = {"action": action, "why": why, "reviewer": name}
+        _act(word_id, body, url, tenant, as_json=as_json)
+
+    review.command(action, help=help_text)(command)
+
+
+_simple("ignore", "Leave a word as it is, and list it no more.")
+_simple("later", "Leave a word for another day.")
+_simple("undo", "Take the last decision about a word back.")
+
+
+@review.command("export")
+def export_decisions(
+    folder: Annotated[
+        Path | None, typer.Argument(help="writes the detector files there, as YAML")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Write the decisions as detector files, or without a folder as labelled JSON Lines."""
+    with connected(url, tenant, as_json=as_json) as client:
+        found: Record = parse(dict, client.get("/review/export"))
+    if as_json:
+        show.data(found)
+    elif folder is None:
+        for row in found["rows"]:
+            typer.echo(show.as_line(row))
+    else:
+        _write(folder, found["files"], as_json=as_json)
+        show.line(f"{len(found['files'])} files in {folder}")
+
+
+@review.command("import")
+def import_decisions(
+    paths: Annotated[
+        list[Path], typer.Argument(exists=True, help="detector files, or folders of them")
+    ],
+    name: Name = "",
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = None,
+    as_json: Json = False,
+) -> None:
+    """Take the decisions of exported files."""
+    files = [
+        file
+        for path in paths
+        for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])
+    ]
+    if not files:
+        show.problem("there is no *.yaml file", as_json=as_json)
+        raise typer.Exit(1)
+    try:
+        texts = {str(file): file.read_text(encoding="utf-8") for file in files}
+    except (OSError, UnicodeDecodeError) as error:
+        show.problem(f"a file cannot be read: {error}", as_json=as_json)
+        raise typer.Exit(1) from None
+    with connected(url, tenant, as_json=as_json) as client:
+        told: Record = parse(
+            dict, client.post("/review/import", {"files": texts, "reviewer": name})
+        )
+    if as_json:
+        show.data(told)
+    else:
+        show.line(f"{told['new']} new decisions")
+
+
+def _act(word_id: int, body: Record, url: str, tenant: str | None, *, as_json: bool) -> None:
+    with connected(url, tenant, as_json=as_json) as client:
+        # Of the word as it is now: who uses the command line has just looked at it.
+        seen: Record = parse(dict, client.get(f"/review/{word_id}"))
+        made = client.post(f"/review/{word_id}", body | {"version": seen["version"]})
+        _shown(parse(dict, made), as_json=as_json)
+
+
+def _shown(word: Record, *, as_json: bool) -> None:
+    if as_json:
+        show.data(word)
+        return
+    history = word.pop("history")
+    show.pairs(word)
+    for one in history:
+        labels = f" {', '.join(one['labels'])}" if one["labels"] else ""
+        why = f": {one['why']}" if one["why"] else ""
+        undone = f" (undone by {one['undone_by']})" if one["undone_by"] else ""
+        show.line(f"{one['at']}  {one['action']}{labels} by {one['by']}{why}{undone}")
+
+
+def _write(folder: Path, files: Record, *, as_json: bool) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            # The service chooses names; none may lead out of the folder.
+            (folder / Path(name).name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        show.problem(f"{folder}: {error.strerror}", as_json=as_json)
+        raise typer.Exit(1) from None

@@ -1,0 +1,21 @@
+"""Evidence for an auditor from mapped outputs: counts by control, and records that show tampering.
+
+In: answers as `mapper batch` writes them, and what the service says of frameworks and detectors.
+Out: a folder of files (`write_evidence`), and what is wrong with such a folder (`verify`).
+"""
+
+from llama_mapper.evidence.answers import Answer, Outcome, Rejected, read_answers
+from llama_mapper.evidence.chain import verify
+from llama_mapper.evidence.folder import write_evidence
+from llama_mapper.evidence.summary import Catalogue, Period
+
+__all__ = [
+    "Answer",
+    "Catalogue",
+    "Outcome",
+    "Period",
+    "Rejected",
+    "read_answers",
+    "verify",
+    "write_evidence",
+]

@@ -1,0 +1,134 @@
+"""Answers of the service as evidence: time, detector, tenant, labels and controls.
+
+In: lines of JSON, as `mapper batch` writes them. Out: an `Answer` for each, or why it is none.
+What a detector said stays outside: `record` has neither outputs nor notes, which may quote it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+#: Labels that say that a detector found nothing, or nothing that counts.
+_CLEAN: Final = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
+#: Labels that say that there is no finding yet: somebody has to look, or the detector failed.
+_OPEN: Final = frozenset({"OTHER.Unknown", "OTHER.NeedsReview", "OTHER.ModelError"})
+#: What of an answer is kept.
+_KEPT: Final = (
+    "taxonomy",
+    "scores",
+    "confidence",
+    "label_confidence",
+    "provenance",
+    "policy_context",
+    "version_info",
+    "source",
+    "fallback_reason",
+)
+
+
+class Outcome(StrEnum):
+    """What an answer comes to. An incident has at least one label that names a finding."""
+
+    INCIDENT = "incident"
+    OPEN = "open"
+    CLEAN = "clean"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One mapped output.
+
+    controls: ids of the controls that its labels touch, by framework.
+    record: the kept part of the answer, as JSON values.
+    """
+
+    time: datetime
+    detector: str
+    tenant: str
+    labels: tuple[str, ...]
+    confidence: float
+    controls: Mapping[str, tuple[str, ...]]
+    versions: Mapping[str, str]
+    record: Mapping[str, Any]
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """The labels that name a finding."""
+        return tuple(label for label in self.labels if label not in _CLEAN | _OPEN)
+
+    @property
+    def outcome(self) -> Outcome:
+        """An open part does not take away a finding, and is never clean."""
+        if self.findings:
+            return Outcome.INCIDENT
+        return Outcome.CLEAN if _CLEAN.issuperset(self.labels) else Outcome.OPEN
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A line that is no answer; `line` counts from 1 in its file."""
+
+    line: int
+    problem: str
+
+
+def read_answers(lines: Iterable[str]) -> Iterator[Answer | Rejected]:
+    """What each line that is not blank holds, in order."""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield _answer(json.loads(line))
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                yield Rejected(number, _problem(line, error))
+
+
+def _answer(data: Any) -> Answer:
+    provenance = data["provenance"]
+    labels = tuple(map(_text, data["taxonomy"]))
+    if not labels:
+        raise ValueError("no label")
+    if view := data["version_info"].get("view"):
+        raise _ViewError(view)
+    return Answer(
+        time=_time(provenance["ts"]),
+        detector=_text(provenance["detector"]),
+        tenant=_text(provenance.get("tenant_id") or ""),
+        labels=labels,
+        confidence=float(data["confidence"]),
+        controls={
+            _text(name): tuple(map(_text, ids))
+            for name, ids in data["policy_context"]["frameworks"].items()
+        },
+        versions={name: _text(value) for name, value in data["version_info"].items()},
+        record={key: data[key] for key in _KEPT if key in data},
+    )
+
+
+class _ViewError(ValueError):
+    """The labels are those of a view, which no control knows."""
+
+
+def _problem(line: str, error: Exception) -> str:
+    if isinstance(error, _ViewError):
+        return f"is in the view {error}; map without a view for evidence"
+    try:
+        failed = json.loads(line)["error"]
+        return f"was not mapped: {failed['error_code']}"
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return f"is no answer of the service ({type(error).__name__})"
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} is not text")
+    return value
+
+
+def _time(text: Any) -> datetime:
+    time = datetime.fromisoformat(_text(text))
+    if time.tzinfo is None:
+        raise ValueError("the time has no zone")
+    return time.astimezone(UTC)

@@ -1,0 +1,73 @@
+"""Writes a folder of evidence: records, counts, and the forms that other tools take."""
+
+import csv
+import json
+from collections.abc import Iterable
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from llama_mapper.evidence.answers import Answer, Outcome, Rejected
+from llama_mapper.evidence.chain import EVENTS, Chain, write_seal
+from llama_mapper.evidence.ocsf import detection_finding
+from llama_mapper.evidence.oscal import assessment_results
+from llama_mapper.evidence.page import render
+from llama_mapper.evidence.summary import Catalogue, Period, Summary
+
+
+def write_evidence(
+    found: Iterable[Answer | Rejected],
+    folder: Path,
+    catalogue: Catalogue,
+    *,
+    period: Period,
+    made: datetime,
+    plan: str,
+) -> Summary:
+    """Write the files into a new or empty folder, and return the counts.
+
+    found: read once, one after another. made: the time of writing. plan: reference to the
+    assessment plan of the OSCAL document. Raises FileExistsError for a folder that holds files.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise FileExistsError(folder)
+    summary, chain = Summary(period), Chain()
+    with ExitStack() as files:
+        records, findings, rejected = (
+            files.enter_context((folder / name).open("x", encoding="utf-8"))
+            for name in (EVENTS, "ocsf.jsonl", "rejected.jsonl")
+        )
+        for one in found:
+            if isinstance(one, Rejected):
+                summary.rejected += 1
+                rejected.write(_line({"line": one.line, "problem": one.problem}))
+                continue
+            summary.add(one)
+            records.write(chain.line(one.record))
+            if one.outcome is Outcome.INCIDENT:
+                findings.write(_line(detection_finding(one, chain.head)))
+    data = summary.data(catalogue)
+    _write_json(folder / "summary.json", data)
+    _write_json(folder / "oscal.json", assessment_results(data, chain.head, made, plan))
+    (folder / "report.html").write_text(render(data, chain.head), encoding="utf-8")
+    with (folder / "incidents.csv").open("x", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("period", "tenant", "detector", "label", "incidents"))
+        rows.writerows((*map(_inert, cell), count) for cell, count in sorted(summary.cells.items()))
+    write_seal(folder, chain)
+    return summary
+
+
+def _inert(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) + "\n"
