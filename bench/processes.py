@@ -1,11 +1,12 @@
-"""Helpers to start servers on this machine: free ports, waiting, the published model."""
+"""Helpers to start servers on this machine: free ports, waiting, the published model.
+
+Tests in the environments of other packages import this without the service's.
+"""
 
 import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-from client_api.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -29,8 +30,11 @@ def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:
 
 def published_models() -> Path:
     """The model repository of this checkout."""
+    from client_api.settings import Settings
+    from engine.versions import published_versions
+
     repository = ROOT / Settings().model_repository
-    assert list(repository.glob("llama_mapper/[0-9]*/manifest.json")), (
+    assert published_versions(repository / "llama_mapper"), (
         "no published model: run `make export-model` first"
     )
     return repository

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bench.contenders import Ask, Told
-from engine.neighbours import Neighbours, read_neighbours
+from engine.retrieval.neighbours import Neighbours, read_neighbours
 from engine.version import WritesLabelTokens, read_version
 
 

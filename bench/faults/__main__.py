@@ -5,32 +5,53 @@ Names of faults as arguments run only those (by their beginnings) and write noth
 
 import sys
 import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
-from bench.faults import cases, report
+from bench.faults import report
+from bench.faults.cases import CASES, FACADE_CASES, PUBLISHED_CASES, Case, Outcome, run
 from bench.faults.deployment import Deployment
+from bench.harness.stack import served_alone
+
+Runs = Sequence[tuple[str, Callable[[Deployment], Outcome]]]
+
+
+def of(cases: Sequence[Case]) -> Runs:
+    """Cases as they are run, by name."""
+    return [(case.name, partial(run, case)) for case in cases]
+
+
+def outcomes(runs: Runs, *, published: bool) -> Iterator[Outcome]:
+    """In order, over one deployment."""
+    if not runs:
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        models = served_alone(folder / "models") if published else None
+        deployment = Deployment(folder, repository=models)
+        try:
+            deployment.start()
+            for _, one in runs:
+                outcome = one(deployment)
+                print(report.table([outcome]).splitlines()[-1], flush=True)
+                yield outcome
+        finally:
+            deployment.stop()
 
 
 def main(names: tuple[str, ...]) -> None:
-    outcomes = []
-    with tempfile.TemporaryDirectory() as folder:
-        deployment = Deployment(Path(folder))
-        deployment.start()
-        runs = [(case.name, lambda case=case: cases.run(case, deployment)) for case in cases.CASES]
-        runs += [
-            ("facade: SIGSTOP", lambda: cases.facade_stops(deployment)),
-            ("facade: SIGTERM", lambda: cases.facade_drains(deployment)),
-            ("facade: kill -9", lambda: cases.facade_dies(deployment)),
-        ]
-        try:
-            for name, one in runs:
-                if not names or name.startswith(names):
-                    outcomes.append(one())
-                    print(report.table(outcomes[-1:]).splitlines()[-1], flush=True)
-        finally:
-            deployment.stop()
+    """names: beginnings of those to run; empty for all."""
+
+    def chosen(runs: Runs) -> Runs:
+        return [one for one in runs if not names or one[0].startswith(names)]
+
+    found = [
+        *outcomes(chosen([*of(CASES), *FACADE_CASES]), published=False),
+        *outcomes(chosen(of(PUBLISHED_CASES)), published=True),
+    ]
     if not names:
-        report.write(f"{report.table(outcomes)}\n\nMeasured on {report.machine()}.")
+        report.write(f"{report.table(found)}\n\nMeasured on {report.machine()}.")
 
 
 main(tuple(sys.argv[1:]))

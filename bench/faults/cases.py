@@ -3,7 +3,7 @@
 import json
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from bench.faults.deployment import Deployment
@@ -12,6 +12,7 @@ from bench.faults.load import PlainClient, RetryingClient, Seen, run_load
 RATE = 25.0
 SECONDS = 4.0
 _INJECT_AT_S = 0.5
+_DAY_S = 86_400
 
 Fault = Callable[[Deployment], None]
 KILL, STOP, CONT, TERM = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT, signal.SIGTERM
@@ -23,20 +24,24 @@ class Case:
 
     inject: done half a second into the load.
     reasons: what answers may say beside the model's own (which has none).
-    shows: the reason that at least one answer gives, so that the fault was one; None for none.
+    shows: reasons of which at least one answer gives one, so that the fault was one.
+    seconds: of the load. once: it needs nothing taken away to be over.
     """
 
     name: str
     inject: Fault
     reasons: frozenset[str] = frozenset()
-    shows: str | None = None
+    shows: Set[str] = frozenset()
     rate: float = RATE
+    seconds: float = SECONDS
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """counted: how many items `mapper_requests_total` grew by; health: at the end of the load,
-    with the fault still on; back_s: from then until the model answered requests again.
+    with the fault still on; back_s: from then, or from a fault that happens once, until the model
+    answered requests again.
     """
 
     case: str
@@ -77,7 +82,7 @@ def tell(**fault: object) -> Fault:
 
 
 def hit(sig: signal.Signals, target: str) -> Fault:
-    """A signal to the facade, to Triton or to the model's stub."""
+    """A signal to a process of `Deployment.send`."""
     return lambda deployment: deployment.send(sig, to=target)
 
 
@@ -86,46 +91,90 @@ def slow_start(deployment: Deployment) -> None:
     deployment.send(KILL, to="triton")
 
 
+def clock_jumps(deployment: Deployment) -> None:
+    """A day ahead, and then a day back."""
+    for clock_s in (_DAY_S, -_DAY_S):
+        deployment.tell(clock_s=clock_s)
+        time.sleep(_INJECT_AT_S)
+
+
 LOST = frozenset({"model_error", "timeout", "overloaded"})
+#: Of a process that is gone: what is seen first depends on how busy the machine is.
+GONE = frozenset({"model_error", "timeout"})
 WRONG_LABEL = '{"taxonomy":["HARM.Invented"]}'
 
 #: The facade survives these.
 CASES = (
     Case("none", lambda deployment: None, LOST),
-    Case("model: a pass takes 2 s", tell(delay_s=2), LOST, "timeout"),
-    Case("model: writes no JSON", tell(text="{cut"), LOST | {"invalid_json"}, "invalid_json"),
+    Case("model: a pass takes 2 s", tell(delay_s=2), LOST, {"timeout"}),
+    Case("model: writes no JSON", tell(text="{cut"), LOST | {"invalid_json"}, {"invalid_json"}),
     Case("model: invents a label", tell(text=WRONG_LABEL), LOST | {"unknown_label"},
-         "unknown_label"),
-    Case("model: hands on nonsense", tell(nonsense=True), LOST, "model_error"),
-    Case("model: raises", tell(**{"raise": True}), LOST, "model_error"),
-    Case("model: exits at every batch", tell(exit=True), LOST, "model_error"),
-    Case("more requests than the model can do", tell(delay_s=0.12), LOST, "overloaded", rate=40.0),
-    Case("stub: kill -9", hit(KILL, "stub"), LOST),
-    Case("stub: SIGSTOP", hit(STOP, "stub"), LOST, "timeout"),
-    Case("Triton: kill -9", hit(KILL, "triton"), LOST, "model_error"),
-    Case("Triton: SIGSTOP", hit(STOP, "triton"), LOST, "timeout"),
-    Case("Triton: kill -9, starts slowly", slow_start, LOST, "model_error"),
+         {"unknown_label"}),
+    Case("model: hands on nonsense", tell(nonsense=True), LOST, {"model_error"}),
+    Case("model: raises", tell(**{"raise": True}), LOST, {"model_error"}),
+    Case("model: exits at every batch", tell(exit=True), LOST, GONE),
+    Case("more requests than the model can do", tell(delay_s=0.5), LOST, {"overloaded"},
+         rate=40.0),
+    Case("ten times what the model can do, for two minutes", tell(delay_s=0.6), LOST,
+         {"overloaded"}, rate=100.0, seconds=120.0),
+    Case("signal_reader: SIGSTOP", hit(STOP, "reader"), LOST, {"timeout"}),
+    Case("stub: kill -9", hit(KILL, "stub"), LOST, once=True),
+    Case("stub: SIGSTOP", hit(STOP, "stub"), LOST, {"timeout"}),
+    Case("mapping_guard: SIGSTOP", hit(STOP, "guard"), LOST, {"timeout"}),
+    Case("Triton's front: SIGSTOP", hit(STOP, "front"), LOST),
+    Case("Triton: kill -9", hit(KILL, "triton"), LOST, GONE, once=True),
+    Case("Triton: SIGSTOP", hit(STOP, "triton"), LOST, {"timeout"}),
+    Case("Triton: kill -9, starts slowly", slow_start, LOST, GONE),
+    Case("Redis: kill -9", lambda deployment: deployment.redis.kill(), LOST),
+    Case("Redis: SIGSTOP", lambda deployment: deployment.redis.freeze(), LOST),
+    Case("disk full", lambda deployment: deployment.disk.fill(), LOST),
+    Case("clock: a day ahead, then back", clock_jumps, LOST),
+    Case("version: its files replaced", Deployment.replace_version, LOST),
+    Case("policies: replaced by nonsense", Deployment.damage_policies, LOST),
 )  # fmt: skip
 
+#: Over the published model, whose load takes its time.
+PUBLISHED_CASES = (
+    Case("published model, stub: kill -9", hit(KILL, "stub"), LOST, once=True),
+    Case("published model, Triton: kill -9", hit(KILL, "triton"), LOST, GONE, once=True),
+)
 
-def run(case: Case, deployment: Deployment) -> Outcome:
-    """Load, fault, and back to normal."""
+
+def run(case: Case, deployment: Deployment, seconds: float | None = None) -> Outcome:
+    """Load, fault, and back to normal. seconds: another length of the load than the case's."""
     deployment.wait_for_model()
     before = deployment.metric("mapper_requests_total")
+    injected: list[float] = []
+
+    def inject() -> None:
+        injected.append(time.monotonic())
+        case.inject(deployment)
+
     seen = run_load(
         lambda: PlainClient(deployment.url),
         rate=case.rate,
-        seconds=SECONDS,
+        seconds=seconds or case.seconds,
         budget_s=deployment.budget_s,
         batches=True,
-        meanwhile=[(_INJECT_AT_S, lambda: case.inject(deployment))],
+        meanwhile=[(_INJECT_AT_S, inject)],
     )
     counted = int(deployment.metric("mapper_requests_total") - before)
     health = deployment.health()
-    ended = time.monotonic()
-    deployment.tell()
+    ended, back = time.monotonic(), deployment.model_answers()
+    deployment.restore()
     deployment.wait_for_model()
-    return Outcome(case.name, seen, counted, health, time.monotonic() - ended)
+    now = time.monotonic()
+    if case.once:
+        back_s = (_last_without_model(seen, injected[0]) if back else now) - injected[0]
+    else:
+        back_s = now - ended
+    return Outcome(case.name, seen, counted, health, back_s)
+
+
+def _last_without_model(seen: Sequence[Seen], since: float) -> float:
+    """When the rules last stood in for the model."""
+    times = (one.due + one.took_s for one in seen if any(a.reason for a in one.answers))
+    return max(times, default=since)
 
 
 def facade_drains(deployment: Deployment) -> Outcome:
@@ -215,3 +264,11 @@ def _answered(log: str) -> int:
         if facts["status"] == 200 and facts["route"] in ("/map", "/map/batch"):
             count += facts.get("items", 1)
     return count
+
+
+#: What happens to the facade itself, by name.
+FACADE_CASES: tuple[tuple[str, Callable[[Deployment], Outcome]], ...] = (
+    ("facade: SIGSTOP", facade_stops),
+    ("facade: SIGTERM", facade_drains),
+    ("facade: kill -9", facade_dies),
+)

@@ -1,4 +1,6 @@
-"""`python -m client_api serve` over the stand-in model, and what can be done to its processes."""
+"""`python -m client_api serve` over the stand-in model, or over the published one, and what can be
+done to its processes, its files, its disk, its clock and its Redis.
+"""
 
 import contextlib
 import os
@@ -10,20 +12,34 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from bench.faults.fault_file import FaultFile
+from bench.faults.redis_server import RedisServer
+from bench.faults.small_disk import SmallDisk
 from bench.processes import ROOT, eventually, free_ports
-from client_api.triton.watchdog import Child, children
+from engine.manifest import LlamaShape, Manifest, Origin, WritesText, write_manifest
 
 #: Shorter than the defaults, so that the suite does not wait long: a canary may take 1 s, and a
-#: Triton whose canaries fail for 3 s is restarted. Fewer permits, so that a small load takes all.
+#: Triton whose canaries fail for 3 s is restarted.
 SETTINGS = {
     "MAPPER_CANARY_INTERVAL_S": "1",
     "MAPPER_CANARY_TIMEOUT_S": "1",
     "MAPPER_WATCHDOG_PATIENCE_S": "3",
     "MAPPER_STARTUP_GRACE_S": "5",
-    "MAPPER_MODEL_PERMITS": "6",
+    # So that each request asks the model.
+    "MAPPER_ITEM_CACHE_BYTES": "0",
+    # So that each request asks Redis; none is refused for it.
+    "MAPPER_RATE_LIMIT_ADDRESS": "1000000/minute",
+}
+_POLICIES = "defaults: {threshold: 0.6}\n"
+_NAMES = {
+    "triton": "/bin/tritonserver",
+    "front": "client_api.triton.front",
+    "stub": "/llama_mapper/",
+    "reader": "/signal_reader/",
+    "guard": "/mapping_guard/",
 }
 
 
@@ -36,29 +52,52 @@ def stand_in_repository(repository: Path) -> Path:
     shutil.copy(source / "llama_mapper" / "config.pbtxt", version.parent)
     shutil.copy(Path(__file__).parent / "stand_in_model.py", version / "model.py")
     # A published version has a manifest; without one the first start would build the default.
-    (version / "manifest.json").write_text('{"model_id": "stand-in-1"}', "utf-8")
+    write_manifest(version, stand_in_manifest(1))
     return repository
+
+
+def stand_in_manifest(number: int) -> Manifest:
+    """Of the stand-in, which has no graph: the sizes are none of anything."""
+    return Manifest(
+        model_id=f"stand-in-{number}",
+        created="2026-01-01T00:00:00+00:00",
+        base=Origin(name="some-llama", sha256="0123456789abcdef"),
+        quantization="int8",
+        writes=WritesText(),
+        config=LlamaShape(*[1] * 7, bos=None),
+        files={},
+        checks={"gate": {"exact": 0.87654, "families": {"count": 12}}},
+    )
 
 
 class Deployment:
     """One `serve` on ports of its own; it can be killed and started again."""
 
-    def __init__(self, folder: Path, budget_ms: float = 240.0) -> None:
-        """folder: for the repository, the fault file and the logs; budget_ms: of an item."""
-        self._folder = folder
+    def __init__(
+        self, folder: Path, budget_ms: float = 240.0, repository: Path | None = None
+    ) -> None:
+        """folder: for the repository, the fault file and a small disk; budget_ms: of an item;
+        repository: of the models; None for the stand-in.
+        """
         self.budget_s = budget_ms / 1000
         self._fault = FaultFile(folder / "fault.json")
         self.tell = self._fault.tell
-        repository = stand_in_repository(folder / "models")
+        self.disk = SmallDisk(folder / "disk")
+        self.redis = RedisServer()
+        self._repository = repository or stand_in_repository(folder / "models")
+        self._policies = folder / "policies.yaml"
+        self._originals: dict[Path, bytes] = {}
         names = ("PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
         ports = dict(zip((f"MAPPER_{name}" for name in names), free_ports(4), strict=True))
         self._environment = (
             os.environ
             | {name: str(port) for name, port in ports.items()}
             | {
-                "MAPPER_MODEL_REPOSITORY": str(repository),
-                "MAPPER_TRITON_LOG": str(folder / "triton.log"),
-                "MAPPER_MODE_STATE_FILE": str(folder / "mode.json"),
+                "MAPPER_MODEL_REPOSITORY": str(self._repository),
+                "MAPPER_TRITON_LOG": str(self.disk.folder / "triton.log"),
+                "MAPPER_MODE_STATE_FILE": str(self.disk.folder / "mode.json"),
+                "MAPPER_POLICIES_FILE": str(self._policies),
+                "MAPPER_REDIS_URL": self.redis.url,
                 "MAPPER_BUDGET_MS": str(budget_ms),
             }
             | self._fault.environment
@@ -71,9 +110,11 @@ class Deployment:
     def start(self) -> None:
         """Until the facade answers; the model may take longer."""
         self.tell()
-        with (self._folder / "facade.log").open("ab") as log:
+        self.redis.start()
+        self._policies.write_text(_POLICIES, encoding="utf-8")
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "client_api", "serve"],
+                [sys.executable, "-m", "bench.faults.shifted_clock", "serve"],
                 env=self._environment,
                 cwd=ROOT,
                 stdout=subprocess.DEVNULL,
@@ -82,9 +123,37 @@ class Deployment:
         eventually(lambda: self._get("/health/live") is not None)
 
     def stop(self) -> None:
+        """Ends everything, whatever was done to it."""
+        self.restore()
         if self._process is not None:
             self._process.terminate()
             self._process.wait(60)
+        self.redis.kill()
+        self.disk.close()
+
+    def restore(self) -> None:
+        """Take every fault away."""
+        self.tell()
+        self.disk.free()
+        self.redis.start()
+        for path, content in self._originals.items():
+            path.write_bytes(content)
+        self._originals.clear()
+        for stopped in self._living():
+            stopped.send_signal(signal.SIGCONT)
+
+    def replace_version(self) -> None:
+        """Nonsense in place of each file of the served version."""
+        for file in (self._repository / "llama_mapper" / "1").glob("*.*"):
+            self._replace(file)
+
+    def damage_policies(self) -> None:
+        """Nonsense in place of the policies."""
+        self._replace(self._policies)
+
+    def _replace(self, file: Path) -> None:
+        self._originals[file] = file.read_bytes()
+        file.write_bytes(b"{nonsense")
 
     def wait_for_model(self, within_s: float = 60.0) -> None:
         """Until the canary is answered and requests reach the model again."""
@@ -111,30 +180,39 @@ class Deployment:
 
     def facade_log(self) -> str:
         """All that the facade has written."""
-        return (self._folder / "facade.log").read_text()
+        return self._log.read_text()
+
+    @property
+    def _log(self) -> Path:
+        return self.disk.folder / "facade.log"
 
     def send(self, sig: signal.Signals, *, to: str) -> None:
-        """Send a signal to the `facade`, to `triton` or to the model's `stub`."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid(to), sig)
-
-    def pid(self, of: str) -> int:
+        """Send a signal to the `facade`, to `triton`, to its `front`, or to the process of a step:
+        `reader`, `stub` (the model's) or `guard`.
+        """
         assert self._process is not None
-        if of == "facade":
-            return self._process.pid
-        triton = next(self._living(self._process.pid)).pid
-        if of == "triton":
-            return triton
-        stubs = self._living(triton)
-        return next(stub.pid for stub in stubs if "llama_mapper" in " ".join(stub.command))
+        if to == "facade":
+            self._process.send_signal(sig)
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
+            self._child(to).send_signal(sig)
+
+    def _child(self, name: str) -> psutil.Process:
+        return next(p for p in self._living() if _NAMES[name] in " ".join(p.cmdline()[:3]))
+
+    def _living(self) -> Iterator[psutil.Process]:
+        """What the facade started, and what that started."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        for child in psutil.Process(self._process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    yield child
 
     def wait(self) -> int:
         """Until the facade has ended; its exit code."""
         assert self._process is not None
         return self._process.wait(60)
-
-    def _living(self, parent: int) -> Iterator[Child]:
-        return (child for child in children(parent) if not child.ended)
 
     def _get(self, path: str) -> httpx.Response | None:
         try:

@@ -10,7 +10,7 @@ class FaultFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.environment = {"MAPPER_FAULT_FILE": str(path)}
+        self.environment = {"STAND_IN_FAULT_FILE": str(path)}
 
     def tell(self, **fault: Any) -> None:
         """What the stand-in does from now on; nothing: it works."""

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import httpx
 
-from client_api.client import AsyncMapperClient, RetryPolicy, TransportError
+from llama_mapper import AsyncMapperClient, RetryPolicy, TransportError
 from schemas.event import event_errors
 
 BATCH = 8

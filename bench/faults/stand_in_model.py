@@ -1,6 +1,6 @@
 """In place of `llama_mapper`: a model that answers at once and right, or fails as it is told.
 
-Reads what to do from the JSON file that `MAPPER_FAULT_FILE` names, before each batch.
+Reads what to do from the JSON file that `STAND_IN_FAULT_FILE` names, before each batch.
 """
 
 import json
@@ -14,7 +14,7 @@ from schemas.candidate import Candidate, CandidateSet
 
 
 def fault():
-    with open(os.environ["MAPPER_FAULT_FILE"], encoding="utf-8") as file:
+    with open(os.environ["STAND_IN_FAULT_FILE"], encoding="utf-8") as file:
         return json.load(file)
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from bench.contenders import UnavailableError
 from bench.harness.workers import ROOT
 from client_api.settings import Settings
-from engine.versions import read_choice
+from engine.versions import version_to_serve
 
 SERVE, EXPORT, PEERS = (
     ROOT / name / "bin" / "python" for name in (".venv", ".venv-export", ".venv-bench")
@@ -49,11 +49,10 @@ def served_version() -> Path:
     Raises SystemExit when there is none.
     """
     folder = REPOSITORY / "llama_mapper"
-    found = [int(file.parent.name) for file in folder.glob("[0-9]*/manifest.json")]
-    if not found:
+    version = version_to_serve(folder)
+    if version is None:
         raise SystemExit("bench: no published model; run `make export-model` first")
-    choice = read_choice(REPOSITORY)
-    return folder / str(choice.version if choice and choice.version in found else max(found))
+    return folder / str(version)
 
 
 @cache

@@ -3,7 +3,7 @@ be. Out: whether the model was asked in time; if not, the rules answered, which 
 """
 
 import http.client
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,18 +39,42 @@ def grpc_caller(address: str) -> Caller:
 
 def rest_caller(url: str) -> Caller:
     """Asks the facade over one connection. Raises RuntimeError when it refuses."""
+    post = _poster(url)
+    return lambda ask: _asked(post("/map", _body(ask)))
+
+
+def batch_caller(url: str) -> Callable[[Sequence[Ask]], int]:
+    """The same for batches; a call returns how many of its items the model was asked in time."""
+    post = _poster(url)
+
+    def call(asks: Sequence[Ask]) -> int:
+        answer = post("/map/batch", {"requests": [_body(ask) for ask in asks]})
+        return sum(result is not None and _asked(result) for result in answer["results"])
+
+    return call
+
+
+def _poster(url: str) -> Callable[[str, object], Any]:
     connection = http.client.HTTPConnection(urlsplit(url).netloc)
 
-    def call(ask: Ask) -> bool:
-        body = orjson.dumps({"detector": ask.detector, "output": ask.signal})
-        connection.request("POST", "/map", body, {"Content-Type": "application/json"})
+    def post(path: str, body: object) -> Any:
+        headers = {"Content-Type": "application/json"}
+        connection.request("POST", path, orjson.dumps(body), headers)
         response = connection.getresponse()
         content = orjson.loads(response.read())
         if response.status != 200:
-            raise RuntimeError(f"{url}/map answers {response.status}: {content}")
-        return content["fallback_reason"] not in _WITHOUT_MODEL
+            raise RuntimeError(f"{url}{path} answers {response.status}: {content}")
+        return content
 
-    return call
+    return post
+
+
+def _body(ask: Ask) -> dict[str, str]:
+    return {"detector": ask.detector, "output": ask.signal}
+
+
+def _asked(answer: Mapping[str, Any]) -> bool:
+    return answer["fallback_reason"] not in _WITHOUT_MODEL
 
 
 def _tensor(name: str, text: str) -> Any:

@@ -23,6 +23,11 @@ class Throughput:
     asked: float
     timing: Timing
 
+    @property
+    def goodput(self) -> float:
+        """Answers a second for which the model was asked in time."""
+        return self.per_second * self.asked
+
 
 def throughput(
     pool: ProcessPoolExecutor, address: str, clients: int, seconds: float, asks: Sequence[Ask]

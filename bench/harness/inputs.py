@@ -5,9 +5,10 @@ In: a seed. Out: different signals, one label each, spelled as the generated tra
 
 from bench.contenders import Ask
 from bench.load.traffic import Kind, Traffic
+from schemas.contract import UNKNOWN
 
 #: Asked before what is timed, and nobody else's question.
-WARM_UP = Ask("custom-guard", "warm-up", ("OTHER.Unknown",))
+WARM_UP = Ask("custom-guard", "warm-up", (UNKNOWN,))
 
 
 def unseen(count: int, seed: int) -> list[Ask]:

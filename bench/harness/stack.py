@@ -4,6 +4,7 @@ In: settings. Out: where it listens and which processes it is made of.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -58,7 +59,7 @@ def serving(folder: Path, **settings: str) -> Iterator[Running]:
              "MAPPER_TRITON_METRICS_PORT")  # fmt: skip
     ports = dict(zip(names, map(str, free_ports(4)), strict=True))
     own = {
-        "MAPPER_MODEL_REPOSITORY": str(_repository(folder / "models")),
+        "MAPPER_MODEL_REPOSITORY": str(served_alone(folder / "models")),
         "MAPPER_TRITON_LOG": str(folder / "triton.log"),
         "MAPPER_MODE_STATE_FILE": str(folder / "mode.json"),
     }
@@ -86,20 +87,26 @@ def serving(folder: Path, **settings: str) -> Iterator[Running]:
         process.wait(60)
 
 
-def _repository(folder: Path) -> Path:
-    """The models, with the served version alone: an earlier one that stays loaded beside it for a
+def served_alone(folder: Path) -> Path:
+    """A repository with the served version alone: an earlier one that stays loaded beside it for a
     rollback is another process, and no part of what is measured."""
     if folder.exists():
         return folder
-    model = folder / "llama_mapper"
-    model.mkdir(parents=True)
-    for step in assets.REPOSITORY.iterdir():
-        if step.is_dir() and step.name != model.name:
-            (folder / step.name).symlink_to(step)
     version = assets.served_version()
-    for part in (version.with_name("config.pbtxt"), version):
-        (model / part.name).symlink_to(part)
+    others = shutil.ignore_patterns(version.parent.name, ".*.json")
+    shutil.copytree(assets.REPOSITORY, folder, ignore=others)
+    model = folder / version.parent.name
+    shutil.copytree(version, model / version.name, copy_function=_link)
+    shutil.copy(version.with_name("config.pbtxt"), model)
     return folder
+
+
+def _link(source: str, target: str) -> None:
+    """Without a copy where that can be; a version that is a symbolic link is not served."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy(source, target)
 
 
 def _answers(http: httpx.Client, process: "subprocess.Popen[bytes]") -> bool:

@@ -8,10 +8,8 @@ with the same int8 weights as unsigned ones. Runs in the export environment.
 here.
 """
 
-import json
 import sys
 import tempfile
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +17,15 @@ import onnx
 from onnx import numpy_helper
 
 from bench.contenders.prompt import MAX_INPUT_TOKENS
+from engine.manifest import Manifest, WritesText, write_manifest
 from engine.prompt import PromptEncoder
 from engine.runtime.cores import usable_cores
 from engine.runtime.prefix import write_prefix
 from engine.runtime.session import LlamaSession
-from engine.version import MANIFEST, PREFIX
+from engine.version import PREFIX
 from export.checkpoint.adapter import without_adapter
 from export.checkpoint.base import load_checkpoint
+from export.common.hashing import sha256_file
 from export.onnx.graph import export_graph, llama_shape
 from export.onnx.quantise import Quantization, quantise
 
@@ -54,13 +54,13 @@ def main(folder: Path, model: str | None = None) -> None:
             np.save(version / "head.npy", head)
             (version / "tokenizer.json").write_text(tokenizer, "utf-8")
             write_prefix(version / PREFIX, prefix, cache)
-            manifest = {
-                "model_id": f"{base.name}-{name}",
-                "writes": {"kind": "text"},
-                "config": asdict(shape),
-                "files": {},
-            }
-            (version / MANIFEST).write_text(json.dumps(manifest), "utf-8")
+            manifest = Manifest(
+                model_id=f"{base.name}-{name}",
+                writes=WritesText(),
+                config=shape,
+                files={file.name: sha256_file(file) for file in version.iterdir()},
+            )
+            write_manifest(version, manifest)
 
 
 def _make_unsigned(file: Path) -> None:

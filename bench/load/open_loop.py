@@ -136,7 +136,8 @@ async def drive(
     async with aiohttp.ClientSession(
         url,
         headers={"Content-Type": "application/json", **(headers or {})},
-        connector=aiohttp.TCPConnector(limit=0),
+        # Shorter than the server's 5 s, or a request meets a connection that is being closed.
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0),
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),
     ) as http:
         begin = time.monotonic() + 0.1

@@ -63,7 +63,9 @@ def _run(
     repository = stand_in_repository(folder / "models") if fault else published_models()
     with ExitStack() as exits:
         print("starting Triton, the facade and Prometheus", flush=True)
-        stack = Stack(folder, repository, limit, fault.settings if fault else {})
+        # A fault is one of each request: none is answered by what was known before it.
+        settings = {"MAPPER_ITEM_CACHE_BYTES": "0", **fault.settings} if fault else {}
+        stack = Stack(folder, repository, limit, settings)
         prometheus = Prometheus(folder, stack.targets, stack.scrape_key, rules)
         exits.enter_context(stack)
         exits.enter_context(prometheus)

@@ -207,9 +207,21 @@ def saturation() -> list[PanelSpec]:
             [rate_by("mapper_shared_store_outages_total", "use")],
         ),
         PanelSpec(
+            "Known items",
+            "Items looked up among the model's answers: a hit is answered without Triton.",
+            "reqps",
+            [rate_by("mapper_item_cache_total", "result")],
+        ),
+        PanelSpec(
             "Replays",
             "Requests answered by an answer given before, for the same idempotency key.",
             "reqps",
             [Query(f"sum(rate(mapper_idempotent_replays_total{{{FACADE}}}{RATE}))", "replays")],
+        ),
+        PanelSpec(
+            "Review queue",
+            "Words of answers that the review queue could not count.",
+            "reqps",
+            [Query(f"sum(rate(mapper_review_dropped_total{{{FACADE}}}{RATE}))", "dropped")],
         ),
     ]

@@ -189,6 +189,18 @@ def quality() -> list[PanelSpec]:
             "reqps",
             [rate_by("mapper_override_total", "detector")],
         ),
+        PanelSpec(
+            "Label categories",
+            "Items with a label of each category of the taxonomy.",
+            "reqps",
+            [rate_by("mapper_label_category_total", "category")],
+        ),
+        PanelSpec(
+            "Frameworks",
+            "Items that touch a control of each framework.",
+            "reqps",
+            [rate_by("mapper_framework_total", "framework")],
+        ),
     ]
 
 

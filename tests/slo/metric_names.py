@@ -37,7 +37,11 @@ def facade() -> Metrics:
 
 def _decision(detector: str, reason: FallbackReason | None) -> Decision:
     return Decision(
-        event={"provenance": {"detector": detector}},
+        event={
+            "taxonomy": ["HARM.SPEECH.Toxicity"],
+            "provenance": {"detector": detector},
+            "policy_context": {"frameworks": {}},
+        },
         confidence=0.9,
         source=Source.RULES,
         fallback_reason=reason,

@@ -83,14 +83,6 @@ def test_the_ways_of_retreat_have_the_documents_order() -> None:
     assert [re.sub(r"\W+", "-", name.lower()) for name in found] == RETREAT
 
 
-def test_links_lead_somewhere() -> None:
-    for target, anchor in re.findall(r"\]\(([\w.]*)#?([\w-]*)\)", page()):
-        text = page() if not target else (ROOT / "docs" / target).read_text(encoding="utf-8")
-        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-        anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
-        assert not anchor or anchor in anchors, (target, anchor)
-
-
 @pytest.mark.prometheus
 def test_the_queries_are_promql_about_what_exists(tmp_path: Path) -> None:
     capacity_page = (ROOT / "docs/capacity.md").read_text(encoding="utf-8")

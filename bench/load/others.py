@@ -1,0 +1,165 @@
+"""What other callers notice while somebody sends hostile batches, in figures.
+
+In: nothing. Out: how long others wait for a `/map`, and how long the event loop worked without
+letting anybody else have a turn. The facade runs in a process of its own and its model is lost, so
+that its own reader and rules answer everything.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import Pipe, get_context
+from multiprocessing.connection import Connection
+from typing import Final
+
+import httpx
+import uvicorn
+
+from bench.load.hostile import bodies
+from bench.load.open_loop import own_process, percentile
+from bench.processes import eventually, free_ports
+from client_api.app import create_app
+from client_api.http.interface.bodies import MAX_BATCH
+from client_api.http.server import server_config
+from client_api.settings import LogLevel, Settings
+from client_api.telemetry import logs
+
+#: Objectives: seconds that the loop may work at a stretch, and that 99 % of others may wait.
+LONGEST_TURN_S: Final = 0.05
+P99_S: Final = 0.25
+
+_BATCHES: Final = 3
+_ORDINARY: Final = {"detector": "openai-moderation", "output": "hate"}
+
+
+class Watch:
+    """Measures the event loop that it runs in: its own CPU time between two heartbeats.
+
+    That does not grow when the machine is busy with something else, as wall time does.
+    """
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self._beaten = asyncio.Event()
+
+    async def beat(self) -> None:
+        """Until cancelled."""
+        before = time.thread_time()
+        while True:
+            await asyncio.sleep(0.001)
+            now = time.thread_time()
+            self.longest_s = max(self.longest_s, now - before)
+            before = now
+            self._beaten.set()
+
+    async def next_beat(self) -> None:
+        """Returns after a heartbeat that begins now or later."""
+        self._beaten.clear()
+        await self._beaten.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """waits_s: of each `/map` that another caller sent meanwhile; longest_turn_s: of the loop."""
+
+    waits_s: tuple[float, ...]
+    longest_turn_s: float
+
+    @property
+    def p99_s(self) -> float:
+        return percentile(self.waits_s, 0.99)
+
+    @property
+    def kept(self) -> bool:
+        """Whether both objectives were."""
+        return self.p99_s <= P99_S and self.longest_turn_s <= LONGEST_TURN_S
+
+    def __str__(self) -> str:
+        return (
+            f"While the hostile corpus was answered by rules, in {_BATCHES} batches, another caller"
+            f" sent {len(self.waits_s)} `/map`, one after another: 99 % were answered within"
+            f" {self.p99_s * 1000:.0f} ms (objective {P99_S * 1000:.0f} ms). The event loop's"
+            f" longest turn took {self.longest_turn_s * 1000:.0f} ms of CPU time (objective"
+            f" {LONGEST_TURN_S * 1000:.0f} ms)."
+        )
+
+
+def measure() -> Noticed:
+    """Serve, attack and ask; takes half a minute."""
+    with (
+        _facade() as (url, longest_turn),
+        own_process() as pool,
+        httpx.Client(base_url=url) as http,
+    ):
+        attack = pool.submit(_attack, url)
+        waits = []
+        while not attack.done():
+            begun = time.perf_counter()
+            http.post("/map", json=_ORDINARY).raise_for_status()
+            waits.append(time.perf_counter() - begun)
+        attack.result()
+        return Noticed(tuple(waits), longest_turn())
+
+
+def _attack(url: str) -> None:
+    batch = [body for _, body in bodies()][:MAX_BATCH]
+    with httpx.Client(base_url=url, timeout=60.0) as http:
+        for _ in range(_BATCHES):
+            http.post("/map/batch", json={"requests": batch}).raise_for_status()
+
+
+@contextmanager
+def _facade() -> Iterator[tuple[str, Callable[[], float]]]:
+    """Its URL, and what says the loop's longest turn since now; call that once."""
+    ours, theirs = Pipe()
+    port, nobody = free_ports(2)
+    process = get_context("spawn").Process(target=_serve, args=(port, nobody, theirs))
+    process.start()
+    url = f"http://127.0.0.1:{port}"
+    try:
+        eventually(lambda: _answers(url), within_s=60.0)
+        ours.send("watch")
+        yield url, lambda: _told(ours)
+    finally:
+        process.terminate()
+        process.join()
+
+
+def _told(facade: Connection) -> float:
+    facade.send("tell")
+    seconds: float = facade.recv()
+    return seconds
+
+
+def _answers(url: str) -> bool:
+    """Whether the rules answer, as the model is known to be lost."""
+    try:
+        answer = httpx.post(f"{url}/map", json=_ORDINARY).json()
+    except httpx.TransportError:
+        return False
+    return bool(answer["fallback_reason"] == "model_error")
+
+
+def _serve(port: int, nobody: int, orders: Connection) -> None:
+    asyncio.run(_serve_watched(port, nobody, orders))
+
+
+async def _serve_watched(port: int, nobody: int, orders: Connection) -> None:
+    """nobody: a port at which there is no Triton."""
+    settings = Settings(port=port, triton_url=f"127.0.0.1:{nobody}", log_level=LogLevel.ERROR)
+    logs.configure(settings.log_level)
+    server = uvicorn.Server(server_config(create_app(settings), settings))
+    serving = asyncio.create_task(server.serve())
+    # A thread of its own: those of the loop are the readers'.
+    with ThreadPoolExecutor(1) as threads:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(threads, orders.recv)
+        watch = Watch()
+        beating = asyncio.create_task(watch.beat())
+        await loop.run_in_executor(threads, orders.recv)
+        beating.cancel()
+        orders.send(watch.longest_s)
+    await serving
