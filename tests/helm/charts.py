@@ -24,7 +24,7 @@ _MONITORS = {"serviceMonitor": {"enabled": True, "authorizationSecret": "mapper-
 #: Each option of the chart, switched on alone.
 OPTIONS: dict[str, Values] = {
     "kill-switch": {"killSwitch": True},
-    "pinned-version": {"triton": {"model": {"version": 3}}},
+    "pinned-version": {"triton": {"model": {"version": 3, "manifestDigest": f"sha256:{'a' * 64}"}}},
     "store-pvc": {"triton": {"model": {"store": "pvc", "claim": "mapper-versions"}}},
     "store-init-image": {
         "triton": {
@@ -35,7 +35,7 @@ OPTIONS: dict[str, Values] = {
         "policies": {
             "defaults": {"threshold": 0.7, "budget_cap_ms": 1000},
             "detectors": {"presidio": {"threshold": 0.8}},
-            "tenants": {"acme": {"allowed_detectors": ["presidio"], "threshold": 0.5}},
+            "tenants": {"acme": {"allowed_detectors": ["presidio"], "threshold": "strict"}},
         }
     },
     "own-data": {"data": {"taxonomy": 'version: "1"\n', "detectors": {"mine.yaml": "maps: {}\n"}}},
@@ -50,6 +50,14 @@ OPTIONS: dict[str, Values] = {
         "networkPolicy": {
             "facadeEgress": [
                 {"to": [{"podSelector": {"matchLabels": {"app": "redis"}}}], "port": 6379}
+            ]
+        },
+    },
+    "review": {
+        "review": {"enabled": True, "urlSecret": "mapper-review", "webhookSecret": "mapper-chat"},
+        "networkPolicy": {
+            "reviewEgress": [
+                {"to": [{"podSelector": {"matchLabels": {"app": "postgresql"}}}], "port": 5432}
             ]
         },
     },
@@ -143,7 +151,8 @@ def pod(manifests: list[Manifest], component: str) -> Manifest:
 
 def container(manifests: list[Manifest], component: str) -> Manifest:
     """Its only container."""
-    [found] = pod(manifests, component)["spec"]["containers"]
+    running = pod(manifests, component)["spec"]["containers"]
+    [found] = [one for one in running if one["name"] == component]
     running: Manifest = found
     return running
 

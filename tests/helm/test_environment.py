@@ -7,9 +7,20 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from client_api.settings import Settings
+from pipeline.tenants import TenantPipelines
 from schemas.contract import Mode
-from schemas.policies import PolicyFile
-from tests.helm.charts import CASES, OPTIONS, ROOT, Values, chart, environment, find, render
+from schemas.policies import PROFILES, PolicyFile
+from tests.helm.charts import (
+    CASES,
+    OPTIONS,
+    ROOT,
+    Values,
+    chart,
+    environment,
+    find,
+    merge,
+    render,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +40,8 @@ CHANGED = {
     "host": "probes and Services come from outside the pod",
     "keys_file": "a mounted Secret",
     "policies_file": "a mounted ConfigMap",
+    "detectors_dir": "a mounted ConfigMap",
+    "views_dir": "a mounted ConfigMap",
     "mode_state_file": "the root file system is read-only",
     "triton_url": "another pod",
     "drain_delay_s": "kube-proxy and load balancers are slower than one second",
@@ -36,6 +49,14 @@ CHANGED = {
     "rate_limit_key": "see test_limits_are_the_services_own",
     "rate_limit_tenant": "",
     "rate_limit_address": "",
+}
+
+
+#: Values that the chart takes from Secrets.
+_SECRET = {
+    "MAPPER_REDIS_URL": "redis://redis",
+    "MAPPER_REVIEW_URL": "postgresql://postgres/review",
+    "MAPPER_REVIEW_WEBHOOK": "https://chat.example/hook",
 }
 
 
@@ -47,7 +68,7 @@ def settings_from(values: Values, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The facade's settings in a pod of this render."""
     monkeypatch.delenv("MAPPER_MODE_STATE_FILE")
     for name, value in environment(render(values), "facade").items():
-        monkeypatch.setenv(name, "redis://redis" if name.endswith("REDIS_URL") else value)
+        monkeypatch.setenv(name, _SECRET.get(name, value))
     return Settings()
 
 
@@ -58,7 +79,8 @@ def test_the_facade_reads_every_name(case: str) -> None:
 
 
 def test_every_setting_of_the_facade_can_be_set() -> None:
-    given = {n.removeprefix(PREFIX).lower() for n in names("facade", OPTIONS["redis"])}
+    values = merge(OPTIONS["redis"], OPTIONS["review"])
+    given = {n.removeprefix(PREFIX).lower() for n in names("facade", values)}
     serve_only = {
         name for name, field in Settings.model_fields.items()
         if (field.description or "").startswith("`serve`")
@@ -71,7 +93,9 @@ def test_triton_reads_every_name(case: str) -> None:
     text = (ROOT / "model_repository/llama_mapper/config.pbtxt").read_text(encoding="utf-8")
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
     # llama_mapper/model.py takes each of its parameters from the environment first.
-    read = {f"{PREFIX}{name.upper()}" for name in config.parameters} | {"MAPPER_POLICIES_FILE"}
+    read = {f"{PREFIX}{name.upper()}" for name in config.parameters}
+    read |= {"MAPPER_POLICIES_FILE", "MAPPER_DETECTORS_DIR"}
+    read |= {"MAPPER_REVIEW_DIR"} if case == "review" else set()
     assert names("triton", CASES[case]) == read
 
 
@@ -121,9 +145,19 @@ def test_both_components_read_the_policies(
     policies = PolicyFile.from_environment(str.lower).current()
     assert policies.mode is Mode(mode or "hybrid")
     assert policies.threshold("presidio") == 0.8
-    assert policies.threshold("other", "acme") == 0.5
+    assert policies.threshold("other", "acme") == PROFILES["strict"]
     assert policies.budget_ms("other", None, 240, 5000) == 1000
     assert not policies.allows("other", "acme")
+
+
+def test_both_components_read_the_detector_files(tmp_path: Path) -> None:
+    file = "{detector: acme-guard, maps: {bad vibes: HARM.SPEECH.Toxicity}}"
+    manifests = render({"data": {"detectors": {"acme.yaml": file}}})
+    for name, text in find(manifests, "ConfigMap", "-detectors")["data"].items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert TenantPipelines([tmp_path]).resolve("acme-guard") is not None
+    for component in ("facade", "triton"):
+        assert environment(manifests, component)["MAPPER_DETECTORS_DIR"] == "/etc/mapper/detectors"
 
 
 def test_threads_are_the_cores() -> None:

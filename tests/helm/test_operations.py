@@ -8,7 +8,6 @@ from client_api.http import shutdown
 from client_api.settings import Settings
 from client_api.upstream import probe as triton_probe
 from client_api.upstream.triton import KEEPALIVE_MS
-from fallback.rules import catalog
 from schemas import taxonomy
 from tests.helm.charts import CHART, OPTIONS, Values, container, environment, find, pod, render
 
@@ -43,7 +42,7 @@ def test_a_threshold_restarts_nothing() -> None:
 
 
 def test_a_rollback_is_a_value() -> None:
-    """What the launcher makes of it is tested with a real Triton in test_images_serve."""
+    """What the launcher makes of it is tested with a real Triton in test_launcher."""
     args = container(render(OPTIONS["pinned-version"]), "triton")["args"]
     assert argument(args, "version") == "3"
     assert args.index("--version=3") < args.index("--")
@@ -83,22 +82,30 @@ def test_a_change_rolls_who_reads_it(values: Values, rolled: list[str]) -> None:
     assert rolled == [c for c in ("facade", "triton") if pod(before, c) != pod(after, c)]
 
 
-def test_new_text_in_a_file_rolls_the_pods() -> None:
-    texts = ({"data": {"detectors": {"mine.yaml": text}}} for text in ("maps: {}", "maps: {a: b}"))
-    one, other = map(render, texts)
+def test_new_text_of_the_taxonomy_rolls_the_pods() -> None:
+    one, other = (render({"data": {"taxonomy": text}}) for text in ("version: 1", "version: 2"))
     for component in ("facade", "triton"):
         assert pod(one, component) != pod(other, component)
 
 
+@pytest.mark.parametrize("kind", ["detectors", "views"])
+def test_new_text_of_a_file_that_is_read_anew_restarts_nothing(kind: str) -> None:
+    texts = ({"data": {kind: {"mine.yaml": text}}} for text in ("maps: {}", "maps: {a: b}"))
+    one, other = map(render, texts)
+    changed = [a["metadata"]["name"] for a, b in zip(one, other, strict=True) if a != b]
+    assert changed == [f"demo-llama-mapper-{kind}"]
+
+
 def test_curated_data_lies_where_the_packages_look() -> None:
-    root = taxonomy.DEFAULT_PATH.parent.parent
-    expected = {
-        f"/opt/mapper/{taxonomy.DEFAULT_PATH.relative_to(root)}",
-        f"/opt/mapper/{catalog.DETECTORS_DIR.relative_to(root)}/mine.yaml",
-    }
+    manifests = render(OPTIONS["own-data"])
     for component in ("facade", "triton"):
-        mounts = container(render(OPTIONS["own-data"]), component)["volumeMounts"]
-        assert {m["mountPath"] for m in mounts if m["name"] == "data"} == expected
+        one = container(manifests, component)
+        mounts = {m["name"]: m["mountPath"] for m in one["volumeMounts"]}
+        root = taxonomy.DEFAULT_PATH.parent.parent
+        assert mounts["data"] == f"/opt/mapper/{taxonomy.DEFAULT_PATH.relative_to(root)}"
+        # The taxonomy needs no setting; the folders are where the settings say.
+        seen = environment(manifests, component)
+        assert mounts["detectors"] == seen["MAPPER_DETECTORS_DIR"]
 
 
 # Leaving and health

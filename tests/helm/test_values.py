@@ -16,13 +16,17 @@ SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text(enc
 # Renders that between them read every value.
 CONTEXTS: list[Values] = [
     merge(
-        *(OPTIONS[name] for name in ("monitoring", "ingress", "redis", "tested-with-a-key")),
+        *(
+            OPTIONS[name]
+            for name in ("monitoring", "ingress", "redis", "review", "tested-with-a-key")
+        ),
         {"profile": "gpu", "data": {"taxonomy": "version: x"}},
     ),
     OPTIONS["keda"],
     OPTIONS["fixed-replicas"],
     OPTIONS["store-pvc"],
     OPTIONS["store-init-image"],
+    OPTIONS["pinned-version"],
 ]
 # Where another value of the same type would not be valid.
 OTHER: dict[str, Any] = {
@@ -33,6 +37,7 @@ OTHER: dict[str, Any] = {
     "policies.detectors": {"presidio": {"threshold": 0.9}},
     "policies.tenants": {"acme": {"threshold": 0.9}},
     "data.detectors": {"mine.yaml": "maps: {}"},
+    "data.views": {"mine.yaml": "view: mine"},
     "facade.allowedHosts": ["mapper.example.com"],
     "facade.trustedProxies": ["192.0.2.0/24"],
     "facade.settings.logLevel": "debug",
@@ -49,6 +54,9 @@ OTHER: dict[str, Any] = {
     "networkPolicy.monitoring": [],
     "networkPolicy.dns": [{"podSelector": {"matchLabels": {"a": "b"}}}],
     "networkPolicy.facadeEgress": [
+        {"to": [{"podSelector": {"matchLabels": {"a": "b"}}}], "port": 1}
+    ],
+    "networkPolicy.reviewEgress": [
         {"to": [{"podSelector": {"matchLabels": {"a": "b"}}}], "port": 1}
     ],
     "monitoring.serviceMonitor.interval": "17s",
@@ -187,11 +195,17 @@ def test_a_bad_value_is_refused(values: Values, words: list[str]) -> None:
     [
         ({"auth": {"keysSecret": ""}}, "auth.keysSecret: name the Secret"),
         ({"triton": {"model": {"store": "pvc"}}}, "triton.model.claim: name"),
+        (
+            {"triton": {"model": {"manifestDigest": f"sha256:{'a' * 64}"}}},
+            "triton.model.manifestDigest: is of one version",
+        ),
         ({"triton": {"model": {"store": "initImage"}}}, "triton.model.initImage.reference: name"),
         ({"ingress": {"enabled": True, "host": "a.example.com"}}, "keys do not travel without TLS"),
         ({"monitoring": {"serviceMonitor": {"enabled": True}}}, "scope metrics:read"),
         ({"redis": {"enabled": True}}, "redis.urlSecret: name the Secret"),
         ({"redis": {"enabled": True, "urlSecret": "r"}}, "say where Redis is"),
+        ({"review": {"enabled": True}}, "review.urlSecret: name the Secret"),
+        ({"review": {"enabled": True, "urlSecret": "r"}}, "say where PostgreSQL is"),
         ({"facade": {"settings": {"otlpEndpoint": "http://c:4318"}}}, "say where facade.settings"),
         ({"autoscaling": {"keda": {"enabled": True}}}, "nobody reads the queue time"),
         (

@@ -79,18 +79,30 @@ topologySpreadConstraints:
   {{- end }}
 {{- end }}
 
-{{/* Curated data in place of the images': where both images have the packages. */}}
+{{/* Curated data: a taxonomy where both images have the package, detectors as a folder. */}}
 {{- define "llama-mapper.dataMounts" -}}
+- {name: detectors, mountPath: /etc/mapper/detectors, readOnly: true}
 {{- if .Values.data.taxonomy }}
 - {name: data, mountPath: /opt/mapper/schemas/taxonomy.yaml, subPath: taxonomy.yaml, readOnly: true}
 {{- end }}
-{{- range $file, $text := .Values.data.detectors }}
-- {name: data, mountPath: /opt/mapper/fallback/detectors/{{ $file }}, subPath: {{ $file }}, readOnly: true}
 {{- end }}
+
+{{/* The decisions of the review queue, written in this pod. */}}
+{{- define "llama-mapper.reviewEnv" -}}
+- {name: MAPPER_REVIEW_DIR, value: /var/lib/review}
+- name: MAPPER_REVIEW_URL
+  valueFrom:
+    secretKeyRef: {name: {{ .Values.review.urlSecret }}, key: {{ .Values.review.urlSecretKey }}}
 {{- end }}
 
 {{- define "llama-mapper.dataVolume" -}}
-{{- if or .Values.data.taxonomy .Values.data.detectors }}
+{{- if .Values.review.enabled }}
+- name: review
+  emptyDir: {sizeLimit: 64Mi}
+{{- end }}
+- name: detectors
+  configMap: {name: {{ include "llama-mapper.fullname" . }}-detectors}
+{{- if .Values.data.taxonomy }}
 - name: data
   configMap: {name: {{ include "llama-mapper.fullname" . }}-data}
 {{- end }}
