@@ -1,7 +1,7 @@
-"""The tables in `docs/` that are made from the code: of errors and of settings.
+"""The tables in `docs/` that are made from the code, from data and from other pages.
 
-In: the enums, the settings object. Out: Markdown between the markers of the pages. Rewritten by
-`python -m tools.docs`; a test fails while a page and the code differ.
+In: the enums, the settings object, `doc_tables.py`. Out: Markdown between the markers of the pages.
+Rewritten by `python -m tools.docs`; a test fails while a page and the code differ.
 """
 
 from pathlib import Path
@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from client_api.http.errors import ERRORS
 from client_api.settings import Settings
+from tools.doc_tables import accuracy_table, history_table, not_run_table, speed_table
 from tools.markdown import render, table
 
 DOCS: Final = Path(__file__).parent.parent / "docs"
@@ -20,7 +21,10 @@ def pages() -> dict[Path, str]:
     """Each page as it should read."""
     tables = {
         "api.md": {"errors": error_table()},
+        "comparison.md": {"accuracy": accuracy_table(), "speed": speed_table()},
         "configuration.md": {"settings": settings_table()},
+        "README.md": {"not run": not_run_table()},
+        "taxonomy-history.md": {"history": history_table()},
     }
     return {
         DOCS / name: render((DOCS / name).read_text(encoding="utf-8"), own)

@@ -1,5 +1,6 @@
 """Both environments from an empty pip configuration, as on anybody's machine."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -84,3 +85,10 @@ def test_locks_name_no_place() -> None:
         named = [x for x in lines if x and not x.startswith(("#", "    --hash=sha256:"))]
         assert named, lock
         assert all("==" in x and "/" not in x and x.endswith("\\") for x in named), lock
+
+
+def test_packages_of_node_are_locked_by_hash() -> None:
+    lock = json.loads((ROOT / "tests/system/clients/package-lock.json").read_text("utf-8"))
+    packages = [package for place, package in lock["packages"].items() if place]
+    assert packages
+    assert all(p["integrity"].startswith("sha512-") and "resolved" not in p for p in packages)

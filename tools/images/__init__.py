@@ -1,0 +1,1 @@
+"""The container images: built with buildah, and listed by what they hold."""
