@@ -12,6 +12,7 @@ MAX_FILES = 12
 
 #: What each package may import; `tools` and tests may import everything.
 PACKAGES = {
+    "llama_mapper": set(),
     "schemas": set(),
     "fallback": {"schemas"},
     "engine": {"schemas"},
@@ -19,7 +20,10 @@ PACKAGES = {
     "client_api": {"schemas", "fallback", "engine", "pipeline"},
     "export": {"schemas", "fallback", "engine", "pipeline", "tools"},
     "slo": {"schemas", "tools"},
-    "bench": {"schemas", "fallback", "engine", "pipeline", "client_api", "export", "slo", "tools"},
+    "bench": {
+        *("schemas", "fallback", "engine", "pipeline", "client_api", "export", "slo", "tools"),
+        "llama_mapper",
+    },
 }
 #: The rooms of `client_api` and `export`, each with the rooms of its package that it may import.
 ROOMS = {
@@ -27,11 +31,11 @@ ROOMS = {
         "telemetry": set(),
         "access": {"telemetry"},
         "console": set(),
-        "client": set(),
         "mapping": {"telemetry"},
         "upstream": {"mapping", "telemetry"},
-        "triton": {"mapping", "telemetry", "upstream"},
-        "http": {"access", "console", "mapping", "telemetry", "upstream"},
+        "review": {"mapping"},
+        "http": {"access", "console", "mapping", "review", "telemetry", "upstream"},
+        "triton": {"access", "http", "mapping", "telemetry", "upstream"},
         "cli": {"access"},
     },
     "export": {

@@ -15,7 +15,7 @@ import tritonclient.http as http_client
 from tritonclient.utils import InferenceServerException
 
 from bench.processes import eventually
-from client_api.triton.server import LocalTriton, TritonError
+from client_api.triton.server import LoadError, LocalTriton, TritonError
 from schemas.event import event_errors
 from tests.support.serving import Stack, local_triton, publish_tiny
 
@@ -132,6 +132,27 @@ def test_a_malformed_request_is_invalid_and_says_why(call: Any, columns: dict[st
     assert "Traceback" not in failure.value.message()
 
 
+def test_a_bad_row_among_good_ones_is_the_error_of_that_row(call: Any) -> None:
+    good = '{"budget_ms": 2000}'
+    answer = call(
+        DETECTOR=["openai-moderation", "d", "d", " ", "openai-moderation"],
+        OUTPUT=["hate"] * 5,
+        METADATA=["", "not JSON", "", "", ""],
+        OPTIONS=[good, good, '{"mode": "fast"}', good, good],
+    )
+
+    events = [json.loads(text) for text in answer["MAPPING"]]
+    assert [event_errors(event) for event in events] == [[]] * 5
+    assert [event["taxonomy"] for event in events[::4]] == [["HARM.SPEECH.Hate.Other"]] * 2
+    assert [event["provenance"]["detector"] for event in events[1:4]] == ["d", "d", "unknown"]
+    for row, wrong in ((1, "METADATA"), (2, "OPTIONS"), (3, "DETECTOR")):
+        assert events[row]["taxonomy"] in (["OTHER.NeedsReview"], ["OTHER.Unknown"])
+        assert answer["FALLBACK_REASON"][row] == b"unread"
+        assert answer["SOURCE"][row] == b"rules"
+        [problem] = json.loads(answer["READING"][row])["unread"]
+        assert problem.startswith(wrong)
+
+
 def test_a_spent_budget_and_the_kill_switch_answer_by_rules(call: Any) -> None:
     for options, reason in (
         ('{"budget_ms": 0}', "timeout"),
@@ -194,7 +215,6 @@ def test_serves_a_llama_of_another_size_and_follows_a_new_version(
     tiny_triton: LocalTriton, tiny_repository: Path
 ) -> None:
     client = grpc_client.InferenceServerClient(tiny_triton.grpc_url)
-    headers = tiny_triton.grpc_control_headers
 
     def served() -> str:
         answer = infer(client, grpc_client, DETECTOR=["d"], OUTPUT=["qwyx"])
@@ -203,14 +223,14 @@ def test_serves_a_llama_of_another_size_and_follows_a_new_version(
 
     assert served() == "tiny-1"
     publish_tiny(tiny_repository / "llama_mapper" / "2", seed=2)
-    client.load_model("llama_mapper", headers=headers)
+    tiny_triton.control.load("llama_mapper", timeout_s=60.0)
     assert served() == "tiny-2"
 
     broken = tiny_repository / "llama_mapper" / "3"
     publish_tiny(broken, seed=3)
     (broken / "model.onnx").write_bytes(b"cut short")
-    with pytest.raises(InferenceServerException):
-        client.load_model("llama_mapper", headers=headers)
+    with pytest.raises(LoadError, match="sha256"):
+        tiny_triton.control.load("llama_mapper", timeout_s=60.0)
     assert served() == "tiny-2"
 
 

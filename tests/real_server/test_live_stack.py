@@ -17,14 +17,15 @@ import tritonclient.http as http_client
 import yaml
 
 from bench.processes import ROOT, eventually, free_ports
-from client_api.client import (
+from llama_mapper import (
     AsyncMapperClient,
     InvalidRequestError,
     MapperClient,
     MapRequest,
 )
-from schemas.contract import FallbackReason, Mode
+from llama_mapper.contract import FallbackReason, Mode
 from tests.real_server.test_ensemble import infer
+from tests.support.command_line import mapper
 from tests.support.serving import POLICIES, Stack
 
 pytestmark = pytest.mark.triton
@@ -58,6 +59,40 @@ def test_the_guard_takes_over_the_policies_and_no_bad_ones(stack: Stack, triton:
     assert "defaults.threshold" in stack.triton.log_path.read_text()
     stack.policies.write_text("defaults: {threshold: 0}")
     assert reason("another-tool") == ""
+
+
+def test_detector_files_reach_who_calls_triton_itself(stack: Stack, triton: Any) -> None:
+    def mapped(**options: str) -> tuple[list[str], str, str]:
+        answer = triton(
+            DETECTOR=["acme-guard"], OUTPUT=["zorblish vibes"], OPTIONS=[json.dumps(options)]
+        )
+        rules: str = json.loads(answer["VERSIONS"][0])["rules"]
+        labels: list[str] = json.loads(answer["MAPPING"][0])["taxonomy"]
+        return labels, rules, answer["SOURCE"][0].decode()
+
+    ours = mapped()[1]
+    file = stack.detectors / "acme.yaml"
+    try:
+        file.write_text(
+            "{detector: acme-guard, tenants: [north], maps: {zorblish vibes: HARM.SPEECH.Toxicity}}"
+        )
+        labels, rules, source = mapped(tenant="north")
+        assert labels == ["HARM.SPEECH.Toxicity"]
+        # The tiny model's guess hardly ever agrees.
+        assert source in ("curated", "rules")
+        assert rules.startswith(f"{ours}+own.")
+        assert mapped(tenant="south")[1] == mapped()[1] == ours
+        item = {"detector": "acme-guard", "output": "zorblish vibes"}
+        headers = stack.budget | {"X-Tenant-ID": "north"}
+        answer = stack.http.post("/map", json=item, headers=headers).json()
+        assert answer["taxonomy"] == labels
+        assert answer["version_info"]["rules"] == rules
+        file.write_text("{detector: acme-guard, maps: {x: HARM.Nonsense}}")
+        assert mapped(tenant="north")[1] == rules
+        assert "maps.x" in stack.triton.log_path.read_text()
+    finally:
+        file.unlink()
+    assert mapped(tenant="north")[1] == ours
 
 
 def test_the_kill_switch_in_the_file_reaches_who_calls_triton_itself(
@@ -212,3 +247,16 @@ def test_what_is_set_wrongly_keeps_it_from_starting(environment: dict[str, str],
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_doctor_finds_nothing_wrong(stack: Stack) -> None:
+    ports = stack.triton.ports
+    settings = {"triton_http_port": str(ports.http), "triton_grpc_port": str(ports.grpc)}
+    done = mapper(stack.url, "doctor", "--json", **settings)
+    assert done.exit_code == 0, done.stdout
+    # Before it stand log lines of the facade, which is in this process.
+    told = json.loads(done.stdout[done.stdout.index("{\n") :])["checks"]
+    found = {check["name"]: check["state"] for check in told}
+    for name in ("service", "ready", "model served", "versions", "triton", "triton gRPC", "model"):
+        assert found[name] == "ok", told
+    assert "port" not in found

@@ -117,7 +117,7 @@ def test_hits_and_equal_signals_leave_the_batch(triton: LocalTriton) -> None:
 
 def drafted(name: str, labels: tuple[str, ...]) -> ReadItem:
     rule = RuleAnswer.of(labels, MatchKind.OWN_EXACT)
-    return ReadItem("made-up", Reading((Signal(name),)), (rule,))
+    return ReadItem("made-up", Reading((Signal(name),)), (rule,), "2026.11")
 
 
 def test_drafts_are_counted_by_what_became_of_them(triton: LocalTriton, repository: Path) -> None:

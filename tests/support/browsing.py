@@ -44,8 +44,8 @@ class Visit:
 
 
 @contextmanager
-def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visit]:
-    """The console at `url`, loaded. context: options of the browser's context."""
+def visiting(browser: Browser, url: str, path: str = "/", **context: Any) -> Iterator[Visit]:
+    """A page of the host at `url`, loaded. context: options of the browser's context."""
     with browser.new_context(**{"viewport": DESKTOP, "base_url": url} | context) as opened:
         page = opened.new_page()
         visit = Visit(page)
@@ -66,5 +66,5 @@ def visiting(browser: Browser, url: str, **context: Any) -> Iterator[Visit]:
         page.on("pageerror", lambda error: visit.troubles.append(str(error)))
         page.on("request", lambda request: on_request(request.url))
         page.add_init_script(_TELL_VIOLATIONS)
-        page.goto("/")
+        page.goto(path)
         yield visit

@@ -61,9 +61,11 @@ class FakeGateway:
 def facade(
     answer: Mapped | FakeGateway = model, *, address: str = "127.0.0.1", **settings: Any
 ) -> TestClient:
-    """A client of a facade over a fake model; use it as a context manager."""
+    """A client of a facade over a fake model; use it as a context manager. It keeps no answers, so
+    that the model is asked each time, unless `settings` say otherwise.
+    """
     gateway = answer if isinstance(answer, FakeGateway) else FakeGateway(answer, model)
-    app = create_app(Settings(**settings), lambda _: gateway)
+    app = create_app(Settings(**{"item_cache_bytes": 0, **settings}), lambda _: gateway)
     return TestClient(app, base_url="http://localhost", client=(address, 50_000))
 
 

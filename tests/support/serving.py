@@ -28,14 +28,14 @@ from tests.support import tiny_llama
 POLICIES = "defaults: {budget_cap_ms: 60000}\n"
 
 
-def local_triton(repository: Path, policies: Path | None = None) -> LocalTriton:
-    """A Triton on free ports; not started."""
+def local_triton(repository: Path, **files: Path) -> LocalTriton:
+    """A Triton on free ports; not started. files: by the setting of the facade that names them."""
     return LocalTriton(
         repository,
         MODELS,
         ready_model="mapper",
         ports=Ports(*free_ports(3)),
-        extra_env={"MAPPER_POLICIES_FILE": str(policies)} if policies else None,
+        extra_env={f"MAPPER_{name.upper()}": str(path) for name, path in files.items()},
     )
 
 
@@ -61,6 +61,7 @@ class Stack:
 
     budget: a header that gives the model time even on a busy machine, where a test is about the
     model's answer and not about its speed. policies: the file that both read; allows that budget.
+    detectors: the folder of detector files that both read; empty.
     """
 
     triton: LocalTriton
@@ -68,6 +69,7 @@ class Stack:
     http: httpx.Client
     budget: dict[str, str]
     policies: Path
+    detectors: Path
 
     def model_answers(self) -> bool:
         """Whether the facade's canary gets through."""
@@ -76,19 +78,23 @@ class Stack:
 
 @contextmanager
 def running_stack(repository: Path, **settings: Any) -> Iterator[Stack]:
-    """Both, on free ports, ready."""
+    """Both, on free ports, ready. settings: the facade's; Triton reads `review_dir` as well."""
     with tempfile.TemporaryDirectory() as folder:
         policies = Path(folder) / "policies.yaml"
         policies.write_text(POLICIES)
-        files = {"policies_file": policies, "mode_state_file": Path(folder) / "mode.json"}
-        with local_triton(repository, policies) as triton:
+        detectors = Path(folder) / "detectors"
+        detectors.mkdir()
+        files = {"policies_file": policies, "detectors_dir": detectors}
+        mode = {"mode_state_file": Path(folder) / "mode.json"}
+        review = {name: settings[name] for name in ("review_dir",) if name in settings}
+        with local_triton(repository, **files, **review) as triton:
             port = free_ports(1)[0]
-            own = Settings(port=port, triton_url=triton.grpc_url, **(files | settings))
+            own = Settings(port=port, triton_url=triton.grpc_url, **(files | mode | settings))
             with (
                 running_facade(own) as url,
                 httpx.Client(base_url=url, timeout=60.0) as http,
             ):
-                stack = Stack(triton, url, http, {"X-Budget-Ms": "20000"}, policies)
+                stack = Stack(triton, url, http, {"X-Budget-Ms": "20000"}, policies, detectors)
                 eventually(stack.model_answers)
                 yield stack
 
@@ -110,5 +116,6 @@ def tiny_models(repository: Path) -> Path:
 
 def publish_tiny(directory: Path, *, seed: int) -> None:
     """A version of a tiny random Llama that writes JSON text, as the export publishes one."""
-    tiny_llama.publish(directory, seed=seed)
+    directory.mkdir(exist_ok=True)
     shutil.copy(directory.parent / "model.py", directory)
+    tiny_llama.publish(directory, seed=seed)

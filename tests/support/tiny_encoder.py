@@ -1,4 +1,4 @@
-"""A sentence encoder that counts words, in the files and tensors of a real one.
+"""Sentence encoders that count words, in the files and tensors of real ones.
 
 The cosine of two texts is that of their word counts, so a test knows who is near whom.
 """
@@ -11,7 +11,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from engine.neighbours import ENCODER, ENCODER_TOKENIZER, NEAREST
+from engine.retrieval.multilingual import GRAPH, Words, write_words
+from engine.retrieval.neighbours import ENCODER, ENCODER_TOKENIZER, NEAREST
+from engine.retrieval.unigram import Unigram
+
+CHARSMAP = (1024).to_bytes(4, "little") + bytes(1025)
+"""A character map that changes nothing."""
 
 
 def write_encoder(folder: Path, texts: Sequence[str]) -> None:
@@ -57,3 +62,38 @@ def write_encoder(folder: Path, texts: Sequence[str]) -> None:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     helper.set_model_props(model, {"texts": str(len(texts))})
     onnx.save(model, folder / ENCODER)
+
+
+def write_multilingual(folder: Path, texts: Sequence[str], words: Sequence[str]) -> None:
+    """The files of a multilingual encoder over `texts`, which knows `words` and no other."""
+    pieces = ["<unk>", "<s>", "</s>", *(f"▁{word}" for word in words)]
+    tokenizer = Unigram(pieces, np.full(len(pieces), -1, np.float32), CHARSMAP)
+    one = np.ones(1, np.float32)
+    table = np.eye(len(pieces), dtype=np.uint8)
+    known = Words(tokenizer, table, one, one * 0)
+    write_words(folder, known, pieces, CHARSMAP)
+    vectors = [known.vectors(known.ids(text)).sum(axis=0) for text in texts]
+    constants = {
+        "texts": np.stack([v / np.linalg.norm(v) for v in vectors], axis=1),
+        "tokens": np.array([0], np.int64),
+        "nearest": np.array([min(NEAREST, len(texts))], np.int64),
+    }
+    nodes = [
+        helper.make_node("ReduceSum", ["words", "tokens"], ["sum"], keepdims=1),
+        helper.make_node("LpNormalization", ["sum"], ["vector"], axis=-1, p=2),
+        helper.make_node("MatMul", ["vector", "texts"], ["cosines"]),
+        helper.make_node("TopK", ["cosines", "nearest"], ["similarity", "text"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "words",
+        [helper.make_tensor_value_info("words", TensorProto.FLOAT, ["t", len(pieces)])],
+        [
+            helper.make_tensor_value_info("similarity", TensorProto.FLOAT, ["n", "k"]),
+            helper.make_tensor_value_info("text", TensorProto.INT64, ["n", "k"]),
+        ],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, {"texts": str(len(texts))})
+    onnx.save(model, folder / GRAPH)

@@ -19,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from engine.decoder import candidate_text
+from engine.manifest import FORMAT, MANIFEST
 from engine.runtime.prefix import write_prefix
 from engine.version import PREFIX
 from schemas.taxonomy import load_taxonomy
@@ -123,13 +124,12 @@ def publish(
         write_prefix(directory / PREFIX, *prefix)
     np.save(directory / "head.npy", _normal(random, rows, HIDDEN) * 3)
     tokenizer.save(str(directory / "tokenizer.json"))
-    files = {
-        file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in directory.iterdir()
-    }
+    wrong = manifest or {}
     writes: dict[str, Any] = {"kind": "text"}
     if answers is not None:
         writes = {"kind": "label_tokens", "answers": [list(labels) for labels in answers]}
     document = {
+        "format": FORMAT,
         "model_id": f"tiny-{seed}",
         "writes": writes,
         "config": {
@@ -142,11 +142,26 @@ def publish(
             "bos": bos,
             "eos": EOS,
         },
-        "files": files,
-        **(manifest or {}),
+        **wrong,
+        "files": hashes(directory) | wrong.get("files", {}),
     }
-    (directory / "manifest.json").write_text(json.dumps(document))
+    (directory / MANIFEST).write_text(json.dumps(document))
     return directory
+
+
+def hashes(directory: Path) -> dict[str, str]:
+    """What a manifest says of the files of a version."""
+    return {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in directory.iterdir()
+        if file.is_file() and file.name != MANIFEST
+    }
+
+
+def list_anew(directory: Path) -> None:
+    """Let the manifest of a version that a test has changed list its files as they are."""
+    manifest = json.loads((directory / MANIFEST).read_bytes())
+    (directory / MANIFEST).write_text(json.dumps(manifest | {"files": hashes(directory)}))
 
 
 def _normal(random: np.random.Generator, *shape: int) -> npt.NDArray[np.float32]:

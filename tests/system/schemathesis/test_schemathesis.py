@@ -1,6 +1,7 @@
 """Schemathesis against the running facade, with all of its checks."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ HERE = Path(__file__).parent
 
 def test_the_api_is_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keys = KeyFile(tmp_path / "keys.json", capsys.readouterr)
-    key = keys.create("acme", "map:write", "metrics:read", "admin")["X-API-Key"]
+    key = keys.create("acme", "map:write", "metrics:read", "review", "admin")["X-API-Key"]
     settings = Settings(port=free_ports(1)[0], keys_file=keys.path)
     with running_facade(settings, lambda _: FakeGateway()) as url:
         run = subprocess.run(
@@ -35,4 +36,5 @@ def test_the_api_is_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[s
             text=True,
         )
     assert run.returncode == 0, run.stdout[-20_000:]
-    assert "No issues found" in run.stdout
+    # It may warn of operations that are off without a folder, such as those of the review queue.
+    assert re.search(r"Selected: (\d+)/\1\s+Tested: \1\b", run.stdout), run.stdout[-2_000:]
