@@ -33,8 +33,8 @@ class Seen:
 
     due_s: when its request had to leave, seconds from the start; took_s: from then to the answer.
     lag_s: how late it left; that much of `took_s` is the driver's or the machine's doing.
-    status: HTTP's; 0 without an answer. An item that failed in a batch has the batch's status and
-    no source. batch: how many items its request had.
+    status: HTTP's; 0 without an answer, and `failure` then names the error. An item that failed in
+    a batch has the batch's status and no source. batch: how many items its request had.
     """
 
     kind: Kind
@@ -45,6 +45,7 @@ class Seen:
     batch: int
     source: str | None = None
     fallback_reason: str | None = None
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,10 @@ class Result:
     def statuses(self) -> Counter[int]:
         """Items by HTTP status."""
         return Counter(one.status for one in self.seen)
+
+    def failures(self) -> Counter[str]:
+        """Items without an answer by the name of the error."""
+        return Counter(one.failure for one in self.seen if one.failure is not None)
 
     def answers(self) -> Counter[tuple[str, str]]:
         """Items by source and fallback reason (empty for none)."""
@@ -136,7 +141,7 @@ async def drive(
     async with aiohttp.ClientSession(
         url,
         headers={"Content-Type": "application/json", **(headers or {})},
-        # Shorter than the server's 5 s, or a request meets a connection that is being closed.
+        # Shorter than the server's, or a request meets a connection that is being closed.
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0),
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),
     ) as http:
@@ -188,24 +193,25 @@ def _body(items: Sequence[Request]) -> tuple[str, bytes]:
     return "/map/batch", orjson.dumps({"requests": bodies})
 
 
-#: Seconds from being due, seconds of those before it left, status, body.
-_Answer = tuple[float, float, int, bytes]
+#: Seconds from being due, seconds of those before it left, status, body, name of the error.
+_Answer = tuple[float, float, int, bytes, str | None]
 
 
 async def _send(
     http: aiohttp.ClientSession, path: str, body: bytes, due: float, headers: dict[str, str] | None
 ) -> _Answer:
     lag = max(0.0, time.monotonic() - due)
+    failure = None
     try:
         async with http.post(path, data=body, headers=headers) as response:
             content, status = await response.read(), response.status
-    except (aiohttp.ClientError, TimeoutError):
-        content, status = b"", 0
-    return time.monotonic() - due, lag, status, content
+    except (aiohttp.ClientError, TimeoutError) as error:
+        content, status, failure = b"", 0, type(error).__name__
+    return time.monotonic() - due, lag, status, content, failure
 
 
 def _seen(items: Sequence[Request], due: float, answer: _Answer) -> list[Seen]:
-    took, lag, status, content = answer
+    took, lag, status, content, failure = answer
     results: Sequence[Mapping[str, Any] | None] = [None] * len(items)
     if status == 200:
         told = orjson.loads(content)
@@ -220,6 +226,7 @@ def _seen(items: Sequence[Request], due: float, answer: _Answer) -> list[Seen]:
             len(items),
             result["source"] if result else None,
             result["fallback_reason"] if result else None,
+            failure,
         )
         for item, result in zip(items, results, strict=True)
     ]

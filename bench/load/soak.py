@@ -116,6 +116,7 @@ class Hostile:
 
     def __init__(self, url: str) -> None:
         self.statuses: Counter[int] = Counter()
+        self.failures: Counter[str] = Counter()
         self._url = url
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -135,8 +136,9 @@ class Hostile:
                     return
                 try:
                     self.statuses[http.post("/map", json=body).status_code] += 1
-                except httpx.TransportError:
+                except httpx.TransportError as error:
                     self.statuses[0] += 1
+                    self.failures[f"hostile {type(error).__name__}"] += 1
 
 
 def counted(url: str) -> int:
@@ -174,8 +176,9 @@ def main() -> int:
             for values in _sampled(stack, load, max(1.0, seconds / _SAMPLES)):
                 times.append(time.monotonic())
                 samples.append(values)
-            ordinary = load.result().statuses()
-        statuses = ordinary + hostile.statuses
+            ordinary = load.result()
+        statuses = ordinary.statuses() + hostile.statuses
+        failures = ordinary.failures() + hostile.failures
         grown = counted(stack.url) - before
     found = trends(times, samples)
     mapped = statuses[200] + sum(n for status, n in statuses.items() if status >= 500)
@@ -184,7 +187,7 @@ def main() -> int:
         f"{args.minutes:g} minutes at {args.rps:g} requests a second, and beside them the hostile"
         f" corpus: {sum(statuses.values())} sent, {sum(statuses.values()) - statuses[0]} answered"
         f" ({_spelled(statuses)}), {mapped} of them mapped or failed, {grown} counted."
-    )
+    ) + (f" Without an answer: {_spelled(failures)}." if failures else "")
     text = f"{said}\n\n{_table(found)}\nMeasured on {machine()}.\n"
     print(text)
     if not args.keep_page:
@@ -192,7 +195,7 @@ def main() -> int:
     return 0 if right else 1
 
 
-def _spelled(statuses: Mapping[int, int]) -> str:
+def _spelled(statuses: Mapping[int, int] | Mapping[str, int]) -> str:
     return ", ".join(f"{count} of {status}" for status, count in sorted(statuses.items()))
 
 

@@ -77,11 +77,13 @@ def test_a_result_tells_garbage_and_batches_apart() -> None:
             seen(Kind.GARBAGE, 0.02, "low_confidence"),
             *[seen(Kind.CURATED, 0.5, batch=2)] * 2,
             Seen(Kind.CURATED, 0.0, 1.0, 0.0, 429, 1),
+            Seen(Kind.CURATED, 0.0, 1.0, 0.0, 0, 1, failure="ServerDisconnectedError"),
         ],
         seconds=1.0,
     )
 
     assert result.without_garbage().fallback_share() == pytest.approx(1 / 4)
     assert result.latency_ms(0.5, batch=2) == pytest.approx(500)
-    assert result.statuses() == {200: 5, 429: 1}
+    assert result.statuses() == {200: 5, 429: 1, 0: 1}
+    assert result.failures() == {"ServerDisconnectedError": 1}
     assert result.answers() == {("model", ""): 3, ("rules", "low_confidence"): 2}
