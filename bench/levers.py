@@ -71,13 +71,13 @@ def _variants(threads: int) -> dict[str, tuple[str, dict[str, Any]]]:
     return {
         _SERVED: ("own_engine", own),
         "one thread": ("own_engine", own | {"threads": 1}),
-        "one pass alone": ("one_pass", own | {"lead_kept": True}),
+        "one pass alone": ("one_pass", own | {"keeps_prefixes": True}),
         "the neighbours looked up": ("neighbours", own),
         "one pass, the detector's part read each time": ("one_pass", own),
         "one pass, the prefix read each time": ("one_pass", own | {"prefix_cached": False}),
         "one pass, then the head's whole vocabulary": (
             "one_pass",
-            own | {"lead_kept": True, "head": str(read_version(text.int8).head)},
+            own | {"keeps_prefixes": True, "head": str(read_version(text.int8).head)},
         ),
         "one pass of the base, int8": ("one_pass", base),
         "one pass of the base, int8, unsigned weights": (

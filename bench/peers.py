@@ -93,7 +93,7 @@ def _contenders(threads: int) -> dict[str, Callable[[], Worker]]:
 
     return {
         LABEL: own("own_engine", served),
-        BOUND: own("one_pass", served, lead_kept=True),
+        BOUND: own("one_pass", served, keeps_prefixes=True),
         CACHED: own("own_engine", served, cache=True),
         TEXT: own("own_text", text),
         DRAFTED: own("own_text", text, draft=True),

@@ -1,7 +1,7 @@
 """From the probability the model gives its answer to the confidence that the answer is right.
 
 In: a probability in 0..1. Out: a confidence in 0..1. The curve was fitted at export on answers
-with known truth; this module only applies it, and does not know where it came from.
+with known truth; this module only applies it.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ import numpy as np
 from engine.decoder import UNKNOWN
 from schemas.candidate import Candidate
 
-DOUBT = 0.5
-"""The most that UNKNOWN gets, and a word that needs a kind where none is known. A model can tell
-that it knows no mapping, hardly that there is none: out of fold its sure ones are about as often
-wrong as right (docs/evaluation.md, Confidence)."""
+MAX_UNSURE = 0.5
+"""The highest confidence in UNKNOWN, and in a word that needs a kind where none is known. The model
+can say that it knows no mapping, not that none exists: out of fold its sure answers of UNKNOWN are
+wrong about as often as right (docs/evaluation.md, Confidence)."""
 
 _CLEAR = {"OTHER.Safe", "OTHER.LowRisk"}
 
@@ -36,17 +36,17 @@ class Calibration:
         return float(np.interp(probability, self.x, self.y)) if self.x else probability
 
 
-def doubted(labels: Sequence[str], confidence: float) -> float:
-    """The confidence in an answer, no more than DOUBT in UNKNOWN."""
-    return min(confidence, DOUBT) if tuple(labels) == UNKNOWN else confidence
+def cap_unknown(labels: Sequence[str], confidence: float) -> float:
+    """The confidence in an answer, at most MAX_UNSURE in UNKNOWN."""
+    return min(confidence, MAX_UNSURE) if tuple(labels) == UNKNOWN else confidence
 
 
-def in_part(candidate: Candidate) -> Candidate:
-    """The answer to a text of which not all words could be read: no more than DOUBT that it is
-    clear, for the rest may be a finding."""
+def cap_partial(candidate: Candidate) -> Candidate:
+    """The answer to a text of which some words were not read. A clean answer gets at most
+    MAX_UNSURE, for the unread words may name a finding."""
     if not _CLEAR & set(candidate.labels):
         return candidate
-    return replace(candidate, confidence=min(candidate.confidence, DOUBT))
+    return replace(candidate, confidence=min(candidate.confidence, MAX_UNSURE))
 
 
 def parse_calibration(spec: dict[str, Any] | None) -> Calibration:

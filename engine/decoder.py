@@ -18,15 +18,16 @@ from schemas.contract import Kind
 SAFE, UNKNOWN = ("OTHER.Safe",), ("OTHER.Unknown",)
 """The answers that name no finding: nothing was found, nothing is known."""
 
-SURE = 0.8
-"""The share with which the model says SAFE on its own. High, for this answer clears."""
+SAFE_VETO_SHARE = 0.8
+"""The model's own probability of SAFE above which near votes do not overrule it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """Weights that others give to answers, their sum in 0..1; the model's word has the rest.
+    """Weights of answers from retrieval; their sum is in 0..1. The model's probabilities are scaled
+    by the rest.
 
-    near: they come from texts that are like the signal, not from the very same.
+    near: the weights come from similar texts, not from the same text.
     """
 
     weights: Mapping[int, float] = field(default_factory=dict)
@@ -37,14 +38,14 @@ NO_VOTES = Votes()
 
 
 @dataclass(frozen=True, slots=True)
-class Empty:
-    """The indices of SAFE and UNKNOWN among a version's answers, None where they are not there."""
+class NoFindingRows:
+    """The indices of SAFE and UNKNOWN among a version's answers; None where it is missing."""
 
     safe: int | None = None
     unknown: int | None = None
 
 
-NO_EMPTY = Empty()
+NO_FINDING_ROWS = NoFindingRows()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +53,33 @@ class Prompt:
     """What one row reads.
 
     ids: the suffix's tokens, without the prefix that the session has cached.
-    lead: how many of them, at the beginning, are the same for every prompt of the detector.
+    detector_tokens: how many of the first ids are the same for every prompt of the detector.
     draft: labels that are likely the answer; costs nothing if wrong, saves passes if right.
     deadline: `time.monotonic()` seconds after which no pass begins; None for never.
-    votes: what a version's training texts say of the signal, see `engine.retrieval.neighbours`.
-    kind: what the detector is about; None where that is unknown.
-    said: the prompt whose signal says the kind, where it matters (`engine.kinds`).
+    votes: weights of answers by retrieval, see `engine.retrieval.neighbours`.
+    kind: the kind of the detector; None where it is unknown.
+    with_kind: the prompt whose signal names the kind, where it matters (`engine.kinds`).
     """
 
     ids: tuple[int, ...]
     draft: tuple[str, ...] | None = None
     deadline: float | None = None
-    lead: int = 0
+    detector_tokens: int = 0
     votes: Votes = NO_VOTES
     kind: Kind | None = None
-    said: "Prompt | None" = None
+    with_kind: "Prompt | None" = None
 
     @property
     def own_tokens(self) -> int:
-        """Those that a pass reads of it where the lead is kept."""
-        said = self.said.own_tokens if self.said else 0
-        return len(self.ids) - self.lead + said
+        """Tokens that a pass reads of it where the detector's part is cached."""
+        with_kind = self.with_kind.own_tokens if self.with_kind else 0
+        return len(self.ids) - self.detector_tokens + with_kind
 
 
 class Decoder(Protocol):
     """Answers a batch of prompts, order kept, each by the model's own greedy choice.
 
-    The candidates carry no confidence yet; the engine calibrates the probability.
+    The candidates have no confidence yet; the engine calibrates the probability.
     """
 
     def decode(self, prompts: Sequence[Prompt]) -> list[Candidate]:
@@ -96,24 +97,24 @@ def candidate_text(labels: Iterable[str]) -> str:
     return json.dumps({"taxonomy": list(labels)}, separators=(",", ":"))
 
 
-def choose(
+def argmax_with_probability(
     state: npt.NDArray[np.float32],
     rows: npt.NDArray[np.float32],
     votes: Votes = NO_VOTES,
-    empty: Empty = NO_EMPTY,
+    empty: NoFindingRows = NO_FINDING_ROWS,
 ) -> tuple[int, float]:
     """The likeliest row of a head and its probability among these rows.
 
-    state [hidden], rows [n, hidden]; votes, empty: as `heard` takes them. Raises ArithmeticError if
-    a logit is not finite.
+    state [hidden], rows [n, hidden]; votes, empty: see `counted_votes`. Raises ArithmeticError
+    if a logit is not finite.
     """
-    shares = shares_of(state, rows)
-    shares = mix(shares, heard(shares, votes, empty))
+    shares = softmax(state, rows)
+    shares = interpolate(shares, counted_votes(shares, votes, empty))
     best = int(shares.argmax())
     return best, float(shares[best])
 
 
-def shares_of(
+def softmax(
     state: npt.NDArray[np.float32], rows: npt.NDArray[np.float32]
 ) -> npt.NDArray[np.float64]:
     """The model's own probabilities [n] of the rows of a head [n, hidden]; state [hidden]. Raises
@@ -126,28 +127,34 @@ def shares_of(
     return found
 
 
-def heard(shares: npt.NDArray[np.float64], votes: Votes, empty: Empty) -> Mapping[int, float]:
-    """The weights of votes that count beside a model's own shares of answers [n].
+def counted_votes(
+    shares: npt.NDArray[np.float64], votes: Votes, empty: NoFindingRows
+) -> Mapping[int, float]:
+    """The votes that count beside a model's own probabilities of answers [n].
 
-    A model comes to SAFE by negations, which likeness does not see (`no hate` is like `hate`):
-    where it has more than SURE, near votes count only as far as they are for UNKNOWN. Those are not
-    mistaken by a negation: they come from texts that ask to be cleared, and the model may obey.
+    The model answers SAFE to negations, which similarity does not see (`no hate` is near `hate`).
+    Where its probability of SAFE is above SAFE_VETO_SHARE, only near votes for UNKNOWN count. A
+    negation does not explain those: they come from texts that ask to be cleared, and the model may
+    follow such a text.
     """
     best = int(shares.argmax())
-    if votes.near and best == empty.safe and shares[best] > SURE:
+    if votes.near and best == empty.safe and shares[best] > SAFE_VETO_SHARE:
         return {row: weight for row, weight in votes.weights.items() if row == empty.unknown}
     return votes.weights
 
 
-def mix(shares: npt.NDArray[np.float64], weights: Mapping[int, float]) -> npt.NDArray[np.float64]:
-    """A model's shares of answers [n] with the weights of others, which it leaves the rest to."""
+def interpolate(
+    shares: npt.NDArray[np.float64], weights: Mapping[int, float]
+) -> npt.NDArray[np.float64]:
+    """A model's probabilities of answers [n], scaled by 1 - the sum of the weights, plus the
+    weights: the interpolation of kNN-LM (arXiv 1911.00172)."""
     mixed = shares * (1 - sum(weights.values()))
     for row, weight in weights.items():
         mixed[row] += weight
     return mixed
 
 
-def empty_answers(answers: Sequence[Sequence[str]]) -> Empty:
+def no_finding_rows(answers: Sequence[Sequence[str]]) -> NoFindingRows:
     """Where SAFE and UNKNOWN stand among the answers."""
     rows = {tuple(labels): i for i, labels in enumerate(answers)}
-    return Empty(rows.get(SAFE), rows.get(UNKNOWN))
+    return NoFindingRows(rows.get(SAFE), rows.get(UNKNOWN))

@@ -1,9 +1,9 @@
-"""What the kind of a detector adds to an answer.
+"""How the kind of a detector changes an answer.
 
 In: a query that knows its detector's kind, or a version's training texts. Out: answers of the kind
 made likelier; the words that mean something else in each kind; and for these the query whose signal
 says the kind (`gender` of a PII tool is `PII gender`, of a bias filter `gender bias`), which
-is read in the same pass. It does not know who told the kind.
+is read in the same pass.
 
 The odds are the best on the out-of-fold rows. For other words than the ambiguous, saying the kind
 made more answers wrong than right there.
@@ -27,7 +27,7 @@ ODDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _KindWrap:
     """wrap: how a signal says the kind, in normal form too; labels: what names begin with."""
 
     wrap: str
@@ -37,41 +37,41 @@ class _Told:
         return self.wrap.replace("{}", signal)
 
 
-_TOLD: Mapping[Kind, _Told] = {
-    Kind.PII: _Told("PII {}", ("PII.",)),
-    Kind.SECRETS: _Told("{} secret", ("SECRET.",)),
-    Kind.TOXICITY: _Told("{} hate", ("HARM.",)),
-    Kind.BIAS: _Told("{} bias", ("BIAS.",)),
-    Kind.INJECTION: _Told("prompt injection {}", ("PROMPT_INJECTION.", "JAILBREAK.")),
-    Kind.GROUNDING: _Told(
+_KIND_WRAPS: Mapping[Kind, _KindWrap] = {
+    Kind.PII: _KindWrap("PII {}", ("PII.",)),
+    Kind.SECRETS: _KindWrap("{} secret", ("SECRET.",)),
+    Kind.TOXICITY: _KindWrap("{} hate", ("HARM.",)),
+    Kind.BIAS: _KindWrap("{} bias", ("BIAS.",)),
+    Kind.INJECTION: _KindWrap("prompt injection {}", ("PROMPT_INJECTION.", "JAILBREAK.")),
+    Kind.GROUNDING: _KindWrap(
         "answer {}", ("OTHER.Hallucination", "OTHER.FactualError", "OTHER.OffTopic")
     ),
-    Kind.AGENTS: _Told("agent {}", ("AGENT.",)),
+    Kind.AGENTS: _KindWrap("agent {}", ("AGENT.",)),
 }
 
 
-def with_kind_said(query: Query, kind: Kind) -> Query:
+def wrapped(query: Query, kind: Kind) -> Query:
     """The query whose signal says the kind."""
-    return replace(query, signal=_TOLD[kind].of(query.signal), draft=None, kind=None)
+    return replace(query, signal=_KIND_WRAPS[kind].of(query.signal), draft=None, kind=None)
 
 
-def is_of(labels: Sequence[str], kind: Kind) -> bool:
+def is_of_kind(labels: Sequence[str], kind: Kind) -> bool:
     """Whether an answer is what detectors of the kind look for: by its most specific label."""
-    return labels[0].startswith(_TOLD[kind].labels)
+    return labels[0].startswith(_KIND_WRAPS[kind].labels)
 
 
-def between(alone: Shares, said: Shares) -> Shares:
-    """The shares of answers [n] to a signal alone and with the kind said: their geometric mean, so
+def geometric_mean(alone: Shares, with_kind: Shares) -> Shares:
+    """The shares of answers [n] to a signal alone and with its kind: their geometric mean, so
     that only what neither rules out is likely."""
-    return _whole(np.sqrt(alone * said))
+    return _normalised(np.sqrt(alone * with_kind))
 
 
-def likelier(shares: Shares, of_kind: npt.NDArray[np.bool_]) -> Shares:
+def with_kind_odds(shares: Shares, of_kind: npt.NDArray[np.bool_]) -> Shares:
     """The shares of answers [n] with the odds of the kind's."""
-    return _whole(shares * np.where(of_kind, ODDS, 1.0))
+    return _normalised(shares * np.where(of_kind, ODDS, 1.0))
 
 
-def _whole(weights: Shares) -> Shares:
+def _normalised(weights: Shares) -> Shares:
     found: Shares = weights / weights.sum()
     return found
 
@@ -85,12 +85,12 @@ def ambiguous_words(texts: Mapping[str, Sequence[str]]) -> frozenset[str]:
     general = load_taxonomy().families.keys()
     kinds: defaultdict[str, set[Kind]] = defaultdict(set)
     for text, labels in texts.items():
-        kind = next((kind for kind in Kind if is_of(labels, kind)), None)
+        kind = next((kind for kind in Kind if is_of_kind(labels, kind)), None)
         if kind is None or labels[0] in general:
             continue
         if kind is Kind.PII:
             kinds[text].add(kind)
-        before, after = _TOLD[kind].wrap.casefold().split("{}")
+        before, after = _KIND_WRAPS[kind].wrap.casefold().split("{}")
         if text.startswith(before) and text.endswith(after):
             kinds[text[len(before) : len(text) - len(after)]].add(kind)
     return frozenset(word for word, found in kinds.items() if word and len(found) > 1)

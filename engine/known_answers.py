@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from engine.confidence import doubted
+from engine.confidence import cap_unknown
 from engine.decoder import candidate_text
 from schemas.candidate import Candidate, CandidateStatus, Query
 from schemas.config.errors import ConfigError
@@ -56,7 +56,7 @@ def read_answers(
                 text=candidate_text(labels),
                 labels=tuple(labels),
                 probability=probability,
-                confidence=doubted(labels, confidence(probability)),
+                confidence=cap_unknown(labels, confidence(probability)),
                 status=CandidateStatus.OK,
                 passes=0,
                 retrieved=retrieved,

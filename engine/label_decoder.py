@@ -1,10 +1,10 @@
 """Answers of versions that write one token for a whole label set: one pass, one softmax.
 
-In: prompts. Out: the candidate JSON rendered from the likeliest answer of the manifest's list, a
-version's neighbours having their say.
+In: prompts. Out: the candidate JSON of the likeliest answer in the manifest's list, after the
+version's neighbours have voted.
 
-What a prompt says of its detector is the same for all its signals, and about as long as a signal.
-So the keys and values of the detectors asked about last are kept, and a pass reads signals alone.
+The prompt's part about the detector is the same for all its signals, and about as long as a signal.
+So the keys and values of the last detectors are cached, and a pass reads signals alone.
 """
 
 import time
@@ -19,14 +19,14 @@ from engine.decoder import (
     Prompt,
     Votes,
     candidate_text,
-    empty_answers,
-    heard,
-    mix,
-    shares_of,
+    counted_votes,
+    interpolate,
+    no_finding_rows,
+    softmax,
     unfinished,
 )
-from engine.kinds import between, is_of, likelier
-from engine.runtime.session import Begun, LlamaSession
+from engine.kinds import geometric_mean, is_of_kind, with_kind_odds
+from engine.runtime.session import CachedPrefix, LlamaSession
 from schemas.candidate import LEAST_LIKELY, MAX_LIKELY, Candidate, CandidateStatus
 from schemas.contract import Kind
 from schemas.taxonomy import load_taxonomy
@@ -34,60 +34,60 @@ from schemas.taxonomy import load_taxonomy
 Floats = npt.NDArray[np.float32]
 
 _LEAST = 0.3
-"""The probability from which a family is told: a threshold below it leaves leaves standing."""
+"""The least probability of a family in a candidate; no threshold is lower."""
 
-KEPT_LEADS = 32
-"""Detectors whose part of the prompt is kept: at most 1.6 MB each, for 34 tokens."""
+KEPT_PREFIXES = 32
+"""Detectors whose part of the prompt is cached: at most 1.6 MB each, for 34 tokens."""
 
 
 class LabelDecoder:
-    """The `Decoder` of `writes.kind == label_tokens`. A draft has nothing to save here."""
+    """The `Decoder` of `writes.kind == label_tokens`. A draft saves no pass here."""
 
     def __init__(
         self,
         session: LlamaSession,
         head: Floats,
         answers: tuple[tuple[str, ...], ...],
-        kept_leads: int = KEPT_LEADS,
+        kept_prefixes: int = KEPT_PREFIXES,
     ) -> None:
         """head [answers, hidden]: row i stands for answers[i]."""
         self._session = session
         self._head = head
         self._answers = answers
-        self._empty = empty_answers(answers)
+        self._empty = no_finding_rows(answers)
         self._texts = tuple(candidate_text(labels) for labels in answers)
         self._families = {
             general: np.array([set(labels) <= {*members} for labels in answers])
             for general, members in load_taxonomy().families.items()
         }
         self._of_kind = {
-            kind: np.array([is_of(labels, kind) for labels in answers]) for kind in Kind
+            kind: np.array([is_of_kind(labels, kind) for labels in answers]) for kind in Kind
         }
-        self._leads: LRUCache[tuple[int, ...], Begun] = LRUCache(kept_leads)
+        self._detector_prefixes: LRUCache[tuple[int, ...], CachedPrefix] = LRUCache(kept_prefixes)
 
     def decode(self, prompts: Sequence[Prompt]) -> list[Candidate]:
-        """See `engine.decoder.Decoder`; one pass for each lead among the prompts."""
+        """See `engine.decoder.Decoder`; one pass per detector among the prompts."""
         now = time.monotonic()
         decoded = [unfinished(CandidateStatus.TIMEOUT) for _ in prompts]
         groups: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         for i, prompt in enumerate(prompts):
             if prompt.deadline is None or now < prompt.deadline:
-                groups[prompt.ids[: prompt.lead]].append(i)
-        for lead, rows in groups.items():
-            read = [p for i in rows for p in (prompts[i], prompts[i].said) if p is not None]
-            states = iter(self._read(lead, [prompt.ids for prompt in read]))
+                groups[prompt.ids[: prompt.detector_tokens]].append(i)
+        for detector_ids, rows in groups.items():
+            read = [p for i in rows for p in (prompts[i], prompts[i].with_kind) if p is not None]
+            states = iter(self._read(detector_ids, [prompt.ids for prompt in read]))
             for i in rows:
                 decoded[i] = self._answer(states, prompts[i])
         return decoded
 
     def _answer(self, states: Iterator[Floats], prompt: Prompt) -> Candidate:
-        """states: the next are those of the prompt and, where a kind is said, of that."""
+        """states: the next one is the prompt's; after it comes that of `with_kind`, if any."""
         shares, retrieved = self._mixed(next(states), prompt.votes)
-        if prompt.said is not None:
-            other, others_retrieved = self._mixed(next(states), prompt.said.votes)
-            shares, retrieved = between(shares, other), (retrieved + others_retrieved) / 2
+        if prompt.with_kind is not None:
+            other, others_retrieved = self._mixed(next(states), prompt.with_kind.votes)
+            shares, retrieved = geometric_mean(shares, other), (retrieved + others_retrieved) / 2
         if prompt.kind is not None:
-            shares = likelier(shares, self._of_kind[prompt.kind])
+            shares = with_kind_odds(shares, self._of_kind[prompt.kind])
         ranked = np.argsort(-shares)[:MAX_LIKELY].tolist()
         best = ranked[0]
         sums = {name: float(shares[rows].sum()) for name, rows in self._families.items()}
@@ -112,21 +112,23 @@ class LabelDecoder:
 
         state: [tokens, hidden]; the last row decides.
         """
-        own = shares_of(state[-1], self._head)
-        weights = heard(own, votes, self._empty)
-        shares, parts = mix(own, weights), np.zeros(len(own))
+        own = softmax(state[-1], self._head)
+        weights = counted_votes(own, votes, self._empty)
+        shares, parts = interpolate(own, weights), np.zeros(len(own))
         for row, weight in weights.items():
             parts[row] = weight / shares[row]
         return shares, parts
 
-    def _read(self, lead: tuple[int, ...], rows: Sequence[tuple[int, ...]]) -> list[Floats]:
-        begun = self._leads.get(lead)
-        if begun is not None:
-            rests = [ids[len(lead) :] for ids in rows]
-            return self._session.start(len(rows), begun).feed(rests, keep=False)
+    def _read(self, detector_ids: tuple[int, ...], rows: Sequence[tuple[int, ...]]) -> list[Floats]:
+        cached_prefix = self._detector_prefixes.get(detector_ids)
+        if cached_prefix is not None:
+            rests = [ids[len(detector_ids) :] for ids in rows]
+            return self._session.start(len(rows), cached_prefix).forward(rests, keep=False)
         batch = self._session.start(len(rows))
-        keep = bool(lead) and self._leads.maxsize > 0
-        states = batch.feed(rows, keep=keep)
+        keep = bool(detector_ids) and self._detector_prefixes.maxsize > 0
+        states = batch.forward(rows, keep=keep)
         if keep:
-            self._leads[lead] = self._session.begun(batch, len(lead))
+            self._detector_prefixes[detector_ids] = self._session.cached_prefix(
+                batch, len(detector_ids)
+            )
         return states

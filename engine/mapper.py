@@ -14,31 +14,26 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-import numpy as np
-
-from engine.confidence import DOUBT, Calibration, doubted, in_part
+from engine.confidence import MAX_UNSURE, Calibration, cap_partial, cap_unknown
 from engine.decoder import NO_VOTES, Decoder, Prompt, Votes, unfinished
-from engine.kinds import ambiguous_words, with_kind_said
+from engine.kinds import ambiguous_words, wrapped
 from engine.label_decoder import LabelDecoder
+from engine.loading import answer_decoder, device_named, prompt_encoder
 from engine.prompt import PromptEncoder
 from engine.retrieval.glossary import NO_GLOSSARY, Gloss, Glossary, read_glossary
 from engine.retrieval.neighbours import KNOWN_WEIGHT, NO_NEIGHBOURS, Neighbours, read_neighbours
-from engine.runtime.pass_cost import LIMIT, Pace
+from engine.runtime.pass_cost import MAX_PASS_S, PassCost
 from engine.runtime.session import Device, LlamaSession
-from engine.text.decoder import TextDecoder
-from engine.text.grammar import Grammar
-from engine.version import Version, WritesLabelTokens, read_version
+from engine.version import WritesLabelTokens, read_version
 from schemas.candidate import Candidate, CandidateStatus, Query
 from schemas.config.errors import ConfigError
-from schemas.event import decoding_schema
-from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
 
 MAX_BATCH = 16
 """Queries in one pass, at most, however quick it is."""
 
-HASTE = 0.050
-"""Seconds. A query with less time is answered after the others of its batch."""
+MIN_REMAINING_S = 0.050
+"""Seconds. Queries with less time left are answered after the others of the batch."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,21 +50,22 @@ class MapperEngine:
         max_batch: int = MAX_BATCH,
         seconds: Callable[[Sequence[int]], float] = lambda lengths: 0.0,
         *,
-        leads: bool = False,
+        keeps_prefixes: bool = False,
         neighbours: Neighbours = NO_NEIGHBOURS,
         answers: Sequence[Sequence[str]] = (),
         glossary: Glossary = NO_GLOSSARY,
     ) -> None:
-        """seconds: what one pass for rows of these lengths takes; leads: whether the decoder
-        keeps what it has read of a detector, so that a pass is best of one detector; neighbours:
-        training texts, answers by index; glossary: of languages that are read in English."""
+        """seconds: duration of one pass over rows of these lengths; keeps_prefixes: whether the
+        decoder caches the detector's part of a prompt, so that a pass should have one detector;
+        neighbours: training texts, answers by index; glossary: of languages that are answered by
+        their English words."""
         self.model_id = model_id
         self.confidence = calibration
         self._prompts = prompts
         self._decoder = decoder
         self._max_batch = max_batch
         self._seconds = seconds
-        self._leads = leads
+        self._keeps_prefixes = keeps_prefixes
         self._neighbours = neighbours
         self._answers = [frozenset(labels) for labels in answers]
         self._glossary = glossary
@@ -94,7 +90,7 @@ class MapperEngine:
         answer are cut; device: cpu, or cuda. Raises ConfigError naming file and key."""
         version = read_version(version_dir)
         shape = version.shape
-        prompts = _prompts(version, max_input_tokens)
+        prompts = prompt_encoder(version, max_input_tokens)
         longest = prompts.max_prompt_tokens + max_new_tokens
         if longest > shape.max_position:
             raise ConfigError(
@@ -109,20 +105,20 @@ class MapperEngine:
             threads=threads,
             prefix=prompts.prefix_ids,
             prefix_file=version.prefix,
-            device=_device(device),
+            device=device_named(device),
         )
-        decoder = _decoder(version, session, prompts, max_new_tokens)
+        decoder = answer_decoder(version, session, prompts, max_new_tokens)
         answers = version.writes.answers if isinstance(version.writes, WritesLabelTokens) else ()
         neighbours = read_neighbours(version.path, len(answers), threads)
 
         def one_pass(tokens: int) -> None:
-            session.start(1).feed([[0] * tokens], keep=False)
+            session.start(1).forward([[0] * tokens], keep=False)
             neighbours.votes(["a " * tokens])
 
-        pace = Pace.measure(one_pass)
+        pass_cost = PassCost.measure(one_pass)
 
         def seconds(lengths: Sequence[int]) -> float:
-            return pace.seconds(sum(lengths))
+            return pass_cost.seconds(sum(lengths))
 
         return cls(
             version.model_id,
@@ -131,7 +127,7 @@ class MapperEngine:
             version.calibration,
             max_batch,
             seconds,
-            leads=isinstance(decoder, LabelDecoder),
+            keeps_prefixes=isinstance(decoder, LabelDecoder),
             neighbours=neighbours,
             answers=answers,
             glossary=read_glossary(version.path),
@@ -160,11 +156,11 @@ class MapperEngine:
         ]
 
     def answer(self, queries: Sequence[Query]) -> list[Candidate]:
-        """One candidate a query, order kept. Never raises for what a query contains.
+        """One candidate per query, order kept. Never raises for what a query contains.
 
-        All answers leave together. So a pass has no more rows than it can answer before the first
-        deadline, and another begins only if that one can still be kept; rows left over are a
-        timeout. A deadline nearer than `HASTE` is kept only if the others leave room for it."""
+        All answers return together. So the batch is split into passes that each end before the
+        earliest deadline; rows that do not fit return TIMEOUT. Queries with less than
+        `MIN_REMAINING_S` left come last and do not count as the earliest deadline."""
         glosses = [None if query.draft else self._gloss(query.signal) for query in queries]
         queries = [
             replace(query, signal=gloss.text) if gloss else query
@@ -174,17 +170,20 @@ class MapperEngine:
         begun = time.monotonic()
         due = [math.inf if query.deadline is None else query.deadline for query in queries]
         ahead = sorted(deadline for deadline in due if begun < deadline < math.inf)
-        until = next((d for d in ahead if d > begun + HASTE), min(ahead, default=math.inf))
-        # By length, for the least padding; rows of one lead together; rows with little time last.
-        group = {lead: n for n, lead in enumerate(dict.fromkeys(p.ids[: p.lead] for p in prompts))}
-        order = [(group[p.ids[: p.lead]], p.own_tokens) for p in prompts]
+        until = next(
+            (d for d in ahead if d > begun + MIN_REMAINING_S), min(ahead, default=math.inf)
+        )
+        # By detector; then by length, for the least padding; rows with little time last.
+        detectors = [p.ids[: p.detector_tokens] for p in prompts]
+        group = {ids: n for n, ids in enumerate(dict.fromkeys(detectors))}
+        order = [(group[ids], p.own_tokens) for ids, p in zip(detectors, prompts, strict=True)]
         rows = sorted(range(len(prompts)), key=lambda i: (due[i] < until, order[i]))
         candidates: dict[int, Candidate] = {}
         while rows:
             left = until - time.monotonic()
             _, alike = next(groupby(rows, key=lambda i: order[i][0]))
-            count = self._fitting([order[i][1] for i in alike], min(LIMIT, left))
-            if count == 0 and (left > LIMIT or not candidates):
+            count = self._fitting([order[i][1] for i in alike], min(MAX_PASS_S, left))
+            if count == 0 and (left > MAX_PASS_S or not candidates):
                 count = 1
             if count == 0:
                 candidates |= {i: unfinished(CandidateStatus.TIMEOUT) for i in rows}
@@ -194,7 +193,7 @@ class MapperEngine:
             decoded = self._decode(asked, [prompts[i] for i in chosen])
             candidates.update(zip(chosen, map(self._calibrated, asked, decoded), strict=True))
         return [
-            candidates[i] if gloss is None or gloss.complete else in_part(candidates[i])
+            candidates[i] if gloss is None or gloss.complete else cap_partial(candidates[i])
             for i, gloss in enumerate(glosses)
         ]
 
@@ -204,31 +203,35 @@ class MapperEngine:
 
     def _prompt(self, query: Query) -> Prompt:
         ids = self._prompts.suffix_ids(query.detector, query.signal)
-        lead = len(self._prompts.lead_ids(query.detector)) if self._leads else 0
-        told = self._told(query)
-        said = None if told is None else self._prompt(told)
-        return Prompt(ids, query.draft, query.deadline, lead, kind=query.kind, said=said)
+        detector_tokens = (
+            len(self._prompts.detector_ids(query.detector)) if self._keeps_prefixes else 0
+        )
+        wrapped = self._with_kind(query)
+        with_kind = None if wrapped is None else self._prompt(wrapped)
+        return Prompt(
+            ids, query.draft, query.deadline, detector_tokens, kind=query.kind, with_kind=with_kind
+        )
 
-    def _told(self, query: Query) -> Query | None:
-        """The query with its kind said, where the kind is known and matters."""
+    def _with_kind(self, query: Query) -> Query | None:
+        """The query whose signal names the kind, where the kind is known and matters."""
         if query.kind is None or not self._is_ambiguous(query):
             return None
-        return with_kind_said(query, query.kind)
+        return wrapped(query, query.kind)
 
     def _is_ambiguous(self, query: Query) -> bool:
         return normalise(query.signal) in self._ambiguous
 
     def _votes(self, queries: Sequence[Query]) -> list[Votes]:
-        """What the neighbours say. A draft is decided by the model alone, which knows the
-        detector's name, unless the very words are known to mean the same for everyone."""
+        """Per query. The model alone decides a query with a draft, unless the signal stands in the
+        training texts with the draft's labels."""
         found = [NO_VOTES] * len(queries)
         for i, query in enumerate(queries):
             known = self._neighbours.known(query.signal) if query.draft else None
             if known is not None and self._answers[known] == set(query.draft or ()):
                 found[i] = Votes({known: KNOWN_WEIGHT})
         free = [i for i, query in enumerate(queries) if not query.draft]
-        heard = self._neighbours.votes([queries[i].signal for i in free])
-        for i, votes in zip(free, heard, strict=True):
+        near = self._neighbours.votes([queries[i].signal for i in free])
+        for i, votes in zip(free, near, strict=True):
             found[i] = votes
         return found
 
@@ -239,11 +242,14 @@ class MapperEngine:
 
     def _decode(self, queries: Sequence[Query], prompts: Sequence[Prompt]) -> list[Candidate]:
         try:
-            told = filter(None, map(self._told, queries))
-            votes = iter(self._votes([*queries, *told]))
+            wrapped_queries = filter(None, map(self._with_kind, queries))
+            votes = iter(self._votes([*queries, *wrapped_queries]))
             alone = [replace(prompt, votes=next(votes)) for prompt in prompts]
             return self._decoder.decode(
-                [replace(p, said=p.said and replace(p.said, votes=next(votes))) for p in alone]
+                [
+                    replace(p, with_kind=p.with_kind and replace(p.with_kind, votes=next(votes)))
+                    for p in alone
+                ]
             )
         except Exception:  # whatever went wrong, the other batches and the rules still answer
             _log.exception("a batch of %d prompts failed", len(prompts))
@@ -252,49 +258,7 @@ class MapperEngine:
     def _calibrated(self, query: Query, candidate: Candidate) -> Candidate:
         if candidate.status is not CandidateStatus.OK:
             return candidate
-        sure = doubted(candidate.labels, self.confidence(candidate.probability))
+        sure = cap_unknown(candidate.labels, self.confidence(candidate.probability))
         if query.kind is None and not query.draft and self._is_ambiguous(query):
-            return replace(candidate, confidence=min(sure, DOUBT), families=())
+            return replace(candidate, confidence=min(sure, MAX_UNSURE), families=())
         return replace(candidate, confidence=sure)
-
-
-def _device(name: str) -> Device:
-    try:
-        return Device(name)
-    except ValueError:
-        raise ConfigError(
-            Path("MAPPER_DEVICE"), "device", f"{name!r} is none of {', '.join(Device)}"
-        ) from None
-
-
-def _prompts(version: Version, max_input_tokens: int) -> PromptEncoder:
-    try:
-        text = version.tokenizer.read_text("utf-8")
-        return PromptEncoder(text, version.shape.bos, max_input_tokens)
-    except Exception as error:  # the tokenizers library raises bare Exception
-        raise ConfigError(version.tokenizer, "(file)", f"is no tokenizer: {error}") from error
-
-
-def _decoder(
-    version: Version, session: LlamaSession, prompts: PromptEncoder, max_new_tokens: int
-) -> Decoder:
-    answers = version.writes.answers if isinstance(version.writes, WritesLabelTokens) else None
-    rows = version.shape.vocab if answers is None else len(answers)
-    try:
-        head = np.load(version.head, mmap_mode="r")
-    except (ValueError, EOFError) as error:
-        raise ConfigError(version.head, "(array)", f"does not load: {error}") from error
-    if head.shape != (rows, version.shape.hidden) or head.dtype != np.float32:
-        raise ConfigError(
-            version.head,
-            "(array)",
-            f"{head.dtype}{list(head.shape)} instead of float32[{rows}, {version.shape.hidden}]",
-        )
-    if answers is not None:
-        return LabelDecoder(session, head, answers)
-    try:
-        schema = decoding_schema(load_taxonomy())
-        grammar = Grammar(schema, prompts.continuation_pieces, vocabulary=rows)
-    except ValueError as error:
-        raise ConfigError(version.tokenizer, "(grammar)", str(error)) from error
-    return TextDecoder(session, head, grammar, max_new_tokens=max_new_tokens)

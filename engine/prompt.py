@@ -65,12 +65,12 @@ class PromptEncoder:
     def suffix_ids(self, detector: str, signal: str) -> tuple[int, ...]:
         """The ids after the prefix; the next one is the answer's first. Never raises."""
         return (
-            *self.lead_ids(detector),
+            *self.detector_ids(detector),
             *self._cut(signal, self._max_input_tokens),
             *self._answer,
         )
 
-    def lead_ids(self, detector: str) -> tuple[int, ...]:
+    def detector_ids(self, detector: str) -> tuple[int, ...]:
         """What all suffixes under one detector's name begin with. Never raises."""
         return (*self._detector, *self._cut(detector, MAX_DETECTOR_TOKENS), *self._signal)
 

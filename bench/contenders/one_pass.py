@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from bench.contenders import Ask, Told
 from bench.contenders.prompt import encoder, prompt_ids
-from engine.decoder import candidate_text, choose
-from engine.runtime.session import Begun, LlamaSession
+from engine.decoder import argmax_with_probability, candidate_text
+from engine.runtime.session import CachedPrefix, LlamaSession
 from engine.version import read_version
 
 
@@ -24,15 +24,15 @@ class OnePass:
         *,
         answered: bool,
         prefix_cached: bool,
-        lead_kept: bool,
+        keeps_prefixes: bool,
         head: npt.NDArray[np.float32] | None,
     ) -> None:
         published = read_version(version)
         self._prompts = encoder(version)
         self._answered = answered
         self._prefix_cached = prefix_cached
-        self._lead_kept = lead_kept
-        self._leads: dict[str, Begun] = {}
+        self._keeps_prefixes = keeps_prefixes
+        self._prefixes: dict[str, CachedPrefix] = {}
         self._head = head
         self._session = LlamaSession(
             published.graph,
@@ -44,11 +44,11 @@ class OnePass:
 
     def answer(self, asks: Sequence[Ask]) -> list[Told]:
         rows = [self._ids(ask) for ask in asks]
-        begun = self._begun(asks[0].detector) if self._lead_kept else None
-        hidden = self._session.start(len(rows), begun).feed(rows, keep=False)
+        prefix = self._prefix(asks[0].detector) if self._keeps_prefixes else None
+        hidden = self._session.start(len(rows), prefix).forward(rows, keep=False)
         if self._head is not None:
             for row, ids in enumerate(rows):
-                choose(hidden[row][len(ids) - 1], self._head)
+                argmax_with_probability(hidden[row][len(ids) - 1], self._head)
         return [Told((), 1) for _ in asks]
 
     def _ids(self, ask: Ask) -> list[int]:
@@ -58,15 +58,15 @@ class OnePass:
             ids = prompt_ids(self._prompts, ask.detector, ask.signal)
         if self._answered:
             ids += self._prompts.continuation_ids(candidate_text(ask.labels))
-        return ids[len(self._prompts.lead_ids(ask.detector)) :] if self._lead_kept else ids
+        return ids[len(self._prompts.detector_ids(ask.detector)) :] if self._keeps_prefixes else ids
 
-    def _begun(self, detector: str) -> Begun:
-        if detector not in self._leads:
-            lead = self._prompts.lead_ids(detector)
+    def _prefix(self, detector: str) -> CachedPrefix:
+        if detector not in self._prefixes:
+            ids = self._prompts.detector_ids(detector)
             batch = self._session.start(1)
-            batch.feed([lead])
-            self._leads[detector] = self._session.begun(batch, len(lead))
-        return self._leads[detector]
+            batch.forward([ids])
+            self._prefixes[detector] = self._session.prefix(batch, len(ids))
+        return self._prefixes[detector]
 
 
 def load(
@@ -74,17 +74,17 @@ def load(
     threads: int,
     answered: bool = False,
     prefix_cached: bool = True,
-    lead_kept: bool = False,
+    keeps_prefixes: bool = False,
     head: str | None = None,
 ) -> OnePass:
-    """answered: the text answer is read as well, as a drafted one is; lead_kept: what the prompt
-    says of the detector, one for all asks of a call, is read once; head: a matrix that the last
-    state is multiplied with."""
+    """answered: the text answer is read as well, as a drafted one is; keeps_prefixes: the
+    prompt's part of the detector, one for all asks of a call, is read once; head: a matrix that
+    the last state is multiplied with."""
     return OnePass(
         Path(version),
         threads,
         answered=answered,
         prefix_cached=prefix_cached,
-        lead_kept=lead_kept,
+        keeps_prefixes=keeps_prefixes,
         head=None if head is None else np.load(head, mmap_mode="r"),
     )

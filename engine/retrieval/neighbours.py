@@ -60,7 +60,7 @@ def votes_of(similarities: Sequence[float], answers: Sequence[int]) -> Votes:
     return Votes({answer: trust * share for answer, share in shares.items()}, near=True)
 
 
-def agreeing(text: str, phrases: Sequence[str], nearest: Nearest) -> Nearest:
+def same_polarity(text: str, phrases: Sequence[str], nearest: Nearest) -> Nearest:
     """Of the nearest phrases those that deny something as the text does, or not as it does not:
     a multilingual encoder sees no difference. Text and phrases in normal form."""
     wanted = denies(text)
@@ -68,7 +68,7 @@ def agreeing(text: str, phrases: Sequence[str], nearest: Nearest) -> Nearest:
     return [s for s, _ in near], [k for _, k in near]
 
 
-def halved(one: Votes, other: Votes) -> Votes:
+def averaged(one: Votes, other: Votes) -> Votes:
     """The near votes of two encoders, each with half of its weights."""
     shares: defaultdict[int, float] = defaultdict(float)
     for votes in (one, other):
@@ -77,7 +77,7 @@ def halved(one: Votes, other: Votes) -> Votes:
     return Votes(dict(shares), near=True) if shares else NO_VOTES
 
 
-def _alike(lengths: Sequence[int]) -> Iterator[list[int]]:
+def _by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
     """Rows in order of length, cut where one has more than twice the tokens of the first of its
     group: so less than half of a group is padding."""
     group: list[int] = []
@@ -113,7 +113,7 @@ class Encoder:
         """Cosines and indices of the nearest texts, NEAREST each, nearest first. Order kept."""
         encoded = self._tokenizer.encode_batch([normalise(text) for text in texts])
         found: dict[int, Nearest] = {}
-        for rows in _alike([len(one.ids) for one in encoded]):
+        for rows in _by_length([len(one.ids) for one in encoded]):
             ids = np.zeros((len(rows), len(encoded[rows[-1]].ids)), np.int64)
             mask = np.zeros_like(ids)
             for row, i in enumerate(rows):
@@ -176,8 +176,8 @@ class Neighbours:
                 read = self._multilingual.nearest(texts[i])
                 votes = NO_VOTES
                 if read is not None:
-                    votes = self._votes(agreeing(normalise(texts[i]), self._phrases, read))
-                found[i] = votes if has_other_letters(texts[i]) else halved(found[i], votes)
+                    votes = self._votes(same_polarity(normalise(texts[i]), self._phrases, read))
+                found[i] = votes if has_other_letters(texts[i]) else averaged(found[i], votes)
         return found
 
     def _votes(self, nearest: Nearest) -> Votes:

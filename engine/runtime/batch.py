@@ -42,7 +42,7 @@ class Runner(Protocol[Cache]):
         """The cache of these rows, which may repeat."""
         ...
 
-    def begin(self, cache: Cache, keys: int) -> Cache:
+    def slice_prefix(self, cache: Cache, keys: int) -> Cache:
         """The first row's first keys."""
         ...
 
@@ -54,10 +54,10 @@ class Batch(Generic[Cache]):
         """cache: of one row that has read `read` tokens, as all do."""
         self._runner = runner
         self._seen = np.ones((rows, read), np.int64)
-        self._fed: Sequence[Sequence[int]] = ()
+        self._last: Sequence[Sequence[int]] = ()
         self.cache = runner.pick(cache, [0] * rows) if rows > 1 else cache
 
-    def feed(self, tokens: Sequence[Sequence[int]], *, keep: bool = True) -> list[Floats]:
+    def forward(self, tokens: Sequence[Sequence[int]], *, keep: bool = True) -> list[Floats]:
         """Let each row read its tokens, at least one, in one pass; [tokens, hidden] for each row.
 
         keep=False: no further pass will follow, so the cache is not fetched.
@@ -71,24 +71,24 @@ class Batch(Generic[Cache]):
         read = self._seen.sum(axis=1, keepdims=True)
         positions = (read + np.arange(width)) * new
         self._seen = np.concatenate([self._seen, new], axis=1)
-        self._fed = tokens
+        self._last = tokens
         states, self.cache = self._runner.run(
             Pass(ids, new, self._seen, positions), self.cache, keep=keep
         )
         return states
 
-    def beginning(self, read: int) -> Cache:
+    def slice_prefix(self, read: int) -> Cache:
         """The cache of the first row as it was when it had read `read` tokens, without holes."""
-        return self._runner.begin(self.cache, read)
+        return self._runner.slice_prefix(self.cache, read)
 
-    def take_back(self, row: int, count: int) -> None:
+    def mask_last(self, row: int, count: int) -> None:
         """Make a row forget the last `count` tokens of its last feed."""
-        end = self._seen.shape[1] - max(len(tokens) for tokens in self._fed) + len(self._fed[row])
+        end = self._seen.shape[1] - max(len(tokens) for tokens in self._last) + len(self._last[row])
         self._seen[row, end - count : end] = 0
 
     def keep_rows(self, rows: Sequence[int]) -> None:
         """Go on with these rows only; their numbers ascend."""
         if len(rows) < len(self._seen):
             self._seen = self._seen[list(rows)]
-            self._fed = [self._fed[row] for row in rows] if self._fed else ()
+            self._last = [self._last[row] for row in rows] if self._last else ()
             self.cache = self._runner.pick(self.cache, rows)

@@ -1,29 +1,29 @@
 """How long a pass takes, measured on this machine, and so where a batch is cut.
 
 In: a way to run a pass of so many tokens. Out: whether a pass of so many would last too long.
-Knows nothing of models or queries.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-LIMIT = 0.150
-"""Seconds that one pass may take: less than a request's budget, so that none waits out two."""
+MAX_PASS_S = 0.150
+"""Seconds that one pass may take: less than a request's budget, so that a request waits for one
+pass at most."""
 
 _FEW, _MANY = 16, 64
 _RUNS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class PassCost:
     """A straight line through two measured sizes."""
 
     start: float
     per_token: float
 
     @classmethod
-    def measure(cls, run: Callable[[int], object]) -> "Pace":
+    def measure(cls, run: Callable[[int], object]) -> "PassCost":
         """run: one pass of so many tokens."""
         few, many = (_quickest(run, tokens) for tokens in (_FEW, _MANY))
         per_token = max(0.0, many - few) / (_MANY - _FEW)

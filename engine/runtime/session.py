@@ -41,7 +41,7 @@ class Device(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class CachedPrefix:
     """The cache of one row that has read `read` tokens, the prefix among them."""
 
     cache: Cache
@@ -80,16 +80,16 @@ class LlamaSession:
             self._prefix = self._read(prefix, prefix_file, sizes)
             self._prefix_length = len(prefix)
 
-    def start(self, rows: int, begun: Begun | None = None) -> Batch[Cache]:
+    def start(self, rows: int, cached_prefix: CachedPrefix | None = None) -> Batch[Cache]:
         """A batch of `rows` rows that have all read the prefix, or as much as `begun` has."""
-        begun = begun or Begun(self._prefix, self._prefix_length)
-        return Batch(self, begun.cache, rows, begun.read)
+        cached_prefix = cached_prefix or CachedPrefix(self._prefix, self._prefix_length)
+        return Batch(self, cached_prefix.cache, rows, cached_prefix.read)
 
-    def begun(self, batch: Batch[Cache], lead: int) -> Begun:
+    def cached_prefix(self, batch: Batch[Cache], tokens: int) -> CachedPrefix:
         """What the first row had read after its first `lead` tokens, given that it was started
         here and has been fed once, with keep=True."""
-        read = self._prefix_length + lead
-        return Begun(batch.beginning(read), read)
+        read = self._prefix_length + tokens
+        return CachedPrefix(batch.slice_prefix(read), read)
 
     def prefix_cache(self) -> list[Floats]:
         """2 x layers of [1, kv_heads, prefix, head_dim]."""
@@ -105,7 +105,7 @@ class LlamaSession:
         """See `engine.runtime.batch.Runner`."""
         return self._place([part.numpy()[list(rows)] for part in cache])
 
-    def begin(self, cache: Cache, keys: int) -> Cache:
+    def slice_prefix(self, cache: Cache, keys: int) -> Cache:
         """See `engine.runtime.batch.Runner`."""
         return self._place([part.numpy()[:1, :, :keys] for part in cache])
 
@@ -141,7 +141,7 @@ class LlamaSession:
                 "%s is of another prompt prefix; computing this one. Export the version again", file
             )
         empty = self.start(1)
-        empty.feed([ids])
+        empty.forward([ids])
         return empty.cache
 
     def _check(self, graph: Path) -> None:

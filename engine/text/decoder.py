@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from engine.decoder import Prompt, candidate_text, choose, unfinished
+from engine.decoder import Prompt, argmax_with_probability, candidate_text, unfinished
 from engine.runtime.session import LlamaSession
 from engine.text.grammar import Grammar
 from schemas.candidate import Candidate, CandidateStatus
@@ -96,12 +96,12 @@ class TextDecoder:
             # 2. One pass for the others.
             batch.keep_rows(staying)
             live = [live[k] for k in staying]
-            hidden = batch.feed([rows[i].pending for i in live])
+            hidden = batch.forward([rows[i].pending for i in live])
             # 3. Let the model choose; what was fed on trust in vain is taken back.
             for k, i in enumerate(live):
                 wasted = self._settle(rows[i], hidden[k])
                 if wasted:
-                    batch.take_back(k, wasted)
+                    batch.mask_last(k, wasted)
 
     def _begin(self, prompt: Prompt) -> _Row:
         draft = self._grammar.tokens(prompt.draft) if prompt.draft else ()
@@ -134,7 +134,9 @@ class TextDecoder:
         row.pending, row.choices = [], []
         row.passes += 1
         for choice in choices:
-            best, probability = choose(hidden[choice.position], self._head[choice.allowed])
+            best, probability = argmax_with_probability(
+                hidden[choice.position], self._head[choice.allowed]
+            )
             token = int(choice.allowed[best])
             row.probability *= probability
             if token != choice.drafted:

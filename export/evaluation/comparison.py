@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from engine.confidence import doubted
-from engine.decoder import Votes, empty_answers, heard, mix
+from engine.confidence import cap_unknown
+from engine.decoder import Votes, counted_votes, interpolate, no_finding_rows
 from export.data.folds import FOLDS, family_of, load_folds, split
 from export.data.items import Item, build_items
 from export.data.labelled import DataError
@@ -197,7 +197,7 @@ def with_neighbours(
     for part in parts:
         phrases = phrases_of(items[part.name])
         votes, answers = votes_among(phrases, [row.output for row in part.rows])
-        found += [_mixed(next(answered), heard, answers) for heard in votes]
+        found += [_mixed(next(answered), one, answers) for one in votes]
     return found
 
 
@@ -207,7 +207,7 @@ def _mixed(ranking: Ranking, votes: Votes, answers: Sequence[Answer]) -> Guess:
     shares = np.zeros(len(rows))
     for guess in ranking:
         shares[rows[guess.labels]] = guess.score
-    shares = mix(shares, heard(shares, votes, empty_answers(list(rows))))
+    shares = interpolate(shares, counted_votes(shares, votes, no_finding_rows(list(rows))))
     best = int(shares.argmax())
     families = tuple(
         (general, sum(shares[row] for labels, row in rows.items() if members.issuperset(labels)))
@@ -224,7 +224,7 @@ def judge(held: Held, guesses: Sequence[Guess]) -> Result:
     fitted = curve_helps(guesses, exact, held.part, held.family)
     confidence = calibrate_apart(score, exact, held.part) if fitted else score
     families = [guess.families for guess in guesses]
-    return Result(labels, exact, score, all_doubted(labels, confidence), families)
+    return Result(labels, exact, score, all_capped(labels, confidence), families)
 
 
 def curve_helps(
@@ -234,7 +234,7 @@ def curve_helps(
     families' differences explain."""
     labels = [guess.labels for guess in guesses]
     score = np.array([guess.score for guess in guesses])
-    ways = [all_doubted(labels, c) for c in (score, calibrate_apart(score, exact, part))]
+    ways = [all_capped(labels, c) for c in (score, calibrate_apart(score, exact, part))]
     folds = np.flatnonzero(np.array(part) != GATE)
 
     def gain(index: metrics.Ints) -> float:
@@ -245,9 +245,9 @@ def curve_helps(
     return metrics.bootstrap_interval(gain, [family[i] for i in folds]).low > 0
 
 
-def all_doubted(labels: Sequence[Answer], confidence: metrics.Floats) -> metrics.Floats:
+def all_capped(labels: Sequence[Answer], confidence: metrics.Floats) -> metrics.Floats:
     """What the engine makes of confidences [n] in answers."""
-    return np.array([doubted(a, c) for a, c in zip(labels, confidence, strict=True)])
+    return np.array([cap_unknown(a, c) for a, c in zip(labels, confidence, strict=True)])
 
 
 def calibrate_apart(

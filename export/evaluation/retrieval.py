@@ -10,7 +10,7 @@ import numpy as np
 
 from engine.decoder import NO_VOTES, Votes
 from engine.retrieval.multilingual import Nearest, has_other_letters, is_readable
-from engine.retrieval.neighbours import KNOWN_WEIGHT, NEAREST, agreeing, halved, votes_of
+from engine.retrieval.neighbours import KNOWN_WEIGHT, NEAREST, averaged, same_polarity, votes_of
 from export.data.rows import Answer
 from export.onnx.encoder import Vectors, sentence_encoder
 from export.onnx.multilingual import multilingual_sentences
@@ -37,7 +37,7 @@ def votes_among(
         found = np.argsort(-cosines)[:NEAREST]
         return cosines[found].tolist(), found.tolist()
 
-    def counted(near: Nearest) -> Votes:
+    def votes_near(near: Nearest) -> Votes:
         return votes_of(near[0], [rows[answers[i]] for i in near[1]])
 
     def votes(text: str) -> Votes:
@@ -46,10 +46,10 @@ def votes_among(
         found = NO_VOTES
         if is_readable(multilingual.words.ids(text)):
             near = nearest(near_all, multilingual.encode([text])[0])
-            found = counted(agreeing(text, told, near))
+            found = votes_near(same_polarity(text, told, near))
         if has_other_letters(text):
             return found
-        return halved(counted(nearest(near_english, english.encode([text])[0])), found)
+        return averaged(votes_near(nearest(near_english, english.encode([text])[0])), found)
 
     normal = [normalise(text) for text in texts]
     english.encode(normal)  # at once, so that each is there when it is asked for

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from engine.decoder import NO_EMPTY, Empty, choose
+from engine.decoder import NO_FINDING_ROWS, NoFindingRows, argmax_with_probability
 from engine.manifest import LlamaShape
 from engine.prompt import PromptEncoder
 from engine.retrieval.neighbours import Neighbours
@@ -58,7 +58,7 @@ def compare(
     shape: LlamaShape,
     prompts: PromptEncoder,
     head: npt.NDArray[np.float32],
-    empty: Empty = NO_EMPTY,
+    empty: NoFindingRows = NO_FINDING_ROWS,
 ) -> Fidelity:
     """Compare two sides, graphs of one shape. Raises ExportError when a state is not finite."""
     texts = _texts(prompts, [*gate_rows(), *load_rows()])
@@ -96,11 +96,11 @@ def _answers(
     head: npt.NDArray[np.float32],
     neighbours: Neighbours,
     signals: Sequence[str],
-    empty: Empty,
+    empty: NoFindingRows,
 ) -> list[int]:
     votes = neighbours.votes(signals)
     pairs = zip(states, votes, strict=True)
-    return [choose(state, head, heard, empty)[0] for state, heard in pairs]
+    return [argmax_with_probability(state, head, votes, empty)[0] for state, votes in pairs]
 
 
 def _texts(prompts: PromptEncoder, rows: Sequence[Row]) -> dict[tuple[int, ...], str]:
@@ -121,5 +121,5 @@ def _last_states(
     states = []
     for start in range(0, len(ids), _BATCH):
         batch = ids[start : start + _BATCH]
-        states += [row[-1] for row in session.start(len(batch)).feed(batch, keep=False)]
+        states += [row[-1] for row in session.start(len(batch)).forward(batch, keep=False)]
     return np.stack(states)

@@ -81,10 +81,10 @@ def check_against_torch(model: LlamaForCausalLM, file: Path) -> float:
     prefix, begins, ends = some(5), [some(9), some(4), some(6)], [some(4), some(3)]
     wrong = 2  # tokens of the last row's begin that are taken back
     batch = LlamaSession(file, llama_shape(model), threads=usable_cores(), prefix=prefix).start(3)
-    first = batch.feed(begins)
-    batch.take_back(2, wrong)
+    first = batch.forward(begins)
+    batch.mask_last(2, wrong)
     batch.keep_rows([0, 2])
-    second = batch.feed(ends)
+    second = batch.forward(ends)
 
     read = [begins[0] + ends[0], begins[1], begins[2][:-wrong] + ends[1]]
     found = [

@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 from tokenizers import Tokenizer
 
-from engine.decoder import empty_answers
+from engine.decoder import no_finding_rows
 from engine.known_answers import ANSWERS, write_answers
 from engine.manifest import (
     MANIFEST,
@@ -220,7 +220,7 @@ class Assembly:
             shape=self._parts.shape,
             prompts=self._prompts(),
             head=self._parts.head,
-            empty=empty_answers(answers),
+            empty=no_finding_rows(answers),
         )
         self._steps.note(
             f"cosine {near.cosine_mean}, same first choice {near.same_first_choice:.1%},"

@@ -42,6 +42,7 @@ _ENGINE = (
     "engine/decoder.py",
     "engine/kinds.py",
     "engine/label_decoder.py",
+    "engine/loading.py",
     "engine/mapper.py",
     "engine/retrieval/glossary.py",
     "engine/retrieval/multilingual.py",

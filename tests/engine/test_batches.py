@@ -12,7 +12,7 @@ from engine.decoder import Prompt
 from engine.label_decoder import LabelDecoder
 from engine.mapper import MapperEngine
 from engine.prompt import PromptEncoder
-from engine.runtime.pass_cost import LIMIT, Pace
+from engine.runtime.pass_cost import MAX_PASS_S, PassCost
 from engine.runtime.session import LlamaSession
 from engine.version import WritesLabelTokens, read_version
 from schemas.candidate import Candidate, CandidateStatus, Query
@@ -32,7 +32,7 @@ def test_a_stored_prefix_is_taken_and_not_computed(tmp_path: Path) -> None:
     )
     for found, expected in zip(session.prefix_cache(), other, strict=True):
         np.testing.assert_array_equal(found, expected)
-    (state,), (usual,) = (s.start(1).feed([row]) for s in (session, plain))
+    (state,), (usual,) = (s.start(1).forward([row]) for s in (session, plain))
     assert np.abs(state - usual).max() > 1e-3
 
 
@@ -98,8 +98,8 @@ def per_token(seconds: float) -> Callable[[Sequence[int]], float]:
 
 def test_batches_are_cut_where_a_pass_would_last_too_long() -> None:
     decoder, most = Counts(), 250
-    pace = per_token(LIMIT / most)
-    engine = MapperEngine("m", ENCODER, decoder, Calibration(), seconds=pace)
+    pass_cost = per_token(MAX_PASS_S / most)
+    engine = MapperEngine("m", ENCODER, decoder, Calibration(), seconds=pass_cost)
     queries = [Query("d", "x" * size) for size in (90, 3, 120, 30, 60, 1)]
     candidates = engine.answer(queries)
     lengths = [len(ENCODER.suffix_ids(q.detector, q.signal)) for q in queries]
@@ -168,10 +168,10 @@ def test_what_is_read_of_a_detector_is_kept_and_moves_no_answer(label_version: P
     session = LlamaSession(version.graph, version.shape, threads=1, prefix=prompts.prefix_ids)
     head = np.load(version.head)
     keeps, forgets = (
-        LabelDecoder(session, head, version.writes.answers, kept_leads=kept) for kept in (2, 0)
+        LabelDecoder(session, head, version.writes.answers, kept_prefixes=kept) for kept in (2, 0)
     )
     asked = [
-        Prompt(prompts.suffix_ids(d, signal), lead=len(prompts.lead_ids(d)))
+        Prompt(prompts.suffix_ids(d, signal), detector_tokens=len(prompts.detector_ids(d)))
         for d in ("presidio", "", "custom-guard", "presidio", "a guard of another name", "presidio")
         for signal in SIGNALS
     ]
@@ -189,7 +189,7 @@ def test_what_is_read_of_a_detector_is_kept_and_moves_no_answer(label_version: P
 
 def test_a_pass_is_of_one_detector_where_detectors_are_kept() -> None:
     decoder = Counts()
-    engine = MapperEngine("m", ENCODER, decoder, Calibration(), leads=True)
+    engine = MapperEngine("m", ENCODER, decoder, Calibration(), keeps_prefixes=True)
     queries = [Query(d, signal) for signal in ("a", "bb bb", "c") for d in ("x", "a long name")]
     lengths = [len(ENCODER.suffix_ids(q.detector, q.signal)) for q in queries]
     assert [c.text for c in engine.answer(queries)] == [str(length) for length in lengths]
@@ -204,6 +204,6 @@ def test_the_pace_is_a_line_through_what_was_measured(monkeypatch: pytest.Monkey
         now += 0.010 + 0.002 * tokens
 
     monkeypatch.setattr("engine.runtime.pass_cost.time.perf_counter", lambda: now)
-    pace = Pace.measure(run)
-    assert pace.seconds(70) == pytest.approx(0.150)
-    assert pace.seconds(16) == pytest.approx(0.042)
+    pass_cost = PassCost.measure(run)
+    assert pass_cost.seconds(70) == pytest.approx(0.150)
+    assert pass_cost.seconds(16) == pytest.approx(0.042)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.confidence import DOUBT, in_part
+from engine.confidence import MAX_UNSURE, cap_partial
 from engine.mapper import MapperEngine
 from engine.retrieval.glossary import GLOSSARY, Gloss, Glossary, read_glossary, write_glossary
 from engine.retrieval.neighbours import PHRASES, write_phrases
@@ -104,8 +104,8 @@ def test_a_gloss_is_answered_in_place_of_its_text(tmp_path: Path) -> None:
 def test_a_text_that_was_read_in_part_is_not_cleared() -> None:
     safe = Candidate("", labels=("OTHER.Safe",), probability=0.9, confidence=0.9)
     threat = Candidate("", labels=("HARM.SPEECH.Threat",), probability=0.9, confidence=0.9)
-    assert in_part(safe).confidence == DOUBT
-    assert in_part(threat) == threat
+    assert cap_partial(safe).confidence == MAX_UNSURE
+    assert cap_partial(threat) == threat
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"words": {}}', '{"words": 1, "negations": []}'])

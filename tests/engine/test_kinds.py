@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from engine.answer_cache import AnswerCache
-from engine.confidence import DOUBT
-from engine.kinds import ODDS, ambiguous_words, between, likelier
+from engine.confidence import MAX_UNSURE
+from engine.kinds import ODDS, ambiguous_words, geometric_mean, with_kind_odds
 from engine.mapper import MapperEngine
 from engine.retrieval.neighbours import PHRASES, write_phrases
 from engine.version import read_version
@@ -44,16 +44,20 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> MapperEngine:
 def test_a_word_of_several_kinds_is_sure_only_where_the_kind_is_known(engine: MapperEngine) -> None:
     queries = [Query("d", "Gender", kind=kind) for kind in (None, Kind.PII, Kind.BIAS)]
     unknown, personal, biased = engine.answer(queries)
-    assert (unknown.labels, unknown.confidence, unknown.families) == (PERSONAL, DOUBT, ())
-    assert unknown.probability > DOUBT
+    assert (unknown.labels, unknown.confidence, unknown.families) == (
+        PERSONAL,
+        MAX_UNSURE,
+        (),
+    )
+    assert unknown.probability > MAX_UNSURE
     assert personal.labels == PERSONAL
-    assert personal.confidence > DOUBT
+    assert personal.confidence > MAX_UNSURE
     assert biased.probability != pytest.approx(unknown.probability, abs=1e-3)
     for one in (unknown, personal, biased):
         assert one.passes == 1
         assert 0 < one.retrieved <= one.probability <= 1
     [other] = engine.answer([Query("d", "street")])
-    assert other.confidence > DOUBT
+    assert other.confidence > MAX_UNSURE
 
 
 def test_only_specific_answers_of_two_kinds_make_a_word_ambiguous() -> None:
@@ -64,16 +68,16 @@ def test_only_specific_answers_of_two_kinds_make_a_word_ambiguous() -> None:
 def test_an_answer_that_one_side_rules_out_is_not_likely(
     alone: np.ndarray, said: np.ndarray
 ) -> None:
-    found = between(alone, said)
+    found = geometric_mean(alone, said)
     assert found.sum() == pytest.approx(1)
-    np.testing.assert_allclose(found, between(said, alone))
-    np.testing.assert_allclose(between(alone, alone), alone)
-    assert between(np.eye(5)[0], said)[0] == 1
+    np.testing.assert_allclose(found, geometric_mean(said, alone))
+    np.testing.assert_allclose(geometric_mean(alone, alone), alone)
+    assert geometric_mean(np.eye(5)[0], said)[0] == 1
 
 
 @given(Shares)
 def test_answers_of_the_kind_get_their_odds(shares: np.ndarray) -> None:
-    found = likelier(shares, np.arange(5) < 2)
+    found = with_kind_odds(shares, np.arange(5) < 2)
     assert found.sum() == pytest.approx(1)
     np.testing.assert_allclose(found[0] / found[4], ODDS * shares[0] / shares[4])
     np.testing.assert_allclose(found[0] / found[1], shares[0] / shares[1])

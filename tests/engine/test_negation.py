@@ -3,7 +3,7 @@
 import pytest
 
 from engine.retrieval.negation import denies
-from engine.retrieval.neighbours import agreeing
+from engine.retrieval.neighbours import same_polarity
 from schemas.text import normalise
 
 
@@ -38,6 +38,6 @@ def test_findings_deny_nothing(text: str) -> None:
 def test_neighbours_agree_on_a_negation() -> None:
     phrases = ["texte sans haine", "texte haineux", "aucune haine"]
     nearest = ([0.9, 0.8, 0.7], [0, 1, 2])
-    assert agreeing("le texte est haineux", phrases, nearest) == ([0.8], [1])
-    assert agreeing("pas de haine", phrases, nearest) == ([0.9, 0.7], [0, 2])
-    assert agreeing("haine", phrases[::2], ([0.9], [0])) == ([], [])
+    assert same_polarity("le texte est haineux", phrases, nearest) == ([0.8], [1])
+    assert same_polarity("pas de haine", phrases, nearest) == ([0.9, 0.7], [0, 2])
+    assert same_polarity("haine", phrases[::2], ([0.9], [0])) == ([], [])

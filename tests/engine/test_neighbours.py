@@ -1,11 +1,13 @@
 """What neighbours say beside the model, on a tiny random Llama in the real runtime."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
-from engine.decoder import Empty, Votes, choose
+from engine.decoder import NoFindingRows, Votes, argmax_with_probability
 from engine.mapper import MapperEngine
 from engine.retrieval.neighbours import (
     ENCODER_TOKENIZER,
@@ -106,11 +108,15 @@ def test_the_farther_the_nearest_text_the_less_it_counts() -> None:
 def test_likeness_does_not_overrule_that_nothing_was_found() -> None:
     state, rows = np.array([1, 0], np.float32), np.array([[9, 0], [0, 4], [7, 0]], np.float32)
     near, same = Votes({1: 0.9}, near=True), Votes({1: 0.9})
-    safe, both = Empty(safe=0), Empty(safe=0, unknown=1)
-    assert choose(state, rows, near)[0] == choose(state, rows, same, safe)[0] == 1
-    assert choose(state, rows, near, safe)[0] == 0
-    assert choose(state, rows[[0, 1, 2, 2]], near, safe)[0] == 1  # it is not sure of it
-    assert choose(state, rows, near, both)[0] == 1  # but doubt is heard
+    safe, both = NoFindingRows(safe=0), NoFindingRows(safe=0, unknown=1)
+
+    def best(head: npt.NDArray[np.float32], *options: Any) -> int:
+        return argmax_with_probability(state, head, *options)[0]
+
+    assert best(rows, near) == best(rows, same, safe) == 1
+    assert best(rows, near, safe) == 0
+    assert best(rows[[0, 1, 2, 2]], near, safe) == 1  # the model is less sure of SAFE
+    assert best(rows, near, both) == 1  # votes for UNKNOWN count
 
 
 def test_an_encoder_of_other_texts_is_refused(tmp_path: Path) -> None:

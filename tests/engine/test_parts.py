@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.confidence import DOUBT, doubted, parse_calibration
+from engine.confidence import MAX_UNSURE, cap_unknown, parse_calibration
 from engine.mapper import MapperEngine
 from engine.prompt import MAX_DETECTOR_TOKENS, PromptEncoder, prefix, suffix
 from engine.runtime import cores
@@ -194,9 +194,13 @@ def test_calibration_rises_within_its_values(points: list[float], data: st.DataO
 
 
 def test_no_one_is_sure_that_nothing_is_known() -> None:
-    assert doubted(["OTHER.Unknown"], 0.99) == DOUBT
-    assert doubted(["OTHER.Unknown"], 0.2) == 0.2
-    assert doubted(["OTHER.Unknown", "PII.Other"], 0.99) == doubted(["OTHER.Safe"], 0.99) == 0.99
+    assert cap_unknown(["OTHER.Unknown"], 0.99) == MAX_UNSURE
+    assert cap_unknown(["OTHER.Unknown"], 0.2) == 0.2
+    assert (
+        cap_unknown(["OTHER.Unknown", "PII.Other"], 0.99)
+        == cap_unknown(["OTHER.Safe"], 0.99)
+        == 0.99
+    )
 
 
 @pytest.mark.parametrize(

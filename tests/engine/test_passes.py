@@ -59,8 +59,8 @@ def test_a_cached_prefix_changes_no_state(text_version: Path) -> None:
     start, rows = [5, 6, 7, 8], [[9, 10, 11], [12], [13, 14]]
     cached = LlamaSession(version.graph, version.shape, threads=1, prefix=start)
     plain = LlamaSession(version.graph, version.shape, threads=1)
-    expected = plain.start(3).feed([start + row for row in rows])
-    states = cached.start(3).feed(rows)
+    expected = plain.start(3).forward([start + row for row in rows])
+    states = cached.start(3).forward(rows)
     for i in range(len(rows)):
         np.testing.assert_allclose(states[i], expected[i][len(start) :], atol=1e-5)
 
@@ -69,11 +69,11 @@ def test_rows_that_leave_or_take_back_do_not_disturb_the_others(text_version: Pa
     version = read_version(text_version)
     session = LlamaSession(version.graph, version.shape, threads=1, prefix=[5, 6])
     batch = session.start(3)
-    batch.feed([[7, 8, 9, 10], [11], [12, 13]])
-    batch.take_back(0, 2)
-    batch.take_back(2, 1)
+    batch.forward([[7, 8, 9, 10], [11], [12, 13]])
+    batch.mask_last(0, 2)
+    batch.mask_last(2, 1)
     batch.keep_rows([0, 2])
-    states = batch.feed([[20], [21, 22]])
+    states = batch.forward([[20], [21, 22]])
     for row, (seen, new) in enumerate((([7, 8], [20]), ([12], [21, 22]))):
-        alone = session.start(1).feed([seen + new])[0][len(seen) :]
+        alone = session.start(1).forward([seen + new])[0][len(seen) :]
         np.testing.assert_allclose(states[row], alone, atol=1e-5)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.confidence import doubted
-from engine.decoder import empty_answers, heard, mix
+from engine.confidence import cap_unknown
+from engine.decoder import counted_votes, interpolate, no_finding_rows
 from engine.version import read_version
 from export.data.folds import FOLDS, load_folds, split
 from export.data.items import build_items
@@ -118,7 +118,7 @@ def _predicted(
     for word in words:
         (best, share), *_ = answers = likely[word.text]
         rule = pipeline.read(NEUTRAL, rule_question(word)).rules[0]
-        sure = doubted(best, confidence(share))
+        sure = cap_unknown(best, confidence(share))
         if rule.draft is not None and set(rule.labels) == set(best):
             sure = max(sure, rule.confidence)
         found.append(Opinion(word, rule, sure, answers))
@@ -175,7 +175,7 @@ def _likely(seen: Sequence[Row], rows: Sequence[Row], file: Path) -> dict[str, L
         top = {tuple(labels): share for labels, share in line["top"]}
         known = list(dict.fromkeys([*answers, *top]))
         shares = np.array([top.get(labels, 0.0) for labels in known])
-        mixed = mix(shares, heard(shares, vote, empty_answers(known)))
+        mixed = interpolate(shares, counted_votes(shares, vote, no_finding_rows(known)))
         best = np.argsort(-mixed)[:_LIKELY]
         found[row.output] = tuple((known[i], float(mixed[i])) for i in best if mixed[i] > 0)
     return found

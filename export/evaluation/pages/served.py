@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from engine.confidence import DOUBT
+from engine.confidence import MAX_UNSURE
 from engine.decoder import UNKNOWN
 from engine.manifest import Manifest
 from export.evaluation.adversarial import AdversarialAnswer
@@ -108,7 +108,7 @@ def by_kind(kinds: Sequence[WithKind]) -> str:
         "The version's answers where the kind of the detector is known and where it is not. The"
         " words (`export/data/kinds.yaml`) are names that detectors of different kinds share, such"
         " as `religion`; the rows of the gate are those of its detectors that have a kind. Without"
-        f" a kind a word that needs one gets a confidence of {DOUBT} at most. Sure: confidence"
+        f" a kind a word that needs one gets a confidence of {MAX_UNSURE} at most. Sure: confidence"
         f" of at least {metrics.CONFIDENT}.",
         "",
         "| about | asked with | rows | exact | exact where sure | sure |",

@@ -6,14 +6,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from engine.confidence import DOUBT
+from engine.confidence import MAX_UNSURE
 from engine.decoder import UNKNOWN
 from export.evaluation.comparison import (
     GATE,
     Held,
     Novelty,
     Result,
-    all_doubted,
+    all_capped,
     calibrate_apart,
 )
 from export.evaluation.pages.served import cell
@@ -40,7 +40,7 @@ def calibrations(held: Held, ours: Result) -> str:
         ),
         "isotonic": calibrate_apart(ours.score, ours.exact, held.part),
     }
-    ways = {name: all_doubted(ours.labels, values) for name, values in ways.items()}
+    ways = {name: all_capped(ours.labels, values) for name, values in ways.items()}
     lines = [
         "Out-of-fold rows, each way fitted on the other folds; all figures are better when smaller."
         " Versions carry the last if its log loss is lower by more than chance, else the first"
@@ -59,7 +59,7 @@ def calibrations(held: Held, ours: Result) -> str:
     right = int(ours.exact[unknown].sum())
     return "\n".join(lines) + (
         f"\n\n`OTHER.Unknown` with a probability of at least {metrics.CONFIDENT} is right {right}"
-        f" times of {len(unknown)}. So no confidence in it is higher than {DOUBT}."
+        f" times of {len(unknown)}. So no confidence in it is higher than {MAX_UNSURE}."
     )
 
 

@@ -55,7 +55,7 @@ def test_few_nodes_are_left(graph: Path) -> None:
 def test_rows_of_a_batch_do_not_see_one_another(model: LlamaForCausalLM, graph: Path) -> None:
     prefix, rows = [3, 4, 5], [[5, 9, 17], [300, 2, 41, 8, 77], [8]]
     session = LlamaSession(graph, shape(model), threads=1, prefix=prefix)
-    together = session.start(3).feed(rows)
+    together = session.start(3).forward(rows)
     for states, row in zip(together, rows, strict=True):
         with torch.inference_mode():
             expected = model.model(torch.tensor([prefix + row])).last_hidden_state[0, 3:]
@@ -71,8 +71,8 @@ def test_neighbours_do_not_move_a_state_by_one_bit(
     session = LlamaSession(file, shape(model), threads=1, prefix=list(range(3, 40)))
     random = np.random.default_rng(0)
     rows = [random.integers(0, model.config.vocab_size, n).tolist() for n in range(2, 26)]
-    for states, row in zip(session.start(len(rows)).feed(rows), rows, strict=True):
-        [alone] = session.start(1).feed([row])
+    for states, row in zip(session.start(len(rows)).forward(rows), rows, strict=True):
+        [alone] = session.start(1).forward([row])
         np.testing.assert_array_equal(states, alone)
 
 

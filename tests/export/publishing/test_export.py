@@ -41,7 +41,7 @@ def graph_states(version: Path) -> list[np.ndarray[Any, Any]]:
         read.graph, read.shape, threads=1, prefix=prompts.prefix_ids, prefix_file=read.prefix
     )
     ids = [prompts.suffix_ids("guard", text) for text in TEXTS]
-    return [states[-1] for states in session.start(len(ids)).feed(ids)]
+    return [states[-1] for states in session.start(len(ids)).forward(ids)]
 
 
 def torch_states(model: Any, version: Path) -> list[np.ndarray[Any, Any]]:
@@ -126,9 +126,9 @@ def test_neighbours_in_a_batch_do_not_move_an_int8_answer(checkpoint: Path, fold
     version = read_version(folder / "1")
     session = LlamaSession(version.graph, version.shape, threads=1)
     rows = [[5, 9, 17], [300, 2, 41, 8, 77], [8]]
-    together = session.start(3).feed(rows)
+    together = session.start(3).forward(rows)
     for row, ids in enumerate(rows):
-        alone = session.start(1).feed([ids])
+        alone = session.start(1).forward([ids])
         np.testing.assert_allclose(together[row], alone[0], atol=1e-5)
 
 
