@@ -1,4 +1,4 @@
-"""English of texts in languages that neither sentence encoder reads, word by word.
+"""Word-by-word English of texts in languages that neither sentence encoder reads.
 
 In: a version's file, then texts. Out: a gloss, the English words of a text, or nothing for a text
 that is in none of these languages. Model and encoders read English best, so a gloss is answered in

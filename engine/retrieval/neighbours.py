@@ -1,17 +1,16 @@
-"""What a version's training texts say of a signal: a second voice beside the model's.
+"""kNN retrieval over a version's training texts, interpolated with the model's probabilities.
 
-In: a version's files, then signals. Out: votes, weights of answers that the model's own are mixed
-with. A small model forgets what it has read once among thirty thousand texts; a list does not, and
-a sentence encoder finds in it what is spelled or said otherwise. Together they are a language model
-with a datastore (Khandelwal et al. 2020, Generalization through Memorization, arXiv 1911.00172),
-its keys sentence embeddings instead of the model's own states. It does not know detectors.
+In: a version's files, then signals. Out: votes, which are weights of answers. A small model forgets
+texts that it has read once among thirty thousand; retrieval finds them, and a sentence encoder
+finds other spellings and wordings of them. The method is kNN-LM (Khandelwal et al. 2020,
+Generalization through Memorization, arXiv 1911.00172) with sentence embeddings as keys.
 
-Two encoders look for near texts: one of English, one of sixteen languages. Together they are right
-more often than either, for English too; a text with letters of another script than Latin is read by
-the second alone.
+Two encoders find near texts: one reads English, one reads sixteen languages. The two together are
+right more often than each alone, for English too. The second alone reads a text with letters of
+another script than Latin.
 
-The weights and the temperature are the ones with which the committed predictions of the folds are
-right and their confidence is honest (`make evaluate`); the gate's figures stood beside them.
+Weights and temperature were chosen on the committed predictions of the folds, by their accuracy and
+calibration (`make evaluate`).
 """
 
 import json
@@ -32,17 +31,18 @@ from schemas.text import normalise
 PHRASES, ENCODER, ENCODER_TOKENIZER = "phrases.json", "encoder.onnx", "encoder-tokenizer.json"
 
 KNOWN_WEIGHT = 0.9
-"""Of a text that is known word for word. Less than all, for what the model says as well deserves
-more trust."""
+"""Weight of the answer to a text that stands in the training texts. Less than 1, so that the
+confidence is higher where the model agrees."""
 
 WEIGHT = 0.75
-"""Of the nearest texts together at most, where none is the very same."""
+"""Highest sum of the weights of near texts, where no text is the same."""
 
 NEAREST = 20
 """Texts that have a vote."""
 
 _TEMPERATURE = 0.04  # of cosines
-# Cosines of the nearest text: it has nothing to do with the signal; it is as good as any.
+# Cosines of the nearest text: at or below the first it is unrelated; from the second on its votes
+# have their full weight.
 _FLOOR, _NEAR = 0.4, 0.7
 _MAX_TOKENS = 64
 """Where a signal is cut for the encoder; names of findings are far shorter."""
@@ -61,15 +61,15 @@ def votes_of(similarities: Sequence[float], answers: Sequence[int]) -> Votes:
 
 
 def same_polarity(text: str, phrases: Sequence[str], nearest: Nearest) -> Nearest:
-    """Of the nearest phrases those that deny something as the text does, or not as it does not:
-    a multilingual encoder sees no difference. Text and phrases in normal form."""
+    """The nearest phrases with the polarity of the text: both negated, or neither. A multilingual
+    encoder does not tell them apart. Text and phrases in normal form."""
     wanted = denies(text)
     near = [(s, k) for s, k in zip(*nearest, strict=True) if denies(phrases[k]) == wanted]
     return [s for s, _ in near], [k for _, k in near]
 
 
 def averaged(one: Votes, other: Votes) -> Votes:
-    """The near votes of two encoders, each with half of its weights."""
+    """The mean of the near votes of two encoders."""
     shares: defaultdict[int, float] = defaultdict(float)
     for votes in (one, other):
         for answer, weight in votes.weights.items():
@@ -78,8 +78,8 @@ def averaged(one: Votes, other: Votes) -> Votes:
 
 
 def _by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows in order of length, cut where one has more than twice the tokens of the first of its
-    group: so less than half of a group is padding."""
+    """Groups of rows by length. The longest row of a group has at most twice the tokens of the
+    shortest one, so less than half of a group is padding."""
     group: list[int] = []
     for i in sorted(range(len(lengths)), key=lengths.__getitem__):
         if group and lengths[i] > 2 * lengths[group[0]]:
@@ -137,7 +137,7 @@ class Encoder:
 
 
 class Neighbours:
-    """Texts in normal form, each with the index of its answer, and what finds those like them."""
+    """Training texts in normal form, each with the index of its answer, and their encoders."""
 
     def __init__(
         self,
@@ -145,8 +145,8 @@ class Neighbours:
         encoder: Encoder | None = None,
         multilingual: MultilingualEncoder | None = None,
     ) -> None:
-        """encoder, multilingual: over the texts of `known` in their order; without them only the
-        very words are found."""
+        """encoder, multilingual: over the texts of `known` in their order; without them only equal
+        texts are found."""
         self.texts = known
         self._phrases = list(known)
         self._answers = list(known.values())
@@ -154,11 +154,11 @@ class Neighbours:
         self._multilingual = multilingual
 
     def known(self, text: str) -> int | None:
-        """The answer to a text that is known word for word, as it is spelled by anybody."""
+        """The index of the answer to a text whose normal form stands in the training texts."""
         return self.texts.get(normalise(text)) if self.texts else None
 
     def votes(self, texts: Sequence[str]) -> list[Votes]:
-        """One a text, order kept. A text without any letter or digit has none."""
+        """Per text, order kept. A text without a letter or digit has none."""
         found = [NO_VOTES] * len(texts)
         unknown = []
         for i, text in enumerate(texts):
