@@ -35,7 +35,7 @@ def schema_of(document: dict[str, Any], method: str, path: str, status: str) -> 
 
 
 def test_the_version_is_the_projects(document: dict[str, Any]) -> None:
-    root = Path(__file__).parents[3]
+    root = Path(__file__).parents[4]
     project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
     chart = yaml.safe_load((root / "helm/llama-mapper/Chart.yaml").read_text("utf-8"))
     assert document["info"]["version"] == project["version"] == chart["appVersion"]

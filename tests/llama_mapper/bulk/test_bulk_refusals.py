@@ -8,7 +8,7 @@ import pytest
 from bench.processes import eventually
 from llama_mapper import MapperError
 from llama_mapper.bulk import Bulk, Columns, Endpoints
-from tests.llama_mapper.test_bulk import as_lines, rows
+from tests.llama_mapper.bulk.test_bulk import as_lines, rows
 from tests.support.command_line import mapper, started
 
 

@@ -15,7 +15,7 @@ from schemas.contract import FallbackReason, Source
 from schemas.slo import load_slo
 from tests.support.fake_model import HATE, KeyFile, facade, model, raising
 
-_ROOT = Path(__file__).parents[3]
+_ROOT = Path(__file__).parents[4]
 
 
 def test_the_page_may_run_and_load_nothing_but_itself() -> None:
