@@ -30,6 +30,7 @@ from client_api.triton.install import TritonError, find_installation
 from client_api.triton.server import LocalTriton, Ports
 from client_api.triton.watchdog import Watchdog
 from client_api.upstream.canary import ModelHealth
+from pipeline.detector_series import DetectorSeries
 from pipeline.tenants import TenantPipelines
 from schemas.config.errors import ConfigError
 
@@ -167,7 +168,7 @@ def _facade(settings: Settings) -> int:
 
 def _review(settings: Settings) -> int:
     pipelines = TenantPipelines(detector_folders(settings))
-    desk = make_review(settings, pipelines, Metrics(str))
+    desk = make_review(settings, pipelines, Metrics(DetectorSeries(str)))
     if desk is None:
         print("error: MAPPER_REVIEW_DIR is not set", file=sys.stderr)
         return 1

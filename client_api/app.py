@@ -41,6 +41,7 @@ from client_api.telemetry import logs, tracing
 from client_api.telemetry.metrics import Metrics
 from client_api.upstream.item_cache import ItemCache
 from client_api.upstream.triton import TritonGateway
+from pipeline.detector_series import DetectorSeries
 from pipeline.tenants import TenantPipelines
 from schemas.contract import CircuitState
 
@@ -67,7 +68,7 @@ def create_app(
     settings = settings or Settings()
     tracing.follow(trust_tracestate=settings.trust_tracestate)
     pipelines = TenantPipelines(detector_folders(settings), listener("detectors"))
-    counted = Metrics(lambda name: getattr(pipelines.resolve(name), "name", None))
+    counted = Metrics(DetectorSeries(pipelines.name, settings.uncurated_series))
     counted.set_build(info.SERVICE_VERSION, pipelines.of().guard.versions())
     counted.set_circuit(CircuitState.CLOSED)
     access = AccessParts(settings, pipelines, counted)

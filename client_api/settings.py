@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from client_api.access.addresses import is_loopback
 from client_api.access.rate_limits import parse_limit
 from client_api.review.settings import ReviewSettings
+from pipeline.detector_series import DEFAULT_MOST
 from schemas.contract import Mode, OnTimeout, RawContent
 
 
@@ -98,6 +99,12 @@ class Settings(RepositorySettings, ReviewSettings):
     otlp_endpoint: str | None = Field(
         default=None,
         description="where spans go, such as `http://collector:4318/v1/traces`; unset: nowhere",
+    )
+
+    uncurated_series: Annotated[int, Field(ge=0, le=1000)] = Field(
+        default=DEFAULT_MOST,
+        description="detectors without a file that metrics tell apart by name, the first that "
+        "were sent 100 times; Triton's guard reads it as well",
     )
 
     trust_tracestate: bool = Field(

@@ -1,12 +1,12 @@
 """What `mapping_guard` counts on Triton's metrics page, under `mapper_ensemble_*`."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
 from fallback.decision.decision import Decision
-from pipeline.tenants import TenantPipelines
+from pipeline.detector_series import DetectorSeries
 
 PREFIX: Final = "mapper_ensemble_"
 
@@ -19,13 +19,13 @@ COUNTERS: Final[Mapping[str, str]] = {
     "schema_validation": "Items that had a model candidate, by its validity",
     "fallback": "Items in which the model's answer did not stand, by reason",
     "override": "Items in which a curated entry decided against the model",
+    "unknown": "Items that were answered as unknown",
 }
 
 
-def decision_series(decision: Decision, detectors: TenantPipelines) -> Iterator[Series]:
-    """The counters that one item moves."""
-    known = detectors.resolve(decision.detector)
-    detector = ("detector", known.name if known else "other")
+def decision_series(decision: Decision, name: str) -> Iterator[Series]:
+    """The counters that one item moves. name: of its detector, one of a bounded set."""
+    detector = ("detector", name)
     yield "requests", (detector,)
     reason = decision.fallback_reason
     if reason is None or reason.has_candidate:
@@ -34,13 +34,18 @@ def decision_series(decision: Decision, detectors: TenantPipelines) -> Iterator[
         yield "fallback", (detector, ("reason", reason.value))
     if decision.overridden:
         yield "override", (detector,)
+    if decision.unknown:
+        yield "unknown", (detector,)
 
 
 class DecisionCounters:
     """`COUNTERS` as Triton's custom metrics."""
 
-    def __init__(self, pb_utils: Any) -> None:
-        """pb_utils: the module `triton_python_backend_utils` of the running stub."""
+    def __init__(self, pb_utils: Any, known: Callable[[str], str | None]) -> None:
+        """pb_utils: the module `triton_python_backend_utils` of the running stub. known: as for
+        DetectorSeries.
+        """
+        self._detectors = DetectorSeries.from_environment(known)
         families = {
             name: pb_utils.MetricFamily(
                 name=f"{PREFIX}{name}_total",
@@ -51,7 +56,10 @@ class DecisionCounters:
         }
         self._metric = cache(lambda name, labels: families[name].Metric(labels=dict(labels)))
 
-    def add(self, counts: Counter[Series]) -> None:
-        """Add the counts of one batch: one call per series, not per item."""
+    def add(self, decisions: Iterable[Decision]) -> None:
+        """Count the items of one batch: one call per series, not per item."""
+        counts: Counter[Series] = Counter()
+        for decision in decisions:
+            counts.update(decision_series(decision, self._detectors.count(decision.detector)))
         for series, count in counts.items():
             self._metric(*series).increment(count)

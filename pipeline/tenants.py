@@ -69,6 +69,11 @@ class TenantPipelines:
                 return detector
         return None
 
+    def name(self, detector: str) -> str | None:
+        """The name in the detector's file, by any of its spellings; None where it has no file."""
+        found = self.resolve(detector)
+        return found.name if found else None
+
     def canonical(self, name: str) -> str:
         """A name that all spellings and aliases of a detector share, known or not."""
         return self.of().rules.canonical(name)

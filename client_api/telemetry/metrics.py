@@ -20,19 +20,13 @@ from prometheus_client import (
 from client_api.telemetry.exposition import Exposition
 from client_api.telemetry.window import Window
 from fallback.decision.decision import Decision
-from schemas.contract import (
-    CircuitState,
-    ErrorCode,
-    FallbackReason,
-    Mode,
-    SharedUse,
-)
+from pipeline.detector_series import OTHER, DetectorSeries
+from schemas.contract import CircuitState, ErrorCode, FallbackReason, Mode, SharedUse
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody reads
 
-OTHER: Final = "other"
 #: Edges on the objectives (0.12, 0.2 and 0.25 s), fine below for answers from a cache.
 LATENCY_EDGES: Final = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.12, 0.15, 0.175, 0.2),
@@ -47,11 +41,9 @@ _CONFIDENCE_EDGES: Final = tuple(n / 20 for n in range(1, 21))
 class Metrics:
     """One a process."""
 
-    def __init__(self, canonical_name: Callable[[str], str | None]) -> None:
-        """canonical_name: a detector's name as the rules know it, None for an unknown one;
-        what bounds the values that the label `detector` may have.
-        """
-        self._canonical_name = canonical_name
+    def __init__(self, detectors: DetectorSeries) -> None:
+        """detectors: bounds the values that the label `detector` may have."""
+        self._detectors = detectors
         self._gauges = CollectorRegistry()
         self._written: list[Counter | Histogram] = []
         self.window = Window(LATENCY_EDGES)
@@ -88,6 +80,9 @@ class Metrics:
             "mapper_override_total",
             "Items in which a curated entry decided against the model",
             "detector",
+        )
+        self._unknown = self._counter(
+            "mapper_unknown_total", "Items that were answered as unknown", "detector"
         )
         self._reading = self._counter(
             "mapper_reading_total", "Items by how their output was read", "detector", "reading"
@@ -164,7 +159,7 @@ class Metrics:
 
     def answered(self, detector: str, seconds: float, decision: Decision) -> None:
         """An item got its answer, `seconds` after it came in (or its chunk was sent)."""
-        label = self.label(detector)
+        label = self._begun(self._detectors.count(detector))
         reason, schema_valid = decision.fallback_reason, decision.schema_valid
         validated = reason is None or reason.has_candidate
         self._requests.labels(label, "success").inc()
@@ -176,6 +171,8 @@ class Metrics:
             self._fallback.labels(label, reason.value).inc()
         if decision.overridden:
             self._override.labels(label).inc()
+        if decision.unknown:
+            self._unknown.labels(label).inc()
         self._count_labels(decision.event)
         if how := decision.reading.get("how"):
             unread = reason is FallbackReason.UNREAD
@@ -190,7 +187,7 @@ class Metrics:
 
     def unanswered(self, detector: str, seconds: float) -> None:
         """An accepted item failed."""
-        label = self.label(detector)
+        label = self._begun(self._detectors.count(detector))
         self._requests.labels(label, "error").inc()
         self._duration.labels(label).observe(seconds)
         self.window.add(seconds, detector=label, source=None, valid=None, reason=None)
@@ -247,12 +244,8 @@ class Metrics:
         self._build.labels(version=version, **four).set(1)
 
     def label(self, detector: str) -> str:
-        """The value of the label `detector`; a known one's series begin at first sight."""
-        name = self._canonical_name(detector) or OTHER
-        if name not in self._seen:
-            self._seen.add(name)
-            self._begin(name)
-        return name
+        """The value of the label `detector` that a detector's items count under now."""
+        return self._detectors.of(detector)
 
     def exposition(self) -> bytes:
         """What `/metrics` says, in Prometheus' text format."""
@@ -267,6 +260,13 @@ class Metrics:
             if framework in load_frameworks().frameworks:
                 self._frameworks.labels(framework).inc()
 
+    def _begun(self, name: str) -> str:
+        """The value of the label `detector`; its series begin at first sight."""
+        if name not in self._seen:
+            self._seen.add(name)
+            self._begin(name)
+        return name
+
     def _begin(self, detector: str) -> None:
         """Series at zero, so that the first event is an increase that `rate` can see."""
         for status in ("success", "error"):
@@ -276,6 +276,7 @@ class Metrics:
         for reason in FallbackReason:
             self._fallback.labels(detector, reason.value)
         self._override.labels(detector)
+        self._unknown.labels(detector)
         self._duration.labels(detector)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:

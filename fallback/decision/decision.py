@@ -15,7 +15,7 @@ from fallback.decision.judge import Judgement, judge, uncleared
 from fallback.rules.lookup import RuleAnswer, RuleMapper, load_rules
 from fallback.signal import Signal
 from schemas.candidate import Candidate, CandidateSet
-from schemas.contract import FallbackReason, Mode, Source
+from schemas.contract import UNKNOWN, FallbackReason, Mode, Source
 from schemas.event import event_errors
 from schemas.frameworks import Frameworks, load_frameworks
 from schemas.policies import PROFILES
@@ -56,6 +56,11 @@ class Decision:
     def overridden(self) -> bool:
         """Whether a curated entry decided against the model for at least one signal."""
         return any(signal["source"] == Source.CURATED for signal in self.signals)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether nobody could tell what a part of the item is."""
+        return UNKNOWN in cast(list[str], self.event["taxonomy"])
 
     @property
     def label_confidence(self) -> dict[str, float]:

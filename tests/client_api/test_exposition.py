@@ -8,6 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from client_api.mapping.gateway import Item
 from client_api.telemetry.exposition import Exposition
 from client_api.telemetry.metrics import Metrics
+from pipeline.detector_series import DetectorSeries
 from pipeline.steps import load_pipeline
 from tests.support.fake_model import HATE, facade, model
 from tests.support.steps import calls
@@ -32,7 +33,9 @@ def test_it_is_what_the_library_writes() -> None:
 
 def test_a_scrape_costs_little_with_every_detector_in_use() -> None:
     pipeline = load_pipeline()
-    metrics = Metrics(lambda name: getattr(pipeline.rules.resolve(name), "name", None))
+    metrics = Metrics(
+        DetectorSeries(lambda name: getattr(pipeline.rules.resolve(name), "name", None))
+    )
     answer = model(Item("presidio", "EMAIL"))
     for detector in pipeline.rules.detectors.values():
         metrics.answered(detector.name, 0.01, answer)

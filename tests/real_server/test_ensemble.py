@@ -193,6 +193,21 @@ def test_direct_callers_are_counted_by_the_guard(stack: Stack) -> None:
     eventually(lambda: count() == before + 3)
 
 
+def test_a_frequent_detector_without_a_file_has_one_name_at_both_ends(stack: Stack) -> None:
+    client = grpc_client.InferenceServerClient(stack.triton.grpc_url)
+    ends = {
+        f"http://127.0.0.1:{stack.triton.ports.metrics}/metrics": "mapper_ensemble_requests_total",
+        "/metrics": "mapper_requests_total",
+    }
+    for _ in range(4):
+        infer(client, grpc_client, DETECTOR=["Zorb Guard"] * 50, OUTPUT=["hate"] * 50)
+        requests = [{"detector": "zorb_guard", "output": "hate"}] * 50
+        stack.http.post("/map/batch", json={"requests": requests}).raise_for_status()
+    for page, series in ends.items():
+        lines = stack.http.get(page).text.splitlines()
+        assert any(line.startswith(f'{series}{{detector="zorbguard"') for line in lines)
+
+
 def test_clients_cannot_swap_models(stack: Stack) -> None:
     client = grpc_client.InferenceServerClient(stack.triton.grpc_url)
     with pytest.raises(InferenceServerException, match="restricted"):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from client_api.telemetry.metrics import Metrics
 from fallback.decision.decision import Decision
+from pipeline.detector_series import DetectorSeries
 from schemas.contract import CircuitState, ErrorCode, FallbackReason, Mode, Source
 
 _TRITON = Path(__file__).with_name("triton_metrics.txt")
@@ -18,7 +19,7 @@ _METRIC = re.compile(r"\b(?:mapper|nv)_[a-z0-9_]+(?![a-z0-9_:]|\s*=)")
 
 def facade() -> Metrics:
     """The facade's metrics after some traffic of every kind."""
-    metrics = Metrics({"presidio": "presidio"}.get)
+    metrics = Metrics(DetectorSeries({"presidio": "presidio"}.get))
     for detector in ("presidio", "made-up"):
         for reason in (None, *FallbackReason):
             metrics.answered(detector, 0.1, _decision(detector, reason))

@@ -1,12 +1,11 @@
 """Step 3 of the ensemble: signals and candidates become one canonical event per item."""
 
 import functools
-from collections import Counter
 
 import triton_python_backend_utils as pb_utils
 
 from pipeline import wire
-from pipeline.counts import DecisionCounters, decision_series
+from pipeline.counts import DecisionCounters
 from pipeline.heap import keep_for_good
 from pipeline.tenants import TenantPipelines
 from schemas.contract import Mode
@@ -27,22 +26,21 @@ class TritonPythonModel:
     def initialize(self, args):
         self.pipelines = TenantPipelines.from_environment(log_change)
         self.policies = PolicyFile.from_environment(self.pipelines.canonical, log_change)
-        self.counters = DecisionCounters(pb_utils)
+        self.counters = DecisionCounters(pb_utils, self.pipelines.name)
         # What is built at first use is built now, outside of any caller's budget.
         self.decide("warm-up", "hate", "", "", "", "{}")
         keep_for_good()
 
     def execute(self, requests):
-        counts = Counter()
-        answer = functools.partial(self.answer, counts)
+        answered = []
+        answer = functools.partial(self.answer, answered)
         responses = [wire.respond(pb_utils, request, NAMES, answer) for request in requests]
-        self.counters.add(counts)  # one call per series and batch
+        self.counters.add(answered)
         return responses
 
-    def answer(self, counts, *columns):
+    def answer(self, answered, *columns):
         decisions = wire.each_row(self.decide, self.pipelines.of().refusal, columns)
-        for decision in decisions:
-            counts.update(decision_series(decision, self.pipelines))
+        answered += decisions
         return wire.decision_columns(decisions)
 
     def decide(self, detector, output, signals, candidate, metadata, options):

@@ -84,6 +84,19 @@ def test_answers_of_the_model_are_counted_once_and_refusals_elsewhere() -> None:
     assert sum(v for k, v in seen.items() if k[0] == "mapper_fallback_total") == 0
 
 
+def test_a_frequent_detector_without_a_file_counts_by_its_name() -> None:
+    items = [{"detector": "Acme Guard", "output": "qwyx"}] * 60
+    with facade(lambda item: model(item, '{"taxonomy":["OTHER.Unknown"]}')) as client:
+        for _ in range(2):
+            client.post("/map/batch", json={"requests": items})
+        seen = samples(client)
+
+    assert seen["mapper_requests_total", "other", "success"] == 99
+    assert seen["mapper_requests_total", "acmeguard", "success"] == 21
+    assert seen["mapper_unknown_total", "other"] + seen["mapper_unknown_total", "acmeguard"] == 120
+    assert seen["mapper_override_total", "acmeguard"] == 0
+
+
 def test_invalid_candidates_show_in_the_gauge_and_raise_alerts() -> None:
     with facade(lambda item: model(item, "{cut")) as client:
         assert client.get("/metrics/alerts").json()["alerts"] == []
