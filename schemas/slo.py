@@ -10,6 +10,7 @@ from datetime import date
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
+from statistics import NormalDist
 from typing import Annotated, Final, Self
 
 from pydantic import (
@@ -173,6 +174,41 @@ class Guards(ConfigModel):
     absent: Duration
 
 
+class Outcome(StrEnum):
+    """What may become of a detector's item, as drift is looked for in; of most items none does."""
+
+    UNKNOWN = "unknown"
+    LOW_CONFIDENCE = "low_confidence"
+    OVERRIDDEN = "overridden"
+    UNREAD = "unread"
+
+
+class Drift(ConfigModel):
+    """window, reference: the spans that are compared, the second before the first. items: the least
+    in each; points: the least rise of a share, of a hundred; p: the significance of the test.
+    """
+
+    window: Duration
+    reference: Duration
+    items: Count
+    points: Percent
+    p: Positive
+    hold: Duration = Field(alias="for")
+
+    @field_validator("p")
+    @classmethod
+    def _is_a_probability(cls, value: float) -> float:
+        if value >= 1:
+            raise refuse(problem=f"{value:g} is no significance; must be below 1")
+        return value
+
+    @property
+    def chi_square(self) -> float:
+        """The critical value of the chi-square distribution with one degree of freedom: that of a
+        squared normal variable."""
+        return NormalDist().inv_cdf(1 - self.p / 2) ** 2
+
+
 class Internal(ConfigModel):
     """The looser thresholds of `/metrics/alerts`; percent, milliseconds."""
 
@@ -210,6 +246,7 @@ class Slo(ConfigModel):
     windows: Annotated[tuple[Duration, ...], Field(min_length=1)]
     burn_rates: Annotated[tuple[BurnRate, ...], Field(min_length=1)]
     guards: Guards
+    drift: Drift
     internal: Internal
     links: Links
 

@@ -82,7 +82,7 @@ def _level_alert(slo: Slo, objective: Objective, alert: LevelAlert) -> Rule:
             test = f"100 * {ratio} > {alert.level:g}"
             limit, guard = f"{alert.level:g} %", f"and {events}"
     side = "below" if indicator in _HIGH_IS_GOOD else "above"
-    return _alert(
+    return make_alert(
         slo,
         f"Mapper{face}{alert.severity.capitalize()}",
         f"{test}\n{guard}\n",
@@ -100,7 +100,7 @@ def _detector_alert(slo: Slo) -> Rule:
     first = slo.windows[0]
     gravest = max(slo.objectives[Indicator.LATENCY].alerts, key=lambda alert: alert.level)
     answers = f"{detector_answers(first)} >= {slo.guards.events}"
-    return _alert(
+    return make_alert(
         slo,
         "MapperDetectorLatencyP95Warning",
         f"{DETECTOR_P95}{first} > {gravest.level:g}\nand {answers}\n",
@@ -118,7 +118,7 @@ def _overload_alert(slo: Slo) -> Rule:
     """Requests that we turned away: a 503, or a connection that we ended before the answer."""
     first, guards = slo.windows[0], slo.guards
     refused = f'increase(mapper_errors_total{{error_code="OVERLOADED"}}[{first}])'
-    return _alert(
+    return make_alert(
         slo,
         "MapperOverloadedWarning",
         f"sum by ({DEPLOYMENT}) ({refused}) >= {guards.errors}\n",
@@ -149,7 +149,7 @@ def _burn_alert(
     ceiling = (burn.severity, objective.burns)
     severity = Severity.WARNING if Severity.WARNING in ceiling else Severity.CRITICAL
     pace = "Fast" if burn.severity is Severity.CRITICAL else "Slow"
-    return _alert(
+    return make_alert(
         slo,
         f"Mapper{face}Burn{pace}",
         f"{ERROR_RATIO}{burn.long}{chosen} {limit}\n"
@@ -173,7 +173,7 @@ def _unreachable(objective: Objective, burn: BurnRate) -> str:
 
 
 def _absent_alert(slo: Slo) -> Rule:
-    return _alert(
+    return make_alert(
         slo,
         "MapperMetricsAbsent",
         "absent(mapper_requests_total)",
@@ -185,7 +185,7 @@ def _absent_alert(slo: Slo) -> Rule:
     )
 
 
-def _alert(
+def make_alert(
     slo: Slo,
     name: str,
     expr: str,
@@ -195,6 +195,7 @@ def _alert(
     description: str,
     hold: str | None = None,
 ) -> Rule:
+    """An alert with the labels and links that all alerts have. hold: its `for`."""
     # What is absent has no labels.
     chosen = "" if expr.startswith("absent") else "?var-job={{ $labels.job }}"
     fields: dict[str, object] = {"alert": name, "expr": expr}

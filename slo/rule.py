@@ -21,11 +21,13 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules evaluated one after the other; `comment` says what is left out of it."""
+    """Rules evaluated one after the other; `comment` says what is left out of it. interval_s: where
+    it is not the file's."""
 
     name: str
     rules: Sequence[Rule] = field(default_factory=tuple)
     comment: str = ""
+    interval_s: int | None = None
 
 
 class _Dumper(yaml.SafeDumper):
@@ -50,7 +52,8 @@ def render(groups: Sequence[Group], interval_s: int, head: str) -> str:
     parts = [_comment(head), "groups:\n"]
     for group in groups:
         parts.append(textwrap.indent(_comment(group.comment), "  "))
-        parts.append(f"  - name: {group.name}\n    interval: {interval_s}s\n    rules:\n")
+        interval = group.interval_s or interval_s
+        parts.append(f"  - name: {group.name}\n    interval: {interval}s\n    rules:\n")
         for rule in group.rules:
             text = yaml.dump([dict(rule.fields)], Dumper=_Dumper, sort_keys=False, width=1000)
             parts.append(textwrap.indent(_comment(rule.comment) + text, " " * 6))

@@ -4,9 +4,9 @@ In: `schemas/slo.yaml`. Out: the text of the file that the chart ships. The rule
 history for their longest window: Prometheus keeps 15 unless told otherwise.
 """
 
-from schemas.slo import Profile, Slo
-from slo import alerts, records
-from slo.rule import render
+from schemas.slo import LatencyGoal, Profile, Slo
+from slo import alerts, drift, records
+from slo.rule import Group, render
 from slo.sli import INTERVAL_S
 
 
@@ -19,4 +19,10 @@ def rule_file(slo: Slo, profile: Profile) -> str:
         f"Profile {profile}: latency p95 at most {goal.seconds * 1000:g} ms"
         f"{', informative' if goal.informative else ''}."
     )
-    return render([*records.groups(slo, goal), *alerts.groups(slo, goal)], INTERVAL_S, head)
+    recorded = [*records.groups(slo, goal), *drift.records(slo)]
+    return render([*recorded, *alert_groups(slo, goal)], INTERVAL_S, head)
+
+
+def alert_groups(slo: Slo, goal: LatencyGoal) -> list[Group]:
+    """All alerts."""
+    return [*alerts.groups(slo, goal), drift.alerts(slo)]

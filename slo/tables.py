@@ -6,8 +6,8 @@ In: `schemas/slo.yaml`, the page as it is. Out: the page with its tables between
 from itertools import groupby
 
 from schemas.slo import Indicator, Objective, Profile, Slo
-from slo import alerts
 from slo.rule import Rule
+from slo.rules import alert_groups
 from tools.markdown import render, table
 
 _SIGNS = {
@@ -23,6 +23,7 @@ def slo_page(slo: Slo, page: str) -> str:
         "objectives": _objectives(slo),
         "alerts": _alerts(slo),
         "burn rates": _burn_rates(slo),
+        "drift": _drift(slo),
         "internal thresholds": _internal(slo),
     }
     return render(page, tables)
@@ -71,9 +72,7 @@ def _share_row(objective: Objective) -> tuple[str, ...]:
 
 
 def _alerts(slo: Slo) -> str:
-    rules = [
-        rule for group in alerts.groups(slo, slo.profiles[Profile.CPU]) for rule in group.rules
-    ]
+    rules = [rule for group in alert_groups(slo, slo.profiles[Profile.CPU]) for rule in group.rules]
     rows = [
         _alert_row(name, list(same)) for name, same in groupby(rules, lambda r: r.fields["alert"])
     ]
@@ -98,6 +97,17 @@ def _burn_rates(slo: Slo) -> str:
         windows = f"{burn.long} and {burn.short}"
         rows.append((f"{burn.rate:g}x", windows, f"{100 * spent:.3g} %", *shares))
     return table((*heads, *titles), rows)
+
+
+def _drift(slo: Slo) -> str:
+    drift = slo.drift
+    rows = [
+        ("items", f"≥ {drift.items} in {drift.window} and in the {drift.reference} before"),
+        ("the share", f"> {drift.points:g} points above that of the {drift.reference} before"),
+        (f"chi-square, p = {drift.p:g}", f"> {drift.chi_square:.4g}"),
+        ("all of it", f"for {drift.hold}"),
+    ]
+    return table(("of a detector", "alerts when"), rows)
 
 
 def _internal(slo: Slo) -> str:

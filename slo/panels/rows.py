@@ -10,7 +10,7 @@ def rows(slo: Slo) -> list[RowSpec]:
     return [
         RowSpec("Service levels", service.service_levels(slo)),
         RowSpec("Golden signals", service.golden_signals(slo)),
-        RowSpec("Quality", service.quality()),
+        RowSpec("Quality", service.quality(slo)),
         RowSpec("Model step", model.model_step()),
         RowSpec("Saturation", model.saturation()),
     ]

@@ -1,6 +1,7 @@
 """The panels on what callers get: service levels, golden signals, quality."""
 
 from schemas.slo import Indicator, Profile, Slo
+from slo.drift import RATIO
 from slo.panels.panel import FACADE, RATE, SECONDS, PanelSpec, Query, quantile, rate_by
 from slo.sli import BUDGET_LEFT, DETECTOR_P95, ERROR_RATIO, LATENCY_WINDOWS, P95
 
@@ -136,7 +137,8 @@ def golden_signals(slo: Slo) -> list[PanelSpec]:
     ]
 
 
-def quality() -> list[PanelSpec]:
+def quality(slo: Slo) -> list[PanelSpec]:
+    day, week = slo.drift.window, slo.drift.reference
     validated = "mapper_schema_validation_total"
     items = f"sum by (detector) (rate(mapper_requests_total{{{FACADE}}}{RATE}))"
     fallbacks = f"sum by (detector) (rate(mapper_fallback_total{{{FACADE}}}{RATE}))"
@@ -173,7 +175,7 @@ def quality() -> list[PanelSpec]:
         ),
         PanelSpec(
             "Traffic by detector",
-            "Items accepted; detectors without curated rules are `other`.",
+            "Items accepted; rare detectors without a file are `other`.",
             "reqps",
             [rate_by("mapper_requests_total", "detector")],
         ),
@@ -188,6 +190,17 @@ def quality() -> list[PanelSpec]:
             "Items in which a curated entry decided against the model; not a fallback.",
             "reqps",
             [rate_by("mapper_override_total", "detector")],
+        ),
+        PanelSpec(
+            "Drift by detector",
+            f"Rise of a share of the items, the last {day} against the {week} before.",
+            "percentunit",
+            [
+                Query(
+                    f"{RATIO}{day}{{{FACADE}}} - {RATIO}_reference{week}{{{FACADE}}}",
+                    "{{detector}} {{outcome}}",
+                )
+            ],
         ),
         PanelSpec(
             "Label categories",

@@ -282,5 +282,6 @@ def test_every_alert_is_tested_here() -> None:
         tested.add(f"Mapper{FACES[o.indicator]}Burn{'Fast' if b.rate >= 6 else 'Slow'}")
     tested |= {"MapperLatencyWindowsBurnSlow", "MapperDetectorLatencyP95Warning"}
     tested |= {"MapperMetricsAbsent", "MapperOverloadedWarning"}
+    tested.add("MapperDetectorDrift")  # tests/slo/test_drift.py
     rules = yaml.safe_load(RULES.read_text(encoding="utf-8"))["groups"]
     assert {r["alert"] for g in rules for r in g["rules"] if "alert" in r} == tested

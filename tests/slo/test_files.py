@@ -106,6 +106,7 @@ def test_the_documents_alerts_have_its_durations_and_priorities() -> None:
         "MapperAvailabilityCritical": ("10m", "P1"),
         "MapperDetectorLatencyP95Warning": ("10m", "P2"),
         "MapperOverloadedWarning": ("5m", "P2"),
+        "MapperDetectorDrift": ("1h", "P2"),
         "MapperMetricsAbsent": ("5m", "P1"),
     }
 
