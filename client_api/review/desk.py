@@ -12,6 +12,7 @@ import structlog
 
 from client_api.mapping.gateway import Item
 from client_api.review.decisions import DecisionFiles, labelled, read_files
+from client_api.review.drift import DetectorDrift, judge
 from client_api.review.recorder import Recorder
 from client_api.review.sightings import Names, Tally
 from client_api.review.store import Store
@@ -27,6 +28,7 @@ from client_api.review.words import (
 )
 from fallback.decision.decision import Decision
 from pipeline.tenants import TenantPipelines
+from schemas.slo import load_slo
 
 _log = structlog.get_logger()
 _IMPORTED_WHY = "imported"
@@ -98,6 +100,12 @@ class ReviewDesk:
             reviewer.tenant, state, detector=detector, limit=limit, offset=offset
         )
         return Page(words, self._store.counts(reviewer.tenant))
+
+    def drift(self, reviewer: Reviewer) -> list[DetectorDrift]:
+        """The detectors of the reviewer's items, those that drifted first."""
+        rule = load_slo().drift
+        today, items = self._store.items(reviewer.tenant, rule)
+        return judge(items, rule, today)
 
     def get(self, reviewer: Reviewer, word_id: int) -> Word:
         """A word with its history. Raises NotFoundError."""

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Table, func, select, update
 from sqlalchemy import true as always
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -25,9 +25,9 @@ from client_api.review.words import (
 _TOLD: Final = 20
 
 
-def of_tenant(tenant: str | None) -> ColumnElement[bool]:
-    """The words that a tenant's reviewer sees; None for all."""
-    return always() if tenant is None else words.c.tenant == tenant
+def of_tenant(tenant: str | None, table: Table = words) -> ColumnElement[bool]:
+    """The words, or rows of another table, that a tenant's reviewer sees; None for all."""
+    return always() if tenant is None else table.c.tenant == tenant
 
 
 def found(connection: Connection, tenant: str | None, word_id: int) -> Word:

@@ -1,8 +1,8 @@
 """Counts sightings off the answer's path.
 
-In: items and their decisions, on the event loop. Out: tallies in the store. What waits is bounded:
-a queue that a thread empties, and the tallies that the store has not taken yet. What is beyond is
-dropped and counted. While the database is out, tallies wait for it.
+In: items and their decisions, on the event loop. Out: tallies of words and of days in the store.
+What waits is bounded: queues that a thread empties, and the tallies that the store has not taken
+yet. What is beyond is dropped and counted. While the database is out, tallies wait for it.
 """
 
 import threading
@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from client_api.mapping.gateway import Item
+from client_api.review.days import Answered, DayTally, answered
 from client_api.review.sightings import Names, Sighting, Tally, sightings
 from client_api.review.store import Store
 from client_api.review.words import StoreError
@@ -21,10 +22,12 @@ from fallback.decision.decision import Decision
 _log = structlog.get_logger()
 #: Seconds between two writes.
 INTERVAL_S: Final = 0.5
-#: Sightings that wait for the thread.
+#: Sightings, and answers, that wait for the thread.
 MAX_WAITING: Final = 10_000
 #: Words whose counts wait for the database.
 MAX_TALLIES: Final = 10_000
+#: Detectors whose counts wait for the database.
+MAX_DETECTORS: Final = 1000
 
 
 class Recorder:
@@ -37,14 +40,16 @@ class Recorder:
         on_dropped: Callable[[int], None],
         after_write: Callable[[], None] = lambda: None,
     ) -> None:
-        """on_dropped: told how many sightings were lost. after_write: called by the thread; what
-        it raises as StoreError is an outage of the database."""
+        """on_dropped: told how many sightings and answers were lost. after_write: called by the
+        thread; what it raises as StoreError is an outage of the database."""
         self._store = store
         self._names = names
         self._on_dropped = on_dropped
         self._after_write = after_write
         self._waiting: SimpleQueue[Sighting] = SimpleQueue()
         self._tallies: dict[str, Tally] = {}
+        self._answers: SimpleQueue[Answered] = SimpleQueue()
+        self._days: dict[str, DayTally] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="review-recorder", daemon=True)
         self.out = False
@@ -59,7 +64,11 @@ class Recorder:
         self._thread.join()
 
     def record(self, item: Item, decision: Decision) -> None:
-        """Count the words of an answer that deserve a look."""
+        """Count an answer, and its words that deserve a look."""
+        if self._answers.qsize() < MAX_WAITING:
+            self._answers.put(answered(item, decision))
+        else:
+            self._on_dropped(1)
         found = sightings(item, decision)
         room = MAX_WAITING - self._waiting.qsize()
         for sighting in found[:room]:
@@ -70,7 +79,11 @@ class Recorder:
     def flush(self) -> None:
         """Store what waits now; it goes on waiting while the database is out."""
         self._fold()
+        self._fold_days()
         try:
+            if self._days:
+                self._store.add_items(self._days)
+                self._days = {}
             if self._tallies:
                 self._store.add(self._tallies)
                 self._tallies = {}
@@ -88,6 +101,21 @@ class Recorder:
         while not self._stop.wait(INTERVAL_S):
             self.flush()
         self.flush()
+
+    def _fold_days(self) -> None:
+        dropped = 0
+        for _ in range(self._answers.qsize()):
+            item = self._answers.get()
+            key = self._names.day_key(item.tenant, item.detector)
+            if key not in self._days:
+                if len(self._days) >= MAX_DETECTORS:
+                    dropped += 1
+                    continue
+                name = self._names.detector(item.tenant, item.detector)
+                self._days[key] = DayTally(item.tenant, name)
+            self._days[key].add(item)
+        if dropped:
+            self._on_dropped(dropped)
 
     def _fold(self) -> None:
         dropped = 0

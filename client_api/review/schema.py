@@ -32,6 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError
 
 from client_api.review.sightings import Cause
+from schemas.slo import Outcome
 
 #: Seconds that a statement, a connection or another writer is waited for.
 PATIENCE_S = 5
@@ -84,6 +85,18 @@ decisions = Table(
     Column("undone_by", String(200)),
     Column("undone_at", BigInteger),
 )
+#: Items of a detector on a day (since 1970, UTC), and how many of them had each outcome. `key`: a
+#: digest of tenant, detector and day.
+days = Table(
+    "review_days",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("tenant", String(200)),
+    Column("detector", String(200), nullable=False),
+    Column("day", Integer, nullable=False, index=True),
+    Column("items", BigInteger, nullable=False),
+    *(Column(outcome.value, BigInteger, nullable=False) for outcome in Outcome),
+)
 #: `schema`: the version of the tables. `revision`: rises with each decision.
 numbers = Table(
     "review_numbers",
@@ -101,12 +114,16 @@ Step = Callable[[Connection], object]
 
 
 def _first(connection: Connection) -> None:
-    metadata.create_all(connection)
+    metadata.create_all(connection, [words, decisions, numbers])
     connection.execute(insert(numbers), {"name": "revision", "value": 0})
 
 
+def _second(connection: Connection) -> None:
+    metadata.create_all(connection, [days])
+
+
 #: Step n brings a database of version n to version n + 1. A step that was released never changes.
-STEPS: Sequence[Step] = (_first,)
+STEPS: Sequence[Step] = (_first, _second)
 
 
 def make_engine(url: str) -> Engine:

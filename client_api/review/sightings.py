@@ -6,7 +6,6 @@ Never anything else of the output, and of a word only what looks like one.
 
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,7 +14,7 @@ from typing import Any, Final, cast
 
 from client_api.mapping.gateway import Item
 from fallback.decision.decision import Decision
-from fallback.rules.normalise import detector_key, match_key
+from fallback.rules.normalise import detector_key, is_name, match_key
 from fallback.signal import How
 from schemas.contract import FallbackReason, Source
 
@@ -23,13 +22,8 @@ from schemas.contract import FallbackReason, Source
 MAX_WORDS: Final = 32
 #: Of the model's likeliest answers that are kept.
 MAX_LIKELY: Final = 3
-#: Characters and parts of a name that is kept as it is; others are kept as a digest.
-MAX_NAME: Final = 80
-MAX_PARTS: Final = 8
 #: Characters of a running text that no structure explains, from which it is no name.
 _RUNNING_TEXT: Final = 400
-_PERSONAL = re.compile(r"@|\d{5}|://")
-
 
 #: `{"labels", "probability"}` each, as `signals` of an answer has them.
 Likely = tuple[dict[str, Any], ...]
@@ -139,33 +133,35 @@ class Names:
 
     def key(self, tenant: str | None, detector: str, word: str) -> str:
         """The same for all spellings of a detector and of a word; 64 hex digits."""
-        # The same before and after a decision makes the detector a known one.
-        name = detector_key(self._known(tenant, detector) or detector) or detector
-        parts = json.dumps([tenant, name, match_key(word) or word])
-        return hashlib.sha256(parts.encode()).hexdigest()
+        parts = [tenant, self._spelling(tenant, detector), match_key(word) or word]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    def day_key(self, tenant: str | None, detector: str) -> str:
+        """The same for all spellings of a detector."""
+        return json.dumps([tenant, self._spelling(tenant, detector)])
+
+    def detector(self, tenant: str | None, detector: str) -> str:
+        """What is kept of the name of a detector."""
+        return self._name(tenant, detector) or digest(self._spelling(tenant, detector))
 
     def tally(self, sighting: Sighting) -> Tally:
         """A row for the word, with nothing counted yet."""
-        detector = self._known(sighting.tenant, sighting.detector)
-        if detector is None and self._keep and is_name(sighting.detector):
-            detector = sighting.detector
+        detector = self._name(sighting.tenant, sighting.detector)
         kept = self._keep and sighting.nameable and is_name(sighting.word)
         return Tally(
             sighting.tenant,
-            detector or digest(sighting.detector),
+            self.detector(sighting.tenant, sighting.detector),
             sighting.word if kept or not sighting.word else digest(sighting.word),
             kept and detector is not None,
         )
 
+    def _name(self, tenant: str | None, detector: str) -> str | None:
+        known = self._known(tenant, detector)
+        return known or (detector if self._keep and is_name(detector) else None)
 
-def is_name(text: str) -> bool:
-    """Whether a text looks like a word of a vocabulary, and not like content or personal data."""
-    return (
-        0 < len(text) <= MAX_NAME
-        and text.isprintable()
-        and len(text.split()) <= MAX_PARTS
-        and not _PERSONAL.search(text)
-    )
+    def _spelling(self, tenant: str | None, detector: str) -> str:
+        # The same before and after a decision makes the detector a known one.
+        return detector_key(self._known(tenant, detector) or detector) or detector
 
 
 def digest(text: str) -> str:

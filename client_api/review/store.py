@@ -13,7 +13,9 @@ from sqlalchemy import Connection, case, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from client_api.review import ledger
+from client_api.review import days, ledger
+from client_api.review.days import Day, DayTally
+from client_api.review.drift import first_day
 from client_api.review.schema import (
     SchemaError,
     bring_up_to_date,
@@ -30,10 +32,11 @@ from client_api.review.words import (
     row_of,
     word_of,
 )
+from schemas.slo import Drift
 
-#: Undecided words that are kept. Beyond, those that were seen least, then longest ago, go.
-MAX_UNDECIDED: Final = 100_000
-_DAY_S: Final = 86_400
+#: Undecided words, and days of detectors, that are kept. Beyond, those that were seen least, then
+#: longest ago, go.
+MAX_ROWS: Final = 100_000
 _UNDECIDED: Final = words.c.state.in_([WordState.OPEN.value, WordState.LATER.value])
 
 
@@ -45,7 +48,7 @@ class Store:
         url: str,
         *,
         retention_days: float,
-        most: int = MAX_UNDECIDED,
+        most: int = MAX_ROWS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """retention_days: undecided words that were not seen for longer are deleted.
@@ -56,7 +59,7 @@ class Store:
         self._insert = {"sqlite": sqlite, "postgresql": postgresql}[
             self._engine.dialect.name
         ].insert
-        self._retention_s = retention_days * _DAY_S
+        self._retention_s = retention_days * days.DAY_S
         self._most = most
         self._clock = clock
         self._ready = False
@@ -64,6 +67,17 @@ class Store:
     def close(self) -> None:
         """Close the connections."""
         self._engine.dispose()
+
+    def add_items(self, tallies: Mapping[str, DayTally]) -> None:
+        """Add counts to the items of today, by the keys of detectors; drop what is beyond."""
+        with self._begin() as connection:
+            days.add(connection, self._insert, tallies, int(self._clock()), self._most)
+
+    def items(self, tenant: str | None, rule: Drift) -> tuple[int, dict[str, dict[int, Day]]]:
+        """Today, in days since 1970, and the items by detector and day that the rule looks at."""
+        today = int(self._clock()) // days.DAY_S
+        with self._begin() as connection:
+            return today, days.read(connection, tenant, first_day(rule, today))
 
     def add(self, tallies: Mapping[str, Tally]) -> None:
         """Add counts to the words of these keys; then drop what is beyond the bounds."""

@@ -65,6 +65,26 @@ def list_words(
     show.line(counts)
 
 
+@review.command()
+def drift(url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Json = False) -> None:
+    """Show what became of each detector's items, today and yesterday, and in the week before."""
+    with connected(url, tenant, as_json=as_json) as client:
+        found: Record = parse(dict, client.get("/review/drift"))
+    if as_json:
+        show.data(found)
+        return
+    rows = (
+        [
+            *(one["detector"], one["items"], one["reference_items"], one["new_words"]),
+            *(_change(share) for share in one["shares"].values()),
+            ", ".join(name for name, share in one["shares"].items() if share["drifted"]),
+        ]
+        for one in found["detectors"]
+    )
+    outcomes = ("unknown", "low confidence", "overridden", "unread")
+    show.table(("detector", "items", "before", "new words", *outcomes, "drifted"), rows)
+
+
 @review.command("show")
 def show_word(
     word_id: Id, url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Json = False
@@ -193,6 +213,14 @@ def _act(word_id: int, body: Record, url: str, tenant: str | None, *, as_json: b
         seen: Record = parse(dict, client.get(f"/review/{word_id}"))
         made = client.post(f"/review/{word_id}", body | {"version": seen["version"]})
         _shown(parse(dict, made), as_json=as_json)
+
+
+def _change(share: Record) -> str:
+    before, now = (
+        "-" if part is None else f"{100 * part:.1f}"
+        for part in (share["reference"], share["share"])
+    )
+    return f"{before} → {now} %"
 
 
 def _shown(word: Record, *, as_json: bool) -> None:

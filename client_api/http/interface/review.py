@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 from client_api.http.interface.answers import Closed, Label, LikelyAnswer, Share
 from client_api.review.sightings import Cause
 from client_api.review.words import Action, WordState
+from schemas.slo import Outcome
 
 #: Files of one import.
 MAX_FILES = 1000
@@ -63,6 +64,42 @@ class PageBody(Closed):
 
     words: list[WordBody]
     counts: Annotated[dict[WordState, Number], Field(description="words in each state")]
+
+
+class ShareBody(Closed):
+    """The share of a detector's items that had an outcome."""
+
+    share: Annotated[Share | None, Field(description="today and yesterday; null without items")]
+    reference: Annotated[Share | None, Field(description="in the seven days before")]
+    chi_square: Annotated[float, Field(ge=0, description="of both, with Yates' correction")]
+    drifted: Annotated[bool, Field(description="whether it rose as the alert demands")]
+
+
+class DayBody(Closed):
+    """A detector's items on a day."""
+
+    day: Annotated[str, Field(json_schema_extra={"format": "date"}, description="UTC")]
+    items: Number
+    new_words: Annotated[Number, Field(description="words that were first seen then")]
+    outcomes: dict[Outcome, Number]
+
+
+class DetectorDriftBody(Closed):
+    """A detector's items today and yesterday, against the seven days before."""
+
+    detector: str
+    drifted: Annotated[bool, Field(description="whether a share drifted")]
+    items: Number
+    reference_items: Number
+    new_words: Number
+    shares: dict[Outcome, ShareBody]
+    days: list[DayBody]
+
+
+class DriftBody(Closed):
+    """Detectors, those that drifted first, then the most frequent."""
+
+    detectors: list[DetectorDriftBody]
 
 
 class ActionBody(Closed):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -15,6 +16,7 @@ from client_api.http.errors import ApiError
 from client_api.http.interface.openapi import GUARDED, problem_docs
 from client_api.http.interface.review import (
     ActionBody,
+    DriftBody,
     ExportBody,
     ImportBody,
     ImportedBody,
@@ -23,6 +25,8 @@ from client_api.http.interface.review import (
 )
 from client_api.http.json_route import JsonRoute, json_response
 from client_api.http.state import get_state
+from client_api.review.days import DAY_S
+from client_api.review.drift import DetectorDrift
 from client_api.review.words import (
     Decided,
     NotFoundError,
@@ -83,6 +87,17 @@ async def list_words(
             "counts": {state.value: count for state, count in page.counts.items()},
         }
     )
+
+
+@router.get("/drift", response_model=DriftBody, responses=problem_docs(422))
+async def list_drift(
+    request: Request,
+    desk: Desk,
+    limit: Annotated[int, Query(ge=1, le=1000, description="detectors at most")] = 200,
+) -> Response:
+    """What became of each detector's items in the last days, and whether that has changed."""
+    found = await _ask(lambda: desk.drift(_reviewer(request)))
+    return json_response({"detectors": [_drift(one) for one in found[:limit]]})
 
 
 @router.get("/export", response_model=ExportBody)
@@ -176,6 +191,26 @@ def _word(word: Word) -> dict[str, Any]:
         "decided": word.decided,
         "everyone": word.everyone,
         "history": [_decided(one) for one in word.history],
+    }
+
+
+def _drift(one: DetectorDrift) -> dict[str, Any]:
+    return {
+        "detector": one.detector,
+        "drifted": one.drifted,
+        "items": one.window.items,
+        "reference_items": one.reference.items,
+        "new_words": one.window.new_words,
+        "shares": {outcome.value: asdict(share) for outcome, share in one.shares.items()},
+        "days": [
+            {
+                "day": _time(day * DAY_S)[:10],
+                "items": counts.items,
+                "new_words": counts.new_words,
+                "outcomes": {one.value: count for one, count in counts.outcomes.items()},
+            }
+            for day, counts in sorted(one.days.items())
+        ],
     }
 
 

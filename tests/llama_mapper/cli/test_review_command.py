@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bench.processes import free_ports
+from bench.processes import eventually, free_ports
 from client_api.settings import Settings
 from tests.support.command_line import mapper
 from tests.support.reviewing import GUESS, IN_TIME, UnsureModel, listed, post
@@ -61,6 +61,21 @@ def test_a_word_is_listed_decided_undone_exported_and_imported(
     assert post(queue, "acme-guard", "quorvid")["taxonomy"] == ["OTHER.Unknown"]
     assert "1 new decisions" in mapper(url, "review", "import", str(folder)).stdout
     assert post(queue, "acme-guard", "quorvid")["taxonomy"] == ["HARM.VIOLENCE.Other"]
+
+
+def test_drift_is_shown_as_the_page_has_it(queue: httpx.Client) -> None:
+    url = str(queue.base_url)
+
+    def shown() -> list[str]:
+        return mapper(url, "review", "drift").stdout.splitlines()
+
+    eventually(lambda: "acme-guard" in shown()[-1] and shown()[-1].split()[1] == "3")
+    head, _, row = shown()
+    assert row.split()[:8] == ["acme-guard", "3", "0", "2", "-", "→", "100.0", "%"]
+    page = (Path(__file__).parents[3] / "docs/review.md").read_text(encoding="utf-8")
+    assert " ".join(head.split()) in " ".join(page.split())
+    [one] = json.loads(mapper(url, "review", "drift", "--json").stdout)["detectors"]
+    assert one["days"][0]["items"] == 3
 
 
 @pytest.mark.parametrize("action", ["ignore", "later"])

@@ -40,6 +40,8 @@ def test_replicas_count_together_and_follow_each_other(replicas: list[TestClient
     for client in (one, two, two):
         post(client, "acme-guard", "zorblish")
     eventually(lambda: listed(one, 1)[0]["seen"] == 3)
+    [drift] = two.get("/review/drift").json()["detectors"]
+    assert (drift["detector"], drift["items"], drift["new_words"]) == ("acme-guard", 3, 1)
     [word] = listed(two, 1)
     done = act(two, word, "accept").json()
     assert act(one, word, "ignore").status_code == 409
