@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.harness.stack import serving
+from bench.load import scrapes
 from bench.load.open_loop import Result, cpu_seconds, drive_apart, own_process
+from bench.load.scrapes import Scraping
 from bench.report import Target, number, share, table, targets
 from engine.runtime.cores import usable_cores
 
@@ -44,13 +46,14 @@ class Load:
     rates: Mapping[str, Rate]
     seconds: float  # of each run
     seeds: int
+    scraping: Scraping
 
 
 def measure(quick: bool) -> Load:
     """Every rate, every seed."""
     rates, seconds, seeds = ((5, 50), 4.0, 1) if quick else (_RATES, 30.0, 2)
     measured = {str(rps): _rate(rps, seconds, seeds) for rps in rates}
-    return Load(measured, seconds, seeds)
+    return Load(measured, seconds, seeds, scrapes.measure(quick))
 
 
 def _rate(rps: float, seconds: float, seeds: int) -> Rate:
@@ -120,7 +123,8 @@ def render(load: Load) -> str:
             Target(f"{named}{rps} a second, CPU", 100 * at.cpu, _CPU, " %"),
         )
     ]
+    judged += scrapes.judged(load.scraping)
     return (
         f"{shown}\n\n{load.seconds:.0f} s a run, {load.seeds} seed{'s' * (load.seeds > 1)} a rate."
-        f"\n\n{targets(judged)}"
+        f"\n\n{scrapes.render(load.scraping)}\n\n{targets(judged)}"
     )

@@ -90,18 +90,24 @@ class Noticed:
 def measure() -> Noticed:
     """Serve, attack and ask; takes half a minute."""
     with (
-        _facade() as (url, longest_turn),
+        facade() as running,
         own_process() as pool,
-        httpx.Client(base_url=url) as http,
+        httpx.Client(base_url=running.url) as http,
     ):
-        attack = pool.submit(_attack, url)
-        waits = []
-        while not attack.done():
-            begun = time.perf_counter()
-            http.post("/map", json=_ORDINARY).raise_for_status()
-            waits.append(time.perf_counter() - begun)
+        attack = pool.submit(_attack, running.url)
+        waits = waits_until(attack.done, http)
         attack.result()
-        return Noticed(tuple(waits), longest_turn())
+        return Noticed(tuple(waits), running.longest_turn_s())
+
+
+def waits_until(done: Callable[[], bool], http: httpx.Client) -> list[float]:
+    """Seconds that each `/map` takes, one after another."""
+    waits = []
+    while not done():
+        begun = time.perf_counter()
+        http.post("/map", json=_ORDINARY).raise_for_status()
+        waits.append(time.perf_counter() - begun)
+    return waits
 
 
 def _attack(url: str) -> None:
@@ -111,9 +117,24 @@ def _attack(url: str) -> None:
             http.post("/map/batch", json={"requests": batch}).raise_for_status()
 
 
+@dataclass(frozen=True, slots=True)
+class Facade:
+    """A facade in a process of its own that is without a model."""
+
+    url: str
+    pid: int
+    orders: Connection
+
+    def longest_turn_s(self) -> float:
+        """Of its event loop since it was ready; to be asked once."""
+        self.orders.send("tell")
+        seconds: float = self.orders.recv()
+        return seconds
+
+
 @contextmanager
-def _facade() -> Iterator[tuple[str, Callable[[], float]]]:
-    """Its URL, and what says the loop's longest turn since now; call that once."""
+def facade() -> Iterator[Facade]:
+    """One that is ready."""
     ours, theirs = Pipe()
     port, nobody = free_ports(2)
     process = get_context("spawn").Process(target=_serve, args=(port, nobody, theirs))
@@ -122,16 +143,11 @@ def _facade() -> Iterator[tuple[str, Callable[[], float]]]:
     try:
         eventually(lambda: _answers(url), within_s=60.0)
         ours.send("watch")
-        yield url, lambda: _told(ours)
+        assert process.pid is not None
+        yield Facade(url, process.pid, ours)
     finally:
         process.terminate()
         process.join()
-
-
-def _told(facade: Connection) -> float:
-    facade.send("tell")
-    seconds: float = facade.recv()
-    return seconds
 
 
 def _answers(url: str) -> bool:

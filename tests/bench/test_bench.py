@@ -12,6 +12,7 @@ from bench import levers, report, service_load
 from bench.contenders import Ask, UnavailableError
 from bench.harness import assets, rounds, stats
 from bench.harness.workers import Worker
+from bench.load import scrapes
 from bench.report import Target
 from tests.support import tiny_llama
 from tools import markdown
@@ -85,13 +86,16 @@ def test_the_load_is_judged_at_the_rates_that_were_driven() -> None:
     rate = service_load.Rate(
         100, p50=5, p95=20, p99=300, fallback=0.2, failed=0, cpu=0.5, hits=0.9, lag_p99=1
     )
-    shown = service_load.render(service_load.Load({"50": rate}, seconds=4, seeds=1))
+    waits = scrapes.Waits(count=1000, p50=2, p99=4, p999=9)
+    scraping = scrapes.Scraping(waits, waits, 6, longest_turn_ms=8, series=9000, kilobytes=700)
+    shown = service_load.render(service_load.Load({"50": rate}, 4, 1, scraping))
 
     assert "| 50 a second, p95 | ≤ 250 ms | 20 ms | met |" in shown
     assert "| 50 a second, fallback | ≤ 10 % | 20 % | **missed** by 100 % |" in shown
+    assert "| p99 while `/metrics` is read, times without | ≤ 1.1 | 1 | met |" in shown
     assert "moonshot" not in shown
     assert "moonshot: 100 a second, CPU" in service_load.render(
-        service_load.Load({"100": rate}, 4, 1)
+        service_load.Load({"100": rate}, 4, 1, scraping)
     )
 
 
