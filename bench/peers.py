@@ -1,10 +1,11 @@
-"""The engine beside others' engines and beside its own bound: same weights, prompt, schema, inputs.
+"""The engine beside others' engines, beside its own bound, and beside what is no language model.
 
-In: whether it is to be quick. Out: times by contender, and the block for the page.
+In: whether it is to be quick. Out: times, memory, size and, of what was made for this task,
+accuracy by contender, and the block for the page. All answer the same inputs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -14,34 +15,60 @@ from bench.contenders import Ask, Told, UnavailableError
 from bench.harness import assets
 from bench.harness.inputs import WARM_UP, unseen
 from bench.harness.rounds import interleave
+from bench.harness.services import Service, nearest_service, whole_service
 from bench.harness.stats import Timing, timing
 from bench.harness.workers import Worker
 from bench.report import Target, number, share, table, targets
 from engine.runtime.cores import usable_cores
+from export.data.folds import gate_rows
+from export.data.rows import NEUTRAL
+from export.data.rows import Row as Labelled
+from export.measures.metrics import exact_matches
 
 LABEL, CACHED = "**label tokens** (served)", "label tokens, cached answer"
 TEXT, DRAFTED = "**JSON text**, undrafted", "JSON text, drafted"
 BOUND, TEXT_BOUND = "bound: one pass, signal", "bound: one pass, prompt and JSON"
 LLAMA_CPP, GENAI, TRANSFORMERS = "llama.cpp, Q4_1", "ONNX Runtime GenAI, int4", "transformers, fp32"
+SERVICE, RULES = "the whole service, REST", "rules alone"
+NEAREST, TRAINED = "sentence encoder, nearest phrase, FastAPI", "sentence encoder, trained head"
 _PEERS = (LLAMA_CPP, GENAI, TRANSFORMERS)
+#: Who was made for this task, and may be asked as if nobody had curated the gate's families.
+_JUDGED = (LABEL, NEAREST, TRAINED, RULES)
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """files: what it reads its weights or rules from, a file or a folder."""
+
+    start: Callable[[], AbstractContextManager[Worker | Service]]
+    files: Callable[[], Path]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """passes: mean of an answer; same: share of answers with the labels that TEXT gives;
-    resident_mb: of its process; reason: why there are no figures."""
+    """passes: mean of an answer; same: share of answers with the labels that TEXT gives; exact:
+    share of the gate's rows answered with the very gold set; cold_s: from the start of its process
+    to its first answer; resident_mb: of its processes; disk_mb: of its files; reason: why it has no
+    figures."""
 
     timing: Timing
     passes: float = float("nan")
     same: float = float("nan")
+    exact: float = float("nan")
+    cold_s: float = float("nan")
     resident_mb: float = float("nan")
+    disk_mb: float = float("nan")
     reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Peers:
+    """gate: rows that `exact` is a share of."""
+
     rows: Mapping[str, Row]
     inputs: int
+    gate: int
     threads: int
 
 
@@ -50,46 +77,71 @@ def measure(quick: bool) -> Peers:
     threads = usable_cores()
     contenders = _contenders(threads)
     rows: dict[str, Row] = {}
+    gate = gate_rows()[:: 40 if quick else 1]
     with ExitStack() as stack:
-        workers: dict[str, Worker] = {}
-        for name, start in contenders.items():
+        started: dict[str, Worker | Service] = {}
+        cold: dict[str, float] = {}
+        for name, contender in contenders.items():
             try:
-                workers[name] = stack.enter_context(start())
+                one = started[name] = stack.enter_context(contender.start())
             except UnavailableError as error:
                 rows[name] = Row(timing(()), reason=" ".join(str(error).split()))
+                continue
+            cold[name] = one.ready_s + one.ask([WARM_UP]).seconds
         # Drafts and the text bound need the answer; the cache needs to have been asked.
         asks = [
-            replace(ask, labels=workers[TEXT].ask([ask]).told[0].labels)
+            replace(ask, labels=started[TEXT].ask([ask]).told[0].labels)
             for ask in unseen(2 if quick else 40, seed=1)
         ]
         for ask in asks:
-            workers[CACHED].ask([ask])
-        told: dict[str, list[Told]] = {name: [] for name in workers}
+            started[CACHED].ask([ask])
+        told: dict[str, list[Told]] = {name: [] for name in started}
         took = interleave(
-            {name: partial(_seconds, worker, told[name]) for name, worker in workers.items()},
+            {name: partial(_seconds, one, told[name]) for name, one in started.items()},
             asks,
             WARM_UP,
         )
-        for name, worker in workers.items():
-            rows[name] = _row(took[name], told[name], asks, worker.resident_mb())
-    return Peers({name: rows[name] for name in contenders}, len(asks), threads)
+        for name, one in started.items():
+            rows[name] = Row(
+                timing(took[name]),
+                *_told(told[name], asks),
+                exact=_exact(one, gate) if name in _JUDGED else float("nan"),
+                cold_s=cold[name],
+                resident_mb=one.resident_mb(),
+                disk_mb=assets.size_mb(contenders[name].files()),
+            )
+    return Peers({name: rows[name] for name in contenders}, len(asks), len(gate), threads)
 
 
-def _contenders(threads: int) -> dict[str, Callable[[], Worker]]:
-    served = str(assets.served_version())
-    text = str(assets.text_versions().int8)
+def _contenders(threads: int) -> dict[str, Contender]:
+    served, text = assets.served_version(), assets.text_versions().int8
 
-    def own(contender: str, version: str, **options: Any) -> Callable[[], Worker]:
-        return partial(Worker, assets.SERVE, contender, version=version, threads=threads, **options)
+    def own(module: str, version: Path, **options: Any) -> Contender:
+        start = partial(
+            Worker, assets.SERVE, module, version=str(version), threads=threads, **options
+        )
+        return Contender(start, lambda: version)
 
     def peer(
-        contender: str, python: Path = assets.PEERS, **made: Callable[[], Path]
-    ) -> Callable[[], Worker]:
-        def start() -> Worker:
-            options = {key: str(make()) for key, make in made.items()}
-            return Worker(python, contender, version=text, threads=threads, **options)
+        module: str, files: Callable[[], Path], option: str = "", python: Path = assets.PEERS
+    ) -> Contender:
+        """option: the name by which `load` takes the files, if it does."""
 
-        return start
+        def start() -> Worker:
+            options = {option: str(files())} if option else {}
+            return Worker(python, module, version=str(text), threads=threads, **options)
+
+        return Contender(start, files)
+
+    def nearest() -> Path:
+        return assets.classifiers() / "nearest"
+
+    def trained() -> Path:
+        return assets.classifiers() / "trained"
+
+    def classify() -> Worker:
+        folder = str(trained())
+        return Worker(assets.SERVE, "trained_classifier", folder=folder, threads=threads)
 
     return {
         LABEL: own("own_engine", served),
@@ -98,30 +150,42 @@ def _contenders(threads: int) -> dict[str, Callable[[], Worker]]:
         TEXT: own("own_text", text),
         DRAFTED: own("own_text", text, draft=True),
         TEXT_BOUND: own("one_pass", text, answered=True),
-        LLAMA_CPP: peer("llama_cpp", gguf=assets.gguf),
-        GENAI: peer("ort_genai", folder=assets.genai_model),
-        TRANSFORMERS: peer("hf_transformers", assets.EXPORT),
+        LLAMA_CPP: peer("llama_cpp", assets.gguf, "gguf"),
+        GENAI: peer("ort_genai", assets.genai_model, "folder"),
+        TRANSFORMERS: peer("hf_transformers", assets.gguf, python=assets.EXPORT),
+        SERVICE: Contender(whole_service, lambda: served),
+        NEAREST: Contender(lambda: nearest_service(nearest(), threads), nearest),
+        TRAINED: Contender(classify, trained),
+        RULES: Contender(lambda: Worker(assets.SERVE, "rules_alone"), lambda: assets.RULES),
     }
 
 
-def _seconds(worker: Worker, told: list[Told], ask: Ask) -> float:
-    reply = worker.ask([ask])
+def _seconds(one: Worker | Service, told: list[Told], ask: Ask) -> float:
+    reply = one.ask([ask])
     if ask is not WARM_UP:
         told += reply.told
     return reply.seconds
 
 
-def _row(
-    took: Sequence[float], told: Sequence[Told], asks: Sequence[Ask], resident_mb: float
-) -> Row:
+def _told(told: Sequence[Told], asks: Sequence[Ask]) -> tuple[float, float]:
+    """Passes of an answer, and the share with the text version's labels."""
     passes = [one.passes for one in told if one.passes is not None]
     same = [one.labels == ask.labels for one, ask in zip(told, asks, strict=True) if one.labels]
-    return Row(
-        timing(took),
+    return (
         sum(passes) / len(passes) if passes else float("nan"),
         sum(same) / len(same) if same else float("nan"),
-        resident_mb,
     )
+
+
+def _exact(one: Worker | Service, gate: Sequence[Labelled]) -> float:
+    """Under a name that nobody knows."""
+    asks = [Ask(NEUTRAL, row.output) for row in gate]
+    told = [
+        answer
+        for start in range(0, len(asks), _BATCH)
+        for answer in one.ask(asks[start : start + _BATCH]).told
+    ]
+    return float(exact_matches([r.gold for r in gate], [t.labels for t in told]).mean())
 
 
 def render(peers: Peers) -> str:
@@ -135,7 +199,10 @@ def render(peers: Peers) -> str:
             "times label tokens",
             "passes",
             "same labels as text",
+            "exact, gate",
+            "cold start, s",
             "resident, MB",
+            "on disk, MB",
         ),
         [
             (
@@ -144,9 +211,12 @@ def render(peers: Peers) -> str:
                 number(row.timing.p95),
                 number(row.timing.median / median[LABEL]),
                 number(row.passes),
-                # Label tokens are another, tuned model: whether it agrees says nothing.
-                share(row.same) if name not in (LABEL, CACHED) else "-",
+                # The others are tuned for the task: whether they agree says nothing.
+                share(row.same) if name in (TEXT, DRAFTED, *_PEERS) else "-",
+                share(row.exact),
+                number(row.cold_s),
                 number(row.resident_mb),
+                number(row.disk_mb),
             )
             for name, row in peers.rows.items()
         ],
@@ -177,5 +247,8 @@ def render(peers: Peers) -> str:
             for name in (LLAMA_CPP, GENAI)
         ),
     ]
-    counts = f"{peers.inputs} inputs, {peers.threads} thread{'s' * (peers.threads > 1)}."
+    counts = (
+        f"{peers.inputs} inputs, {peers.gate} rows of the gate, "
+        f"{peers.threads} thread{'s' * (peers.threads > 1)}."
+    )
     return f"{shown}\n\n{counts}{left_out}\n\n{targets(judged)}"

@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.contenders import UnavailableError
 from bench.harness.workers import ROOT
 from client_api.settings import Settings
+from engine.retrieval.neighbours import PHRASES
 from engine.versions import version_to_serve
 
 SERVE, EXPORT, PEERS = (
@@ -27,9 +28,10 @@ _MADE_BY = (
     *(f"export/checkpoint/{name}.py" for name in ("base", "gguf")),
     *(f"export/onnx/{name}.py" for name in ("fuse", "graph", "fp16", "int8", "quantise", "rotate")),
     *(f"engine/{name}.py" for name in ("runtime/prefix", "prompt", "version")),
-    "bench/harness/text_versions.py",
+    "bench/making/text_versions.py",
 )
 _FOLDER = ROOT / "build" / "bench" / "assets"
+RULES = ROOT / "fallback" / "detectors"
 REPOSITORY = ROOT / Settings().model_repository
 
 
@@ -62,8 +64,21 @@ def text_versions() -> TextVersions:
     # The last file to be written says that all are complete.
     folder, made = _place("text", sources, "unsigned/manifest.json")
     if not made:
-        _make(folder, [str(EXPORT), "-m", "bench.harness.text_versions", str(folder)])
+        _make(folder, [str(EXPORT), "-m", "bench.making.text_versions", str(folder)])
     return TextVersions(*(folder / name for name in ("int8", "float32", "unsigned")))
+
+
+def classifiers() -> Path:
+    """A sentence encoder with known phrases, and one with a trained head: `nearest`, `trained`.
+
+    Raises UnavailableError with the reason when they cannot be made.
+    """
+    version = served_version()
+    sources = [ROOT / "bench" / "making" / "classifiers.py", version / PHRASES]
+    folder, made = _place("classifiers", sources, "trained/answers.json")
+    if not made:
+        _make(folder, [str(EXPORT), "-m", "bench.making.classifiers", str(folder)])
+    return folder
 
 
 def gguf() -> Path:
@@ -96,11 +111,17 @@ def genai_model() -> Path:
     return folder
 
 
+def size_mb(path: Path) -> float:
+    """Of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files) / 1e6
+
+
 def _checkpoint() -> Path:
     """The base as a directory in float32, as converters other than ours take it."""
     folder, made = _place("checkpoint", [gguf()], "tokenizer.json")
     if not made:
-        _make(folder, [str(EXPORT), "-m", "bench.harness.convert", str(folder)])
+        _make(folder, [str(EXPORT), "-m", "bench.making.convert", str(folder)])
     return folder
 
 

@@ -4,6 +4,7 @@ be. Out: whether the model was asked in time; if not, the rules answered, which 
 
 import http.client
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,14 @@ _WITHOUT_MODEL = {
 Caller = Callable[[Ask], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """asked: whether the model was asked in time."""
+
+    labels: tuple[str, ...]
+    asked: bool
+
+
 def grpc_caller(address: str) -> Caller:
     """Asks the public ensemble."""
     client = triton.InferenceServerClient(address)
@@ -41,6 +50,17 @@ def rest_caller(url: str) -> Caller:
     """Asks the facade over one connection. Raises RuntimeError when it refuses."""
     post = _poster(url)
     return lambda ask: _asked(post("/map", _body(ask)))
+
+
+def answer_caller(url: str) -> Callable[[Ask], Answer]:
+    """The same; a call returns the answer."""
+    post = _poster(url)
+
+    def call(ask: Ask) -> Answer:
+        answer = post("/map", _body(ask))
+        return Answer(tuple(answer["taxonomy"]), _asked(answer))
+
+    return call
 
 
 def batch_caller(url: str) -> Callable[[Sequence[Ask]], int]:

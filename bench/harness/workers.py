@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ class Reply:
 
 
 class Worker:
-    """A context manager; ready when made."""
+    """A context manager; ready when made. ready_s: what that took."""
 
     def __init__(self, python: Path, contender: str, **options: Any) -> None:
         """python: of the environment that has the engine; options: of the contender's `load`.
@@ -41,6 +42,7 @@ class Worker:
         self._name = contender
         if not python.is_file():
             raise UnavailableError(f"{python.parent.parent.name} is missing; run `make bench`")
+        begun = time.perf_counter()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the process
         self._process = subprocess.Popen(
             [str(python), "-m", "bench.harness.worker", contender, json.dumps(options)],
@@ -59,6 +61,7 @@ class Worker:
         except BaseException:
             self.close()
             raise
+        self.ready_s = time.perf_counter() - begun
         self._process.send_signal(signal.SIGSTOP)
 
     def __enter__(self) -> "Worker":

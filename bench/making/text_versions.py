@@ -1,4 +1,4 @@
-"""`python -m bench.harness.text_versions FOLDER [MODEL]`: the base as versions that write text.
+"""`python -m bench.making.text_versions FOLDER [MODEL]`: the base as versions that write text.
 
 In: what the export reads, named as its `MODEL=`; left out: the bundled base. Out: versions as the
 engine reads them: FOLDER/int8, FOLDER/float32 with the weights as they are, and FOLDER/unsigned

@@ -1,4 +1,4 @@
-"""`python -m bench.harness.convert FOLDER [MODEL]`: the base as a float32 checkpoint directory.
+"""`python -m bench.making.convert FOLDER [MODEL]`: the base as a float32 checkpoint directory.
 
 In: what the export reads, named as its `MODEL=`; left out: the bundled base. Out: what the peers'
 own converters take. Runs in the export environment.

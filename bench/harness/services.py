@@ -1,0 +1,82 @@
+"""Contenders that are asked by REST, as their callers would: the whole service, and a peer's.
+
+In: their files. Out: the same as of a `Worker`. Times are a client's, the connection kept open. A
+service that is not asked waits for requests and computes nothing, so it is not stopped.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import psutil
+
+from bench.contenders import Ask, Told
+from bench.harness.callers import Answer, answer_caller
+from bench.harness.stack import serving
+from bench.harness.workers import ROOT, Reply
+from bench.processes import eventually, free_ports
+
+_READY_WITHIN_S = 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """ready_s: from the start of its processes until it answered."""
+
+    call: Callable[[Ask], Answer]
+    pid: int
+    ready_s: float
+
+    def ask(self, asks: Sequence[Ask]) -> Reply:
+        """One request after another; passes: 1 of each, but 0 where rules answered instead."""
+        begun = time.perf_counter()
+        answers = [self.call(ask) for ask in asks]
+        seconds = time.perf_counter() - begun
+        return Reply([Told(one.labels, int(one.asked)) for one in answers], seconds)
+
+    def resident_mb(self) -> float:
+        """Of all its processes."""
+        own = psutil.Process(self.pid)
+        return sum(one.memory_info().rss / 1e6 for one in (own, *own.children(recursive=True)))
+
+
+@contextmanager
+def whole_service() -> Iterator[Service]:
+    """As `make serve` starts it, without its caches."""
+    begun = time.perf_counter()
+    off = {"MAPPER_CACHE_ENTRIES": "0", "MAPPER_ITEM_CACHE_BYTES": "0"}
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), **off) as running:
+        ready_s = time.perf_counter() - begun
+        yield Service(answer_caller(running.url), running.pid, ready_s)
+
+
+@contextmanager
+def nearest_service(folder: Path, threads: int) -> Iterator[Service]:
+    """An embedding classifier on FastAPI; folder: as `bench.making.classifiers` writes it."""
+    [port] = free_ports(1)
+    url = f"http://127.0.0.1:{port}"
+    options = (str(folder), str(threads), str(port))
+    begun = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.contenders.nearest_app", *options], cwd=ROOT
+    )
+    try:
+        eventually(lambda: _answers(url, process), within_s=_READY_WITHIN_S)
+        yield Service(answer_caller(url), process.pid, time.perf_counter() - begun)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _answers(url: str, process: "subprocess.Popen[bytes]") -> bool:
+    assert process.poll() is None, f"the service ended with code {process.returncode}"
+    try:
+        return httpx.get(f"{url}/health").status_code == 200
+    except httpx.TransportError:
+        return False

@@ -1,0 +1,1 @@
+"""What makes the contenders' files, once for each export; runs in the export environment."""
