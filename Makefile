@@ -34,7 +34,7 @@ test: .venv/.test .venv-export/.built model ## everything from a fresh clone to 
 test-unit: .venv/.test ## within a minute: the tests without Triton and without a model
 	$(SERVE) -m pytest -m "$(UNIT)" $(ALL_CORES)
 
-test-long: .venv/.test .venv/.chart .venv-clients/.built .venv-perf/.built .venv-integrations/.built .venv-engines/.built model ## the long suites: versions, Schemathesis, clients, guards, engines, faults, Prometheus rules, chart, Chromium
+test-long: .venv/.test .venv/.chart .venv-export/.built .venv-bench/.built .venv-clients/.built .venv-perf/.built .venv-integrations/.built .venv-engines/.built model ## the long suites: versions, Schemathesis, clients, guards, engines, faults, Prometheus rules, chart, Chromium
 	.venv-integrations/bin/python -m pytest tests/integrations
 	.venv-engines/bin/python -m pytest tests/engines
 	$(SERVE) -m pytest -m "slow and not images"
@@ -55,14 +55,11 @@ soak: .venv/.test model ## ordinary and hostile requests for long, and whether a
 slo-test: .venv/.test model ## judge a load by a real Prometheus: RPS= DURATION= FAULT= LAPSE=
 	$(SERVE) -m bench.slo $(if $(RPS),--rps '$(RPS)') $(if $(DURATION),--duration '$(DURATION)') $(if $(FAULT),--fault '$(FAULT)') $(if $(LAPSE),--lapse '$(LAPSE)')
 
-bench: .venv/.test .venv-export/.built .venv-bench/.built model ## measure speed and write docs/performance.md: ONLY=peers|levers|layers|load QUICK=1
+bench: .venv/.test .venv-export/.built .venv-bench/.built .venv-perf/.built model ## measure speed and write docs/performance.md: ONLY=peers|levers|layers|direct|load QUICK=1
 	$(SERVE) -m bench $(if $(ONLY),--only '$(ONLY)') $(if $(QUICK),--quick)
 
 perf: .venv-perf/.built ## load on a running Triton by NVIDIA's perf_analyzer: URL= CONCURRENCY=1:8 STABILITY= in percent
-	@LD_LIBRARY_PATH=.venv-perf/lib .venv-perf/bin/perf_analyzer -m mapper -i grpc -u $(or $(URL),localhost:8001) \
-		--input-data bench/perf_analyzer.json $(foreach name,DETECTOR OUTPUT METADATA OPTIONS,--shape $(name):1) \
-		--concurrency-range $(or $(CONCURRENCY),1:8) --stability-percentage $(or $(STABILITY),10) \
-		--measurement-mode count_windows --measurement-request-count 100
+	@$(SERVE) -m bench.direct.perf_analyzer $(if $(URL),--url '$(URL)') $(if $(CONCURRENCY),--concurrency '$(CONCURRENCY)') $(if $(STABILITY),--stability '$(STABILITY)')
 
 versions: .venv/.built ## model versions: published, served, made from what, their checks
 	@$(SERVE) -m client_api versions

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench import layers, levers, peers, report, service_load
+from bench.direct import section as direct
 from bench.harness import assets
 from bench.harness.workers import ROOT
 
@@ -20,6 +21,7 @@ _SECTIONS: dict[str, tuple[Callable[[bool], Any], Callable[[Any], str]]] = {
     "peers": (peers.measure, peers.render),
     "levers": (levers.measure, levers.render),
     "layers": (layers.measure, layers.render),
+    "direct": (direct.measure, direct.render),
     "load": (service_load.measure, service_load.render),
 }
 _PICTURE = ROOT / "docs" / "img" / "latency.png"

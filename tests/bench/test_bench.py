@@ -123,7 +123,7 @@ def test_a_block_is_replaced_and_the_rest_of_the_page_stays() -> None:
     assert new.split(after)[1] == page.split(after)[1]
 
 
-@pytest.mark.parametrize("section", ["peers", "levers", "layers", "load"])
+@pytest.mark.parametrize("section", ["peers", "levers", "layers", "direct", "load"])
 def test_the_page_has_a_place_for_every_section(section: str) -> None:
     markdown.render(report.PAGE.read_text("utf-8"), {section: ""})
 
@@ -178,8 +178,8 @@ def test_the_base_is_made_into_versions_that_the_contenders_read(tmp_path: Path)
     make = "tests.export.tiny_checkpoint"
     for command in (
         ("-m", make, base),
-        ("-m", "bench.harness.convert", checkpoint, base),
-        ("-m", "bench.harness.text_versions", versions, checkpoint),
+        ("-m", "bench.making.convert", checkpoint, base),
+        ("-m", "bench.making.text_versions", versions, checkpoint),
     ):
         subprocess.run([assets.EXPORT, *command], check=True, env=quiet, cwd=ROOT)
 

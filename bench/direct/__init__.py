@@ -1,0 +1,1 @@
+"""Triton without the facade, under NVIDIA's own load generator."""
