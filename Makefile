@@ -34,7 +34,7 @@ test: .venv/.test .venv-export/.built model ## everything from a fresh clone to 
 test-unit: .venv/.test ## within a minute: the tests without Triton and without a model
 	$(SERVE) -m pytest -m "$(UNIT)" $(ALL_CORES)
 
-test-long: .venv/.test .venv/.chart .venv-export/.built .venv-bench/.built .venv-clients/.built .venv-perf/.built .venv-integrations/.built .venv-engines/.built model ## the long suites: versions, Schemathesis, clients, guards, engines, faults, Prometheus rules, chart, Chromium
+test-long: .venv/.test .venv/.chart .venv-clients/.built .venv-perf/.built .venv-integrations/.built .venv-engines/.built model ## the long suites: versions, Schemathesis, clients, guards, engines, faults, Prometheus rules, chart, Chromium
 	.venv-integrations/bin/python -m pytest tests/integrations
 	.venv-engines/bin/python -m pytest tests/engines
 	$(SERVE) -m pytest -m "slow and not images"
