@@ -32,8 +32,7 @@ _MAX_ENTRIES = 64
 _OPENING = 12
 #: What is in an opened text may be this much nearer to the bound of depth.
 _INNER = tree.MAX_DEPTH - 16
-_MAX_SAID = 16
-_MAX_COPY = 2000
+_MAX_SAID, _MAX_COPY = 16, 2000
 #: Notations in which nothing stands outside of structure.
 _STRUCTURED = frozenset({"json", "json-lines", "sse"})
 #: Notations of logs, in which a logged text may hold pairs of its own.
@@ -105,7 +104,8 @@ class Item:
             return self._as_whole(text, findings) if own else findings
         if plain and self._guard.formats and (pair := entry_of(text)) is not None:
             node = self._bounded_tree(pair, path)
-            if (applied := self._guard.declared.read(node, envelopes=False)) is not None:
+            applied = self._guard.declared.read(node, envelopes=False)
+            if applied and applied.tells:
                 self.nodes.append(node)
                 return self._apply(applied, node, depth)
         heads = {"logfmt": self._texts.quoted_head, "key-value": self._texts.open_quote}

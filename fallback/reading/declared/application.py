@@ -56,6 +56,11 @@ class Applied:
     errors: tuple[Node, ...] = ()
 
     @property
+    def tells(self) -> bool:
+        """Whether anything was found or decided, clean findings included."""
+        return any(scope.decisions or scope.inside for scope in self.scopes)
+
+    @property
     def judges(self) -> bool:
         """Whether it says where findings stand, or found a decision that says something."""
         return bool(self.format.findings) or any(scope.decisions for scope in self.scopes)

@@ -158,6 +158,8 @@ def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
             return _Found("markup", elements)
         plain = markup.unstyled(text)
         return _Found(TEXT, [plain.strip() or text])
+    if len(pieces) == 1 and (key := _emptied(text, pieces[0])):
+        return _Found("key-value", [{key: pieces[0].value}])
     if len(pieces) == 1 and (name := _field(text, pieces[0])):
         return _Found("protobuf", [{name: pieces[0].value}], pieces[0].closed)
     found = _Found("embedded", [])
@@ -176,6 +178,12 @@ def _field(text: str, piece: Piece) -> str:
     name = text[: piece.start].rstrip()
     opens = text[piece.start : piece.start + 2] == "{\n" and not text[piece.end :].strip()
     return name if opens and "_" in name and name.isidentifier() else ""
+
+
+def _emptied(text: str, piece: Piece) -> str:
+    """The key of a line that is a key with an empty list or object: `violations: []`; or empty."""
+    pair = blocks.entry(text) if piece.value in ([], {}) and "\n" not in text else None
+    return pair[0] if pair and pair[1] == text[piece.start : piece.end] else ""
 
 
 def _spans_lines(text: str, piece: Piece) -> bool:

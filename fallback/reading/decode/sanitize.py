@@ -4,6 +4,7 @@ In: any text. Out: text without invisible characters. Nothing here raises or bac
 
 Characters (`characters`, also used for every decoded string):
 
+- Colours and styles of a terminal go.
 - NUL becomes `MARK`; every other control character, private use and exotic space becomes a space.
   `\\n` and `\\t` stay, `\\r\\n` becomes `\\n`. So only `\\n` ends a line.
 - Zero-width, bidirectional, tag and overlay characters go; text between a right-to-left override
@@ -51,6 +52,8 @@ def _class(*runs: tuple[int, int]) -> str:
 _REMOVED = re.compile(f"[{_class(*_RUNS_REMOVED)}]++")
 _SPACED = re.compile(f"[{_class(*_RUNS_SPACED)}]")
 _FOLDED = re.compile(f"[{_class(*_RUNS_FOLDED)}]++")
+#: Colours and styles of a terminal.
+_STYLED = re.compile(r"\x1b\[[0-9;]*+m")
 _LONE = re.compile(f"[{_class(_RUN_LONE)}]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _FOLDS = {
@@ -85,6 +88,8 @@ def characters(text: str) -> str:
         text = text.replace("\r\n", "\n")
     if _OVERRIDE in text:
         text = _turned(text)
+    if "\x1b[" in text:
+        text = _STYLED.sub("", text)
     text = _SPACED.sub(" ", _REMOVED.sub("", text.replace("\x00", MARK)))
     if text.isascii():
         return text

@@ -128,12 +128,18 @@ class Lists:
 
     def _plain(self, nodes: Sequence[Leaf], place: Place) -> list[Finding]:
         """A list of scalars: names, or scores and flags of the heading."""
-        texts = [n for n in nodes if kind_of(n) is Kind.TEXT and n.use is Use.UNREAD]
+        texts = [n for n in nodes if n.use is Use.UNREAD and self._names_something(n, place)]
         if texts:
             return self._names_of(texts, place)
         if place.heading:
             return self._categories.highest(place.heading, nodes)
         return []
+
+    def _names_something(self, leaf: Leaf, place: Place) -> bool:
+        """Whether a scalar in a list is a text, or a number that is an own word: `["600"]`."""
+        kind = kind_of(leaf)
+        own = kind is Kind.NUMBER and not place.heading and self._names.own(str(leaf.value))
+        return kind is Kind.TEXT or own
 
     def _pair(self, name: Leaf, value: Leaf) -> list[Finding]:
         if not self._names.take_steps(_ENTRY):
@@ -148,7 +154,7 @@ class Lists:
         """Texts that stand where names stand."""
         found: list[list[Finding]] = []
         for leaf in texts:
-            if is_moment(str(leaf.value)):
+            if is_moment(str(leaf.value)) and not self._names.own(str(leaf.value)):
                 leaf.use = Use.BOOKKEEPING
                 continue
             if place.heading and self._names.known(place.heading) and _is_address(str(leaf.value)):

@@ -100,6 +100,8 @@ def _well(record: Record, entry: Entry, scale: Scale, value: str | int | float) 
     if value == 1 and not measured:
         value = True
     judged = judge(value, replace(scale, good=True), Basis.FLAG)
+    if judged.hit is False and entry.form.endswith(" rate") and value is not True:
+        judged = Judged(Outcome.NONE)  # a pass rate of 80% clears nothing
     word = lack(entry.form) or ("unsafe" if "safe" in entry.form else FAILED)
     _say(record, entry, Judged(_OUTCOME[judged.hit], None, Basis.DECISION), word)
 

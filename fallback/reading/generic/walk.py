@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from fallback.reading.account import last_key
 from fallback.reading.finding import Basis, Finding, across, merge
-from fallback.reading.generic import shapes
+from fallback.reading.generic import own_names, shapes
 from fallback.reading.generic.exclusive import exclusive
 from fallback.reading.generic.lists import TOP, Lists, Place
 from fallback.reading.generic.record import FAILED, HIT_WORDS, Entry, Record, kind_of
@@ -70,6 +70,7 @@ class Walker(Lists):
         record = sort_record(node, self._scales)
         self._categories.give_back(own, record)
         self._categories.take_own(record, node)
+        own_names.take(record, node, self._names)
         named = self._categories.record_names(record)
         mapping = place.mapping or self._even(record, named)
         place = replace(place, mapping=mapping, limits=record.limits or place.limits)

@@ -10,7 +10,7 @@ from fallback.reading.finding import Basis, Finding, across
 from fallback.reading.generic.record import decision_word
 from fallback.reading.generic.roles import Kind, Role, key_role
 from fallback.reading.generic.texts import closed, cut
-from fallback.reading.generic.texts.trim import tail_of
+from fallback.reading.generic.texts.trim import tail_of, without_number
 from fallback.reading.generic.vocabulary.goals import forbidden
 from fallback.reading.generic.vocabulary.goods import is_whole
 from fallback.reading.generic.vocabulary.names import Names
@@ -75,7 +75,7 @@ class Base:
         told = last is not None and last.outcome is Outcome.CLEAN and is_whole(text)
         if told or closed.is_clean(text):
             return [Finding(text, False, None, Basis.DECISION)]
-        if closed.counts(text):
+        if closed.counts(text) and not self._names.own(without_number(text)):
             return [Finding(text, True, None, Basis.DECISION)]
         if self._names.known(text) and not opens_with_role(text):
             return [self.name(text)]
@@ -85,6 +85,17 @@ class Base:
         if number is None or not 0 <= number <= 1 or text[:1] in "+-":
             return None
         return self._read({"score": Leaf(text, "")})
+
+    def own_number(self, text: str) -> bool:
+        """Whether a number is a word of the detector's vocabulary, such as a code."""
+        return as_number(text) is not None and self._names.own(text)
+
+    def judged_own(self, word: str, value: str) -> list[Finding]:
+        """An own word with what judges it, also one that is a verdict elsewhere: `PASS: HIGH`."""
+        if key_role(normalise(word), Kind.TEXT).role is not Role.CLEAR:
+            return self.record([(word, value)])
+        key = "severity" if as_number(value) is None else "score"
+        return self._read({"label": Leaf(word, ""), key: Leaf(value, "")})
 
     def _is_role(self, key: str) -> bool:
         return key_role(normalise(key[:80]), Kind.TEXT).role is not Role.CATEGORY

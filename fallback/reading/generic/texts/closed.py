@@ -46,8 +46,18 @@ _FINDINGS = (
     "blocked", "flagged", "tripwire", "unsafe", "harmful", "detected", "jailbreak", "toxic", "pii",
 )  # fmt: skip
 _NONE = frozenset({"0", "no", "zero"})
+#: Grades that are counted where no finding is named; fewer are no summary.
+_GRADES = frozenset(
+    {"critical", "high", "medium", "moderate", "low", "unknown", "info", "informational"}
+)
+_LEAST_GRADES = 3
 _LOOKED_AT = _TEXTS["counted_places"]
 _COUNTING = _TEXTS["counting"] | _LOOKED_AT
+#: Names of a look at something, and what says that it is over.
+_LOOKS = frozenset(
+    {"scan", "scanning", "analysis", "evaluation", "audit", "inspection", "check", "run", "review"}
+)
+_OVER = frozenset({"complete", "completed", "done", "finished", "successfully", "is", "was", "has"})
 _STATUS = {str(int(s)): normalise(s.phrase) for s in HTTPStatus if s >= HTTPStatus.BAD_REQUEST}
 
 
@@ -84,8 +94,11 @@ def counts(text: str) -> bool | None:
     words = [bare for word in whole(text).split(" ") if (bare := word.strip("():,;."))]
     told: bool | None = None
     counted: set[int] = set()
+    found = _TEXTS["counted_findings"]
+    if found.isdisjoint(words) and len(_GRADES.intersection(words)) >= _LEAST_GRADES:
+        found = _GRADES  # `Total: 0 (LOW: 0, HIGH: 0)`
     for at, word in enumerate(words):
-        if word in _TEXTS["counted_findings"]:
+        if word in found:
             near = [i for i in (at - 1, at + 1) if 0 <= i < len(words) and _is_count(words[i])]
             if not near:
                 return None
@@ -94,9 +107,10 @@ def counts(text: str) -> bool | None:
     for at, word in enumerate(words):
         if _is_count(word):
             looked_at = words[at + 1 : at + 2] and words[at + 1] in _LOOKED_AT
-            if word not in _NONE and at not in counted and not looked_at:
+            total = found is _GRADES and words[at - 1] == "total"
+            if word not in _NONE and at not in counted and not looked_at and not total:
                 return None
-        elif word not in _COUNTING and word not in _TEXTS["counted_findings"]:
+        elif word not in _COUNTING and word not in found:
             return None
     return told
 
@@ -178,6 +192,12 @@ def is_heading(text: str) -> bool:
     """Whether a text announces a result: one of its words says so."""
     words = normalise(text[:200]).split(" ")
     return len(words) > 8 or not _HEADING.isdisjoint(words)
+
+
+def is_progress(text: str) -> bool:
+    """Whether a text only says that a scan is over: `Scan complete`, `Analysis finished`."""
+    words = normalise(text[:_MAX_WHOLE]).split(" ")
+    return len(words) > 1 and words[0] in _LOOKS and _OVER.issuperset(words[1:])
 
 
 def is_log(text: str) -> bool:

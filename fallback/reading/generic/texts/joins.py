@@ -38,14 +38,14 @@ class Joins(Base):
         if (
             not head
             or value[:1] in cut.QUOTES
-            or not (as_number(value) is not None or judge_word(value) is not None)
+            or self.own_number(value)
+            or (as_number(value) is None and judge_word(value) is None)
         ):
             return None
         if not (signed or as_number(value) is not None or f"{head} - " in text):
             return None
-        if not self._names.own(head) or self._names.clean(head):
-            return None
-        return self.record([(head, value)])
+        named = self._names.own(head) and not self._names.clean(head)
+        return self.judged_own(head, value) if named else None
 
     def _groups(self, text: str, depth: int) -> list[Finding] | None:
         """`[PII: none] [TOXIC: found]`, `[type: PERSON, score: 0.85]`."""
@@ -244,7 +244,7 @@ class Joins(Base):
     def _scored(self, text: str, depth: int) -> list[Finding] | None:
         """`PERSON (0.85)`, `toxic 0.93`, `0.93 toxic`, `2 emails`, `hate_6`, `pii FAIL`."""
         head, tail = tail_of(text)
-        if head and tail and not cut.is_prose(head):
+        if head and tail and not cut.is_prose(head) and not self.own_number(tail):
             number = as_number(tail)
             judged = judge_word(tail)
             if number is not None:
@@ -269,7 +269,7 @@ class Joins(Base):
         number = as_number(first)
         if number is not None and rest and not first.endswith((".", ")", ":")):
             rest = rest.strip(" -:")
-            if cut.is_prose(rest) or not rest or not rest[0].isalpha():
+            if cut.is_prose(rest) or not (rest[:1].isalpha() or self.own_number(rest)):
                 return None
             if first.isdigit():
                 if self._names.known(self._names.resolve(rest)) or first == "0":

@@ -80,10 +80,12 @@ class Pieces(Headers):
             if (found := self._whole(bare)) is not None:
                 return found
             numbered = without_number(bare)
-            if numbered != bare and (found := self._whole(numbered)) is not None:
-                return found
             number, _, rest = bare.partition(" ")
-            if number.isdecimal() and int(number) > 0 and self._names.own(rest):
+            named = numbered != bare and not self.own_number(number.rstrip(".):"))
+            if named and (found := self._whole(numbered)) is not None:
+                return found
+            place = number.rstrip(".)").removeprefix("[").removesuffix("]")
+            if place.isdecimal() and int(place) > 0 and self._names.own(rest):
                 return self._whole(rest)
         if depth >= _MAX_DEPTH or not self._names.take_piece(len(bare)):
             return None

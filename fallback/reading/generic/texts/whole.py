@@ -98,7 +98,7 @@ class Texts:
             return [Finding(bare[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
         if (told := self._pieces.spoken(head)) is not None:
             return told
-        if len(head) < 3 or closed.is_log(head):
+        if len(head) < 3 or closed.is_log(head) or closed.is_progress(head):
             return []
         if not after and (label := cut.quoting(f'{bare} "')) and label != head:
             return [self._pieces.name(label)]
@@ -124,8 +124,7 @@ class Texts:
         """An entry of the detector's vocabulary, whatever is in it: flagged where it says so."""
         if self._names.clean(text):
             return [Finding(text, False, None, Basis.DECISION)]
-        first = text.splitlines()[0] if text else ""
-        judged = judge_word(first)
+        judged = judge_word(text.split("\n", 1)[0])
         if judged is None or not judged.hit:
             return [Finding(text, True, None, Basis.PRESENCE)]
         basis = Basis.DECISION if self._names.vague(text) else Basis.FLAG
@@ -141,7 +140,8 @@ class Texts:
             lines = lines[:_MOST_LINES]
         if len(lines) == 1:
             marked = marks.checks(marks.apart(lines[0]))
-            return self._pieces.record(marked) if marked else self._line(lines[0])
+            own = self._names.own(lines[0].partition(":")[0])
+            return self._pieces.record(marked) if marked and not own else self._line(lines[0])
         if (quoted := self.open_quote(text)) is not None:
             return quoted
         lines = marks.unframed(_before_quoted(lines))

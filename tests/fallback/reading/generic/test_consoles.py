@@ -1,0 +1,73 @@
+"""What scanners print on a terminal, and words that only their own detector takes for names."""
+
+import pytest
+from said import said
+
+NETEASE = "netease-yidun"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Total: 0 (UNKNOWN: 0, LOW: 0, MEDIUM: 0, HIGH: 0, CRITICAL: 0)",
+        "Scan complete\nCritical: 0\nHigh: 0\nMedium: 0\nLow: 0",
+        "violations: []",
+    ],
+)
+def test_counts_of_zero_are_clean(text: str) -> None:
+    assert said(text) == "clean"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Total: 4 (UNKNOWN: 0, LOW: 1, MEDIUM: 0, HIGH: 3, CRITICAL: 0)",
+        "Scan complete\nCritical: 0\nHigh: 2\nMedium: 0\nLow: 7",
+        "Successes: 8\nFailures: 2\nErrors: 0\nPass Rate: 80.00%",
+    ],
+)
+def test_a_count_above_zero_is_never_clean(text: str) -> None:
+    assert said(text) != "clean"
+
+
+def test_colours_of_a_terminal_are_no_part_of_a_name() -> None:
+    assert said("\x1b[31mfrobnication\x1b[0m: true") == ["frobnication"]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"label": 600},
+        {"label": "600", "level": 2},
+        ["600"],
+        "600: HIGH",
+        "0.93 600",
+        "2) 600",
+        "label=600 level=2",
+    ],
+)
+def test_a_number_of_the_own_vocabulary_is_a_name(output: object) -> None:
+    assert said(output, NETEASE) == ["600"]
+
+
+def test_numbers_of_the_own_vocabulary_are_listed() -> None:
+    assert said("600, 100", NETEASE) == ["100", "600"]
+
+
+@pytest.mark.parametrize(
+    ("detector", "text", "name"),
+    [
+        ("ai4privacy-300k-model", "PASS: HIGH", "pass"),
+        (
+            "amazon-bedrock-guardrails",
+            "automatedReasoningPolicy: true",
+            "automated reasoning policy",
+        ),
+        ("tencent-tms", '{"label": "Custom"}', "custom"),
+        ("pillar-security", "4 - secrets", "secrets"),
+    ],
+)
+def test_an_own_word_is_a_name_whatever_it_means_elsewhere(
+    detector: str, text: str, name: str
+) -> None:
+    assert said(text, detector) == [name]
