@@ -96,6 +96,10 @@ class Settings(RepositorySettings, ReviewSettings):
     log_level: LogLevel = Field(
         default=LogLevel.INFO, description="of the JSON lines on standard error"
     )
+    log_labels: bool = Field(
+        default=False,
+        description="log lines of mapping requests have labels, confidence and taxonomy version",
+    )
     otlp_endpoint: str | None = Field(
         default=None,
         description="where spans go, such as `http://collector:4318/v1/traces`; unset: nowhere",

@@ -91,9 +91,10 @@ def check_key(key: str) -> str:
     return key
 
 
-def fingerprint(path: str, query: str, body: bytes) -> str:
-    """Says whether two requests are the same: their path, query and exact body."""
-    return _digest([path, query, hashlib.sha256(body).hexdigest()])
+def fingerprint(path: str, query: str, form: str, body: bytes) -> str:
+    """Says whether two requests are the same: their path, query, the form of answer that they ask
+    for, and exact body."""
+    return _digest([path, query, form, hashlib.sha256(body).hexdigest()])
 
 
 class Idempotency:

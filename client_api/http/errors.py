@@ -32,6 +32,7 @@ _PLACES: Final = frozenset(
     | {*ActionBody.model_fields, *ImportBody.model_fields, "state", "limit", "offset", "word_id"}
     | {*DraftBody.model_fields, *DraftWord.model_fields, *FileBody.model_fields}
     | {*ModeBody.model_fields, "explain", "X-Budget-Ms", "X-Tenant-ID", "Idempotency-Key"}
+    | {"X-CloudEvents"}
 )
 
 _LONGEST_NAME: Final = 40

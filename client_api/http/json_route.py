@@ -57,6 +57,8 @@ def stored_json(content: Any) -> StoredAnswer:
     return StoredAnswer(orjson.dumps(content)).prepare()
 
 
-def json_response(content: Any, status: int = 200) -> Response:
+def json_response(
+    content: Any, status: int = 200, media_type: str = "application/json"
+) -> Response:
     """`content` as it is: it comes validated, and pydantic would walk it again."""
-    return Response(orjson.dumps(content), status, media_type="application/json")
+    return Response(orjson.dumps(content), status, media_type=media_type)

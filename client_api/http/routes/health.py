@@ -10,6 +10,7 @@ from client_api.http.errors import ApiError, problem_response
 from client_api.http.interface.answers import Closed
 from client_api.http.json_route import json_response
 from client_api.http.state import Shared, State
+from client_api.telemetry.context import current
 from schemas.contract import ErrorCode, Mode
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -89,4 +90,5 @@ def _facts(state: State) -> dict[str, Any]:
 def _unavailable(request: Request, problem: str, extra: dict[str, Any]) -> Response:
     """The state, as a problem; a probe that hears it is no request that failed, so none counts."""
     error = ApiError(ErrorCode.OVERLOADED, problem, headers={"Retry-After": "1"}, extra=extra)
+    current().facts["error_code"] = error.code.value
     return problem_response(request.url.path, error)

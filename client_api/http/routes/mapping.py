@@ -2,20 +2,21 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from pydantic import Field, ValidationError
+from fastapi import APIRouter, Header, Request, Response
+from pydantic import ValidationError
 from pydantic.json_schema import SkipJsonSchema
 
 from client_api.access.idempotency import KeptResponse, KeyReusedError, fingerprint
+from client_api.http import cloud_events
 from client_api.http.admission import Admitted
 from client_api.http.auth import get_caller
 from client_api.http.errors import ERRORS, ApiError, describe, unknown_name
 from client_api.http.interface.answers import BatchResponse, MapResponse
 from client_api.http.interface.bodies import BatchRequest, MapRequest
 from client_api.http.interface.openapi import GUARDED, problem_docs
+from client_api.http.interface.parameters import Asked
 from client_api.http.json_route import JsonRoute, json_response
 from client_api.http.state import Shared, State
 from client_api.mapping.service import PASSING, BudgetSpent
@@ -31,65 +32,23 @@ router = APIRouter(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """What a mapping request asks besides its body. Each but explain: None for none."""
-
-    explain: bool
-    view: str | None
-    budget_ms: float | None
-    replay: str | None
-
-
-async def read_parameters(
-    explain: Annotated[
-        bool, Query(description="adds `signals` and `reading`: each signal and its answer")
-    ] = False,
-    view: Annotated[
-        Annotated[str, Field(min_length=1, max_length=100)] | SkipJsonSchema[None],
-        Query(
-            alias="taxonomy",
-            description="the vocabulary of the answer: 2025.09, or a view of the operator's, whose "
-            "labels are no canonical ones",
-            examples=["2025.09"],
-        ),
-    ] = None,
-    budget_ms: Annotated[
-        Annotated[float, Field(gt=0, allow_inf_nan=False)] | SkipJsonSchema[None],
-        Header(
-            alias="X-Budget-Ms",
-            description="milliseconds to answer in: lowers the budget, or raises it up to the cap",
-        ),
-    ] = None,
-    tenant: Annotated[
-        Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
-        Header(
-            alias="X-Tenant-ID",
-            description="the key's own tenant; without keys, the tenant to act for",
-        ),
-    ] = None,
-    replay: Annotated[
-        Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,255}$")] | SkipJsonSchema[None],
-        Header(
-            alias="Idempotency-Key",
-            description="the same request again gets the same answer",
-        ),
-    ] = None,
-) -> Parameters:
-    """The parameters, validated. Async, for FastAPI calls others in threads; `_claims` reads the
-    tenant from every header of that name."""
-    return Parameters(explain, view, budget_ms, replay)
-
-
-Asked = Annotated[Parameters, Depends(read_parameters)]
-
-
-@router.post("/map", response_model=MapResponse)
+@router.post(
+    "/map",
+    response_model=MapResponse,
+    responses=cloud_events.documented(cloud_events.STRUCTURED),
+)
 async def map_one(
     body: MapRequest,
     request: Request,
     state: Shared,
     asked: Asked,
+    content_mode: Annotated[
+        cloud_events.ContentMode | SkipJsonSchema[None],
+        Header(
+            alias="X-CloudEvents",
+            description="`binary`: a CloudEvent whose attributes are headers of the answer",
+        ),
+    ] = None,
 ) -> Response:
     """Map one detector output to the canonical taxonomy."""
     await asyncio.sleep(0)  # a large body was parsed and validated in this turn of the loop
@@ -99,6 +58,7 @@ async def map_one(
     admitted = state.admission.admit(body, caller, _claims(request))
     await _refuse_raw_content(state, admitted)
     budget_s = min(asked.budget_ms or admitted.usual_ms, admitted.most_ms) / 1000
+    form, respond = cloud_events.chosen(request, content_mode)
 
     async def answer() -> Response:
         current().accepted = True
@@ -111,13 +71,18 @@ async def map_one(
             detector=state.metrics.label(body.detector),
             source=decision.source.value,
             fallback_reason=decision.fallback_reason,
+            **_logged(state, [decision]),
         )
-        return json_response(_result(decision, admitted.tenant, asked.explain, view))
+        return respond(_result(decision, admitted.tenant, asked.explain, view))
 
-    return await _once(request, state, admitted.tenant, asked.replay, budget_s, answer)
+    return await _once(request, state, admitted.tenant, asked.replay, form, budget_s, answer)
 
 
-@router.post("/map/batch", response_model=BatchResponse)
+@router.post(
+    "/map/batch",
+    response_model=BatchResponse,
+    responses=cloud_events.documented(cloud_events.BATCH),
+)
 async def map_batch(
     body: BatchRequest,
     request: Request,
@@ -142,6 +107,7 @@ async def map_batch(
         # A long batch must not hold up who asks for one item.
         await asyncio.sleep(0)
     budget_s = _batch_budget_ms(list(admitted.values()), asked.budget_ms, state) / 1000
+    as_events = cloud_events.accepts(request, cloud_events.BATCH)
 
     async def answer() -> Response:
         current().accepted = True
@@ -159,12 +125,20 @@ async def map_batch(
                 current().passing |= outcome.fallback_reason in PASSING
                 results[index] = _result(outcome, one.tenant, asked.explain, view)
         state.metrics.batch(len(results), state.service.clock() - current().started)
-        current().facts.update(items=len(results), refused=len(refused))
-        return json_response(
-            {"results": results, "errors": [_batch_error(i, errors[i]) for i in sorted(errors)]}
+        current().facts.update(
+            items=len(results),
+            refused=len(refused),
+            **_logged(state, [one for one in outcomes if isinstance(one, Decision)]),
         )
+        if errors:
+            current().facts["error_codes"] = sorted({error.code.value for error in errors.values()})
+        told = [_batch_error(i, errors[i]) for i in sorted(errors)]
+        if as_events:
+            return cloud_events.batch(results, told)
+        return json_response({"results": results, "errors": told})
 
-    return await _once(request, state, acting, asked.replay, budget_s, answer)
+    form = cloud_events.BATCH if as_events else ""
+    return await _once(request, state, acting, asked.replay, form, budget_s, answer)
 
 
 async def _refuse_raw_content(state: State, admitted: Admitted) -> None:
@@ -180,10 +154,11 @@ async def _once(
     state: State,
     tenant: str | None,
     key: str | None,
+    form: str,
     budget_s: float,
     answer: Callable[[], Awaitable[Response]],
 ) -> Response:
-    """The answer; with a key, the one that the same request got before."""
+    """The answer; with a key, the one that the same request for the same form got before."""
     granted = {"X-Budget-Granted-Ms": f"{budget_s * 1000:.15g}"}
     if key is None:
         made = await answer()
@@ -197,12 +172,16 @@ async def _once(
         made = await answer()
         return KeptResponse(
             made.status_code,
-            (("content-type", made.media_type or ""),),
+            tuple(
+                (name, value)
+                for name, value in made.headers.items()
+                if name == "content-type" or name.startswith("ce-")
+            ),
             bytes(made.body),
             current().passing,
         )
 
-    what = fingerprint(request.url.path, request.url.query, await request.body())
+    what = fingerprint(request.url.path, request.url.query, form, await request.body())
     left_s = max(0.0, current().started + budget_s - state.service.clock())
     try:
         kept, replayed = await state.idempotency.run(tenant, key, what, keep, left_s)
@@ -260,6 +239,19 @@ def _result(
     if explain:
         result |= {"signals": decision.signals, "reading": decision.reading}
     return view.translate(result) if view else result
+
+
+def _logged(state: State, decisions: list[Decision]) -> dict[str, Any]:
+    """What the access log says of answers besides, where the operator chose that: their labels, the
+    lowest confidence, and the version of the taxonomy."""
+    if not (state.settings.log_labels and decisions):
+        return {}
+    labels = {label for one in decisions for label in cast(list[str], one.event["taxonomy"])}
+    return {
+        "labels": sorted(labels),
+        "confidence": min(one.confidence for one in decisions),
+        "taxonomy": decisions[0].versions["taxonomy"],
+    }
 
 
 def _failure(error: Exception) -> ApiError:

@@ -19,8 +19,8 @@ from client_api.access.idempotency import (
 from client_api.access.idempotency_stores import MemoryStore, RedisStore
 from client_api.access.redis import SharedRedis
 
-REQUEST = fingerprint("/map", "", b'{"detector": "d", "output": "o"}')
-OTHER = fingerprint("/map", "", b'{"detector": "d", "output": "p"}')
+REQUEST = fingerprint("/map", "", "", b'{"detector": "d", "output": "o"}')
+OTHER = fingerprint("/map", "", "", b'{"detector": "d", "output": "p"}')
 
 
 @dataclass
@@ -290,10 +290,10 @@ def test_a_key_that_is_none_is_refused(key: str) -> None:
 
 def test_path_query_and_body_make_a_request() -> None:
     prints = {
-        fingerprint("/map", "", b"{}"),
-        fingerprint("/map/batch", "", b"{}"),
-        fingerprint("/map", "explain=true", b"{}"),
-        fingerprint("/map", "", b"{ }"),
-        fingerprint("/m", "ap", b"{}"),
+        fingerprint("/map", "", "", b"{}"),
+        fingerprint("/map/batch", "", "", b"{}"),
+        fingerprint("/map", "explain=true", "", b"{}"),
+        fingerprint("/map", "", "", b"{ }"),
+        fingerprint("/m", "ap", "", b"{}"),
     }
     assert len(prints) == 5

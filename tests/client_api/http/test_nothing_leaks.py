@@ -92,6 +92,7 @@ def planted_requests() -> list[dict[str, Any]]:
         post | {"json": item, "headers": {"User-Agent": PLANTED, "Cookie": PLANTED}},
         post | {"json": item, "headers": {"traceparent": PLANTED, "baggage": f"k={PLANTED}"}},
         post | {"json": item, "params": {"explain": PLANTED, PLANTED: PLANTED}},
+        post | {"json": item, "headers": {"Accept": f"text/{PLANTED}", "X-CloudEvents": PLANTED}},
         {"method": "GET", "url": "/health", "params": {"key": PLANTED}, "headers": BEARER},
         {"method": "PUT", "url": "/admin/mode", "json": {"mode": PLANTED, PLANTED: 1}},
         {
@@ -114,7 +115,8 @@ def test_nothing_written_holds_what_was_sent(
     key = keys.create("acme", *scopes)
     seen, problems = "", ""
     for gateway in (FakeGateway(), FakeGateway(raising(RuntimeError(PLANTED)), model)):
-        with facade(gateway, keys_file=keys.path, rate_limit_key="off") as client:
+        chosen = {"rate_limit_key": "off", "log_labels": True}
+        with facade(gateway, keys_file=keys.path, **chosen) as client:
             for headers in ({}, key):
                 for request in planted_requests():
                     own = headers | request.get("headers", {})
@@ -139,10 +141,15 @@ def test_nothing_written_holds_what_was_sent(
     assert key["X-API-Key"].split("_")[1] in seen
 
 
+def lines_of_requests(log: io.StringIO) -> list[dict[str, Any]]:
+    lines = map(json.loads, log.getvalue().splitlines())
+    return [line for line in lines if line["event"] == "request"]
+
+
 def test_the_access_log_has_metadata_and_nothing_else(log: io.StringIO) -> None:
     with facade() as client:
         client.post("/map", json=HATE, headers={"User-Agent": PLANTED})
-    [line] = [e for e in map(json.loads, log.getvalue().splitlines()) if e["event"] == "request"]
+    [line] = lines_of_requests(log)
 
     assert line["route"] == "/map"
     assert line["status"] == 200
@@ -150,6 +157,45 @@ def test_the_access_log_has_metadata_and_nothing_else(log: io.StringIO) -> None:
         *("event", "level", "timestamp", "request_id", "trace_id"),
         *("method", "route", "status", "ms", "detector", "source", "fallback_reason"),
     }
+
+
+def test_the_access_log_has_labels_where_the_operator_chose_that(log: io.StringIO) -> None:
+    items = [HATE, HATE | {"output": "violence"}, {"detector": "", "output": PLANTED}]
+    with facade(log_labels=True) as client:
+        one = client.post("/map", json=HATE).json()
+        many = client.post("/map/batch", json={"requests": items}).json()
+        client.post("/map/batch", json={"requests": items[2:]})
+    first, second, third = lines_of_requests(log)
+
+    assert first["labels"] == one["taxonomy"]
+    assert first["confidence"] == one["confidence"]
+    assert first["taxonomy"] == one["version_info"]["taxonomy"]
+    answers = [answer for answer in many["results"] if answer]
+    assert second["labels"] == sorted({label for one in answers for label in one["taxonomy"]})
+    assert second["confidence"] == min(answer["confidence"] for answer in answers)
+    assert (second["refused"], second["error_codes"]) == (1, ["INVALID_REQUEST"])
+    assert "labels" not in third
+
+
+def test_the_line_of_each_refused_request_has_its_error_code(log: io.StringIO) -> None:
+    gone = raising(ModelError("gone"))
+    with facade(FakeGateway(gone, gone), startup_grace_s=0.001, item_max_bytes=100) as client:
+        told = [
+            client.post("/map", json={}),
+            client.post("/map", content="{"),
+            client.post("/map", content="detector=d"),
+            client.post("/map", json=HATE | {"output": "x" * 200}),
+            client.post("/map", json=HATE, headers={"X-Budget-Ms": "0"}),
+            client.post("/map", json=HATE, params={"taxonomy": "none"}),
+            client.put("/map"),
+            client.get("/nowhere"),
+            client.get("/review"),
+            client.get("/health/model"),
+            client.get("/metrics", headers={"Host": "elsewhere.example"}),
+        ]
+    assert min(answer.status_code for answer in told) >= 400
+    codes = [line["error_code"] for line in lines_of_requests(log)]
+    assert codes == [answer.json()["error_code"] for answer in told]
 
 
 def test_spans_are_sent_nowhere_by_default() -> None:

@@ -1,0 +1,61 @@
+"""What a mapping request asks besides its body: query and headers, validated and documented."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, Query
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """What a mapping request asks besides its body. Each but explain: None for none."""
+
+    explain: bool
+    view: str | None
+    budget_ms: float | None
+    replay: str | None
+
+
+async def read_parameters(
+    explain: Annotated[
+        bool, Query(description="adds `signals` and `reading`: each signal and its answer")
+    ] = False,
+    view: Annotated[
+        Annotated[str, Field(min_length=1, max_length=100)] | SkipJsonSchema[None],
+        Query(
+            alias="taxonomy",
+            description="the vocabulary of the answer: 2025.09, or a view of the operator's, whose "
+            "labels are no canonical ones",
+            examples=["2025.09"],
+        ),
+    ] = None,
+    budget_ms: Annotated[
+        Annotated[float, Field(gt=0, allow_inf_nan=False)] | SkipJsonSchema[None],
+        Header(
+            alias="X-Budget-Ms",
+            description="milliseconds to answer in: lowers the budget, or raises it up to the cap",
+        ),
+    ] = None,
+    tenant: Annotated[
+        Annotated[str, Field(min_length=1, max_length=200)] | SkipJsonSchema[None],
+        Header(
+            alias="X-Tenant-ID",
+            description="the key's own tenant; without keys, the tenant to act for",
+        ),
+    ] = None,
+    replay: Annotated[
+        Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,255}$")] | SkipJsonSchema[None],
+        Header(
+            alias="Idempotency-Key",
+            description="the same request again gets the same answer",
+        ),
+    ] = None,
+) -> Parameters:
+    """The parameters, validated. Async, for FastAPI calls others in threads; the route reads
+    the tenant from every header of that name."""
+    return Parameters(explain, view, budget_ms, replay)
+
+
+Asked = Annotated[Parameters, Depends(read_parameters)]
