@@ -107,7 +107,7 @@ format: .venv/.lint ## rewrite the sources as `make lint` wants them
 
 lock: .venv-uv/.built .venv-clients/.built ## write requirements/*.txt anew from pyproject.toml: UPGRADE=1 for newer releases
 	$(COMPILE) --group serve -o requirements/serve.txt pyproject.toml
-	for group in test lint chart images facade triton-cpu; do \
+	for group in test events lint chart images facade triton-cpu; do \
 		$(COMPILE) --group $$group -c requirements/serve.txt -o requirements/$$group.txt || exit 1; \
 	done
 	$(subst 3.11,3.12,$(COMPILE)) --group triton-gpu -c requirements/serve.txt -o requirements/triton-gpu.txt
@@ -148,7 +148,7 @@ COMPILE = $(UV) pip compile -q --generate-hashes --no-annotate --custom-compile-
 	$(IN_PLACE) .venv -e .
 	@touch $@
 
-# On top of what serves: .venv/.test, .venv/.lint, .venv/.chart.
+# On top of what serves: .venv/.test, .venv/.events, .venv/.lint, .venv/.chart.
 .venv/.%: requirements/%.txt .venv/.built
 	$(INSTALL) .venv -r $<
 	@touch $@

@@ -11,6 +11,7 @@ from client_api.composition import (
     AccessParts,
     detector_folders,
     listener,
+    make_events,
     make_review,
     make_state,
 )
@@ -75,6 +76,7 @@ def create_app(
     counted.follow_mode(lambda: access.switch.current().mode)
     limiter = RateLimiter(access.limits)
     desk = make_review(settings, pipelines, counted)
+    sink = make_events(settings, pipelines, counted)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -84,6 +86,9 @@ def create_app(
             if desk:
                 desk.start()
                 closing.push_async_callback(asyncio.to_thread, desk.close)
+            if sink:
+                sink.start()
+                closing.push_async_callback(asyncio.to_thread, sink.close)
             client = ItemCache(
                 gateway(settings),
                 lambda tenant: pipelines.of(tenant).rules.version,
@@ -93,7 +98,7 @@ def create_app(
             )
             closing.push_async_callback(client.close)
             app.state.shared = state = make_state(
-                settings, pipelines, counted, access, limiter, client, desk, stored
+                settings, pipelines, counted, access, limiter, client, desk, sink, stored
             )
             canary = asyncio.create_task(state.canary.run())
             closing.push_async_callback(_end, canary)

@@ -43,6 +43,7 @@ from schemas.policies import PolicyFile
 from schemas.views import Views
 
 if TYPE_CHECKING:
+    from client_api.events.sink import EventSink, EventStore
     from client_api.review.desk import ReviewDesk
 
 _log = structlog.get_logger()
@@ -129,10 +130,44 @@ def make_review(
             retention_days=settings.review_retention_days,
             webhook=hook.get_secret_value() if hook else None,
             webhook_rate=settings.review_webhook_rate,
-            on_dropped=metrics.review_dropped,
+            on_dropped=lambda count: metrics.dropped("review", count),
         )
     except ValueError as error:
         raise ConfigError(Path("MAPPER_REVIEW_URL"), "(setting)", str(error)) from None
+
+
+def make_events(
+    settings: Settings, pipelines: TenantPipelines, metrics: Metrics
+) -> "EventSink | None":
+    """The event sink, not started; None without one. Raises ConfigError for one that cannot be."""
+    if settings.events_dir is None and settings.events_url is None:
+        return None
+    from client_api.events.sink import EventSink
+    from client_api.review.words import StoreError
+
+    store: EventStore
+    try:
+        if settings.events_url:
+            from client_api.events.database import DatabaseStore
+
+            store = DatabaseStore(settings.events_url.get_secret_value())
+        else:
+            from client_api.events.parquet import ParquetStore
+
+            assert settings.events_dir is not None
+            store = ParquetStore(settings.events_dir)
+    except (ValueError, StoreError) as error:
+        name = "MAPPER_EVENTS_URL" if settings.events_url else "MAPPER_EVENTS_DIR"
+        raise ConfigError(Path(name), "(setting)", str(error)) from None
+    except ModuleNotFoundError as missing:
+        problem = f"needs {missing.name}; `make .venv/.events` installs it"
+        raise ConfigError(Path("MAPPER_EVENTS_DIR"), "(setting)", problem) from None
+    return EventSink(
+        store,
+        lambda tenant, name: getattr(pipelines.of(tenant).rules.resolve(name), "name", None),
+        retention_days=settings.events_retention_days,
+        on_dropped=lambda count: metrics.dropped("events", count),
+    )
 
 
 def make_state(
@@ -143,6 +178,7 @@ def make_state(
     limiter: RateLimiter,
     client: ItemCache,
     review: "ReviewDesk | None",
+    events: "EventSink | None",
     stored: Mapping[str, StoredAnswer],
 ) -> State:
     """What handlers share; call it inside the event loop. client: of Triton; stored: answers made
@@ -187,7 +223,8 @@ def make_state(
     )
 
     def problems() -> list[str]:
-        return access.problems() + ([review.problem] if review and review.problem else [])
+        found = (review.problem if review else None, events.problem if events else None)
+        return access.problems() + [problem for problem in found if problem]
 
     service = MapperService(
         protected,
@@ -198,7 +235,7 @@ def make_state(
         budgets,
         # Where the model has the same cores, most of them are for it.
         CpuShare(len(os.sched_getaffinity(0)) / 8),
-        record=review.record if review else None,
+        records=[*([review.record] if review else ()), *([events.record] if events else ())],
     )
     ours = load_guard()
     return State(

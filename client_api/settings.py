@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from client_api.access.addresses import is_loopback
 from client_api.access.rate_limits import parse_limit
+from client_api.events.settings import EventSettings
 from client_api.review.settings import ReviewSettings
 from pipeline.detector_series import DEFAULT_MOST
 from schemas.contract import Mode, OnTimeout, RawContent
@@ -83,7 +84,7 @@ class RepositorySettings(BaseSettings):
     )
 
 
-class Settings(RepositorySettings, ReviewSettings):
+class Settings(RepositorySettings, ReviewSettings, EventSettings):
     """Every field is an environment variable with the prefix `MAPPER_`; an empty one is unset."""
 
     model_config = _CONFIG

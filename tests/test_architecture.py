@@ -34,6 +34,7 @@ ROOMS = {
         "mapping": {"telemetry"},
         "upstream": {"mapping", "telemetry"},
         "review": {"mapping"},
+        "events": {"mapping", "review"},
         "http": {"access", "console", "mapping", "review", "telemetry", "upstream"},
         "triton": {"access", "http", "mapping", "telemetry", "upstream"},
         "cli": {"access"},

@@ -99,11 +99,11 @@ class MapperService:
         budgets: Budgets,
         cpu: CpuShare,
         clock: _Clock = time.perf_counter,
-        record: Callable[[Item, Decision], None] | None = None,
+        records: Sequence[Callable[[Item, Decision], None]] = (),
     ) -> None:
         """known: what the model answered to an item before, None if it is to be asked; cpu: what
-        the process may use while it answers by rules for a model that has too much to do; record:
-        told of every answer, and does not wait.
+        the process may use while it answers by rules for a model that has too much to do; records:
+        told of every answer, and do not wait.
         """
         self._gateway = gateway
         self._known = known
@@ -113,7 +113,7 @@ class MapperService:
         self._budgets = budgets
         self._cpu = cpu
         self.clock = clock
-        self._record = record
+        self._records = records
 
     async def is_raw_content(self, item: Item) -> bool:
         """Whether an output quotes so much content that an operator may refuse it."""
@@ -249,8 +249,8 @@ class MapperService:
             self._metrics.unanswered(item.detector, taken)
         else:
             self._metrics.answered(item.detector, taken, outcome)
-            if self._record:
-                self._record(item, outcome)
+            for record in self._records:
+                record(item, outcome)
         return outcome
 
     def _left_s(self, items: Sequence[Item], deadline: float) -> float:

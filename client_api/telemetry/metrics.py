@@ -33,6 +33,10 @@ LATENCY_EDGES: Final = (
     *(0.225, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0),
 )
 _BUILD_PARTS: Final = ("taxonomy", "frameworks", "rules", "model")
+_LOST: Final = {
+    "review": "Words of answers that the review queue could not count",
+    "events": "Answers that the event sink could not keep",
+}
 _BATCH_EDGES: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
 _SIZE_EDGES: Final = (1, 2, 5, 10, 20, 50, 100)
 _CONFIDENCE_EDGES: Final = tuple(n / 20 for n in range(1, 21))
@@ -110,12 +114,8 @@ class Metrics:
         self._replays = self._counter(
             "mapper_idempotent_replays_total", "Requests answered by an answer given before"
         )
-        self._review_dropped = self._counter(
-            "mapper_review_dropped_total", "Words of answers that the review queue could not count"
-        )
-        self._mode = Gauge(
-            "mapper_mode", "1 for the mode in force", ("mode",), registry=self._gauges
-        )
+        self._dropped = {n: self._counter(f"mapper_{n}_dropped_total", t) for n, t in _LOST.items()}
+        self._mode = Gauge("mapper_mode", "1: the mode in force", ("mode",), registry=self._gauges)
         self._circuit = Gauge(
             "mapper_circuit_state",
             "Circuit to Triton: 0 closed, 1 half open, 2 open",
@@ -224,9 +224,9 @@ class Metrics:
         """A request was answered by an answer given before; its items count nowhere again."""
         self._replays.inc()
 
-    def review_dropped(self, count: int) -> None:
-        """The review queue had no room for so many words."""
-        self._review_dropped.inc(count)
+    def dropped(self, queue: str, count: int) -> None:
+        """A queue of `_LOST` had no room for so many."""
+        self._dropped[queue].inc(count)
 
     def follow_mode(self, mode: Callable[[], Mode]) -> None:
         """mode: the one in force; asked whenever someone looks."""

@@ -1,5 +1,6 @@
-"""`mapper evidence`: what an auditor takes, from answers that `mapper batch` wrote."""
+"""`mapper evidence`: what an auditor takes, from answers that `mapper batch` or the facade kept."""
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -23,12 +24,23 @@ from llama_mapper.evidence import (
     verify,
     write_evidence,
 )
+from llama_mapper.evidence.sink import database_lines, is_parquet, parquet_lines
+
+#: As the facade's own setting; a URL among the arguments would show its password to other users.
+_DATABASE = "MAPPER_EVENTS_URL"
 
 
 def evidence(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="JSON Lines of answers; `-` reads standard input")
+        list[Path] | None,
+        typer.Argument(
+            help="JSON Lines of answers, `-` for standard input; or Parquet of the event sink: a "
+            "file or its folder"
+        ),
     ] = None,
+    database: Annotated[
+        bool, typer.Option("--database", help=f"read the event sink's PostgreSQL, {_DATABASE}")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option(help="folder to write, new or empty", file_okay=False)
     ] = None,
@@ -49,24 +61,40 @@ def evidence(
     Controls come from the service; what a detector said is not in the files.
     """
     if check is not None:
-        if files or out:
-            raise typer.BadParameter("--verify takes no FILES and no --out")
+        if files or out or database:
+            raise typer.BadParameter("--verify takes no FILES, no --database and no --out")
         _verify(check, as_json=as_json)
         return
-    if not files or out is None:
-        raise typer.BadParameter("give FILES and --out, or --verify")
+    if not (files or database) or out is None:
+        raise typer.BadParameter("give FILES or --database, and --out; or --verify")
+    if database and not os.environ.get(_DATABASE):
+        raise typer.BadParameter(f"--database needs {_DATABASE} in the environment")
     with connected(url, tenant, as_json=as_json) as client:
         answers = (client.get("/frameworks"), client.get("/detectors"))
         catalogue = parse(lambda both: Catalogue.of(*both), answers)
     try:
         summary = write_evidence(
-            _read(files), out, catalogue, period=by, made=datetime.now(UTC), plan=plan
+            _read(files or (), database=database),
+            out,
+            catalogue,
+            period=by,
+            made=datetime.now(UTC),
+            plan=plan,
         )
     except FileExistsError:
         show.problem(f"{out} holds files; name a new folder", as_json=as_json)
         raise typer.Exit(1) from None
     except OSError as error:
         show.problem(f"{error.filename}: {error.strerror}", as_json=as_json)
+        raise typer.Exit(1) from None
+    except ModuleNotFoundError as missing:
+        extra = "bulk" if missing.name == "polars" else "postgresql"
+        show.problem(
+            f"{missing.name} is not installed: pip install 'llama-mapper[{extra}]'", as_json=as_json
+        )
+        raise typer.Exit(1) from None
+    except ValueError as error:
+        show.problem(str(error), as_json=as_json)
         raise typer.Exit(1) from None
     counts = {
         "answers": summary.answers,
@@ -91,8 +119,13 @@ def _verify(folder: Path, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _read(files: Iterable[Path]) -> Iterator[Answer | Rejected]:
+def _read(files: Iterable[Path], *, database: bool) -> Iterator[Answer | Rejected]:
+    if database:
+        yield from read_answers(database_lines(os.environ[_DATABASE]))
     for path in files:
+        if is_parquet(path):
+            yield from read_answers(parquet_lines(path))
+            continue
         with ExitStack() as opened:
             lines = (
                 sys.stdin

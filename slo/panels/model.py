@@ -224,4 +224,10 @@ def saturation() -> list[PanelSpec]:
             "reqps",
             [Query(f"sum(rate(mapper_review_dropped_total{{{FACADE}}}{RATE}))", "dropped")],
         ),
+        PanelSpec(
+            "Event sink",
+            "Answers whose events the sink could not keep: they are lost.",
+            "reqps",
+            [Query(f"sum(rate(mapper_events_dropped_total{{{FACADE}}}{RATE}))", "dropped")],
+        ),
     ]

@@ -61,6 +61,14 @@ OPTIONS: dict[str, Values] = {
             ]
         },
     },
+    "events": {
+        "events": {"enabled": True, "urlSecret": "mapper-events"},
+        "networkPolicy": {
+            "facadeEgress": [
+                {"to": [{"podSelector": {"matchLabels": {"app": "postgresql"}}}], "port": 5432}
+            ]
+        },
+    },
     "no-network-policy": {"networkPolicy": {"enabled": False}},
     "monitoring": {
         "monitoring": _MONITORS

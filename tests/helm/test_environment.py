@@ -34,6 +34,7 @@ NOT_IN_CHART = {
     "max_connections_per_address": "as above",
     "head_timeout_s": "as above",
     "trust_tracestate": "no caller is",
+    "events_dir": "the pods share a database",
 }
 # What differs from the default on this machine, and why.
 CHANGED = {
@@ -56,6 +57,7 @@ CHANGED = {
 _SECRET = {
     "MAPPER_REDIS_URL": "redis://redis",
     "MAPPER_REVIEW_URL": "postgresql://postgres/review",
+    "MAPPER_EVENTS_URL": "postgresql://postgres/events",
     "MAPPER_REVIEW_WEBHOOK": "https://chat.example/hook",
 }
 
@@ -79,7 +81,7 @@ def test_the_facade_reads_every_name(case: str) -> None:
 
 
 def test_every_setting_of_the_facade_can_be_set() -> None:
-    values = merge(OPTIONS["redis"], OPTIONS["review"])
+    values = merge(OPTIONS["redis"], OPTIONS["review"], OPTIONS["events"])
     given = {n.removeprefix(PREFIX).lower() for n in names("facade", values)}
     serve_only = {
         name for name, field in Settings.model_fields.items()

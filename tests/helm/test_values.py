@@ -18,7 +18,7 @@ CONTEXTS: list[Values] = [
     merge(
         *(
             OPTIONS[name]
-            for name in ("monitoring", "ingress", "redis", "review", "tested-with-a-key")
+            for name in ("monitoring", "ingress", "redis", "review", "events", "tested-with-a-key")
         ),
         {"profile": "gpu", "data": {"taxonomy": "version: x"}},
     ),
@@ -206,6 +206,8 @@ def test_a_bad_value_is_refused(values: Values, words: list[str]) -> None:
         ({"redis": {"enabled": True, "urlSecret": "r"}}, "say where Redis is"),
         ({"review": {"enabled": True}}, "review.urlSecret: name the Secret"),
         ({"review": {"enabled": True, "urlSecret": "r"}}, "say where PostgreSQL is"),
+        ({"events": {"enabled": True}}, "events.urlSecret: name the Secret"),
+        ({"events": {"enabled": True, "urlSecret": "r"}}, "say where the PostgreSQL of events is"),
         ({"facade": {"settings": {"otlpEndpoint": "http://c:4318"}}}, "say where facade.settings"),
         ({"autoscaling": {"keda": {"enabled": True}}}, "nobody reads the queue time"),
         (

@@ -1,0 +1,51 @@
+"""Reads what the facade's event sink kept, as lines of JSON that `read_answers` takes.
+
+In: a folder of Parquet files, one such file, or the URL of PostgreSQL. Out: one line per event, as
+it is needed. The libraries are those of `llama-mapper[bulk]` and `llama-mapper[postgresql]`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+_ROWS = 10_000
+
+
+def is_parquet(path: Path) -> bool:
+    """Whether a path names Parquet: a file of it, or a folder."""
+    return path.is_dir() or path.suffix == ".parquet"
+
+
+def parquet_lines(path: Path) -> Iterator[str]:
+    """The events of a file, or of all files below a folder, oldest day first.
+
+    Raises OSError for what cannot be read, ValueError for what is no file of the sink,
+    ModuleNotFoundError without polars.
+    """
+    import polars as pl
+
+    for file in sorted(path.rglob("*.parquet")) if path.is_dir() else [path]:
+        try:
+            with file.open("rb") as opened:
+                events = pl.read_parquet(opened, columns=["event"])["event"].cast(pl.String)
+        except pl.exceptions.PolarsError as error:
+            raise ValueError(f"{file}: is no file of events ({type(error).__name__})") from None
+        yield from events.drop_nulls()
+
+
+def database_lines(url: str) -> Iterator[str]:
+    """The events of the sink's table, oldest first.
+
+    Raises OSError where the database does not answer or has no such table, ModuleNotFoundError
+    without psycopg.
+    """
+    import psycopg
+
+    try:
+        with psycopg.connect(url) as connection, connection.cursor("events") as cursor:
+            cursor.itersize = _ROWS
+            cursor.execute("SELECT event::text FROM mapper_events ORDER BY time, id")
+            for (line,) in cursor:
+                yield line
+    except psycopg.Error as error:
+        # Its message names the host; the password is in none, but nor is it needed.
+        raise OSError(0, type(error).__name__, "the database of events") from None
