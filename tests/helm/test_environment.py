@@ -7,6 +7,7 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from client_api.settings import Settings
+from pipeline import detector_series
 from pipeline.tenants import TenantPipelines
 from schemas.contract import Mode
 from schemas.policies import PROFILES, PolicyFile
@@ -96,7 +97,7 @@ def test_triton_reads_every_name(case: str) -> None:
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
     # llama_mapper/model.py takes each of its parameters from the environment first.
     read = {f"{PREFIX}{name.upper()}" for name in config.parameters}
-    read |= {"MAPPER_POLICIES_FILE", "MAPPER_DETECTORS_DIR"}
+    read |= {"MAPPER_POLICIES_FILE", "MAPPER_DETECTORS_DIR", detector_series.VARIABLE}
     read |= {"MAPPER_REVIEW_DIR"} if case == "review" else set()
     assert names("triton", CASES[case]) == read
 
