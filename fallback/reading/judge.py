@@ -113,6 +113,8 @@ _AMOUNTS = (load_words().values["polarity"] | load_words().values["grades"]) - {
 }  # fmt: skip
 #: Words of which little says that they are not so: `safe 3%`.
 _GOOD = frozenset[str]().union(*load_words().goods.values())
+#: Classes of which little says that they are not so: `nsfw 3%`.
+_BAD_CLASSES = load_words().values["bad_classes"]
 _POLARITY = load_words().values["polarity"]
 _DENIALS = load_words().texts["denials"]
 #: What denies a word without a blank, in languages that write none.
@@ -193,6 +195,8 @@ def _graded(text: str, scale: Scale, basis: Basis) -> Judged | None:
         return None
     if outcome is Outcome.CLEAN and number < DEFAULT_THRESHOLD and key in _GOOD:
         return Judged(Outcome.FOUND, None, basis)
+    if outcome is Outcome.FOUND and 0 <= number < scale.threshold and key in _BAD_CLASSES:
+        return Judged(Outcome.CLEAN, number, Basis.SCORE)
     return Judged(outcome, judge_number(number, scale, Basis.GRADE).score, basis)
 
 

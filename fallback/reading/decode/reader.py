@@ -62,7 +62,7 @@ def decode(text: str) -> Decoded:
     holds a structure, nor anything behind a chat-template token or a NUL (see `sanitize`).
     A model's reasoning is a part of its own: `{"reasoning": ...}`.
     """
-    clean = sanitize.characters(text).strip()
+    clean = wrapping.unboxed(sanitize.characters(text).strip())
     if (message := wrapping.log_message(clean)) is not None:
         return replace(_answer(message), wrapped=(wrapping.LOG_LINE,))
     if (response := wrapping.http_message(clean)) is not None:

@@ -36,6 +36,10 @@ _HEAD = re.compile(
 )
 _STATUS_LINE = re.compile(r"HTTP/\d(?:\.\d)? (\d{3})\b[^\n]*+\n")
 _HEADER = re.compile(r"([A-Za-z0-9][\w\-]{0,60}+):[ \t]*+([^\n]*+)(?:\n|$)")
+#: `Rating: [[unsafe]]`, as judges are told to answer.
+_BOXED = re.compile(
+    r"(?<=[:=])([ \t]{0,3})\[\[([A-Za-z][\w \-/]{0,40}+)\]\](?=[ \t.]{0,3}(?:\n|$))"
+)
 _MOST_HEADERS: Final = 64
 
 
@@ -54,6 +58,11 @@ def _message(line: str) -> str:
     head = _HEAD.match(line, prefix.end())
     at = head.end() if head and head.end() < len(line) else prefix.end()
     return line[at:]
+
+
+def unboxed(text: str) -> str:
+    """A text without the double brackets around a word that is an answer."""
+    return _BOXED.sub(r"\1\2", text) if "[[" in text else text
 
 
 def http_message(text: str) -> dict[str, object] | None:

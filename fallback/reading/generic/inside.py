@@ -56,3 +56,10 @@ def judged_groups(node: dict[str, Node]) -> bool:
 def judges(leaf: Leaf) -> bool:
     """Whether a scalar is no text: judgements under `prompt` are of the prompt, not in it."""
     return not isinstance(leaf.value, str) or judge_word(leaf.value) is not None
+
+
+def holds_names(node: Node) -> bool:
+    """Whether an entry of a list of places may name what stands there."""
+    if isinstance(node, list):
+        return len(node) > 1 and any(kind_of(inner) is Kind.TEXT for inner in node)
+    return isinstance(node, dict)

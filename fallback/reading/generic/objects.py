@@ -8,16 +8,18 @@ from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, merge, settle
 from fallback.reading.generic.categories import MAX_ENTRY, Categories, path_of
-from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Entry, Record, kind_of
+from fallback.reading.generic.record import CHECKERS, Entry, Record, kind_of, numbers, told_found
 from fallback.reading.generic.roles import Key, Role, key_form, key_role
 from fallback.reading.generic.vocabulary.goals import forbidden, forbids
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
+from fallback.reading.words import load_words
 from schemas.text import normalise
 
 #: Roles that a key has by its look alone: an own word of the detector is a category nevertheless.
 _UNLIKE = frozenset({Role.BOOKKEEPING, Role.QUOTED, Role.PASSIVE, Role.THRESHOLD, Role.WHY})
 #: Words of a verdict that no list has; more are a sentence.
 _MOST_WORDS = 3
+_CONTRARY = load_words().values["contrary"]
 _RULES = frozenset({"violated policy", "violated rule", "principle", "guideline", "rule code"})
 
 
@@ -171,9 +173,13 @@ class Objects(Categories):
         score = max((f.score for f in said if f.score is not None), default=None)
         if scale.lower_is_worse:
             said = [_turned(f, scale.threshold) for f in said]
+        if normalise(name) in _CONTRARY:
+            said = [f for f in said if f.hit or f.basis is not Basis.SCORE]
         if any(f.failed for f in said) and not any(f.hit for f in said):
             return Finding(name, None, None, Basis.FLAG, path, failed=True)
-        if not said and any(_told_found(form) for form, _ in record.names):
+        if record.unjudged and not any(f.hit for f in said):
+            return Finding(name, None, None, Basis.FLAG, path)
+        if not said and any(told_found(form) for form, _ in record.names):
             return Finding(name, True, None, Basis.FLAG, path)
         for basis, bases in (
             (Basis.FLAG, (Basis.FLAG, Basis.DECISION)),
@@ -279,13 +285,12 @@ class Objects(Categories):
         decisions = [
             replace(f, basis=Basis.DECISION) if f.basis is Basis.FLAG else f for f in decisions
         ]
-        numbers = [f for f in record.said if f.name and f not in decisions and not f.basis.general
-                   and f.basis in (Basis.SCORE, Basis.GRADE) and not f.failed]  # fmt: skip
+        whole = numbers(record.said, same)
         if any(f.failed for f in same) and not any(f.category for f in same):
             # The only reason that is given for the verdict is a failure.
             decisions = [d for d in decisions if not d.accuses]
         if not any(d.hit is not None for d in decisions):
-            decisions += [replace(f, whole=True) for f in numbers]
+            decisions += [replace(f, whole=True) for f in whole]
         return settle(decisions, same)
 
 
@@ -293,8 +298,3 @@ def _turned(finding: Finding, threshold: float) -> Finding:
     if finding.basis is not Basis.SCORE or finding.score is None:
         return finding
     return replace(finding, hit=finding.score < threshold, score=1 - finding.score)
-
-
-def _told_found(form: str) -> bool:
-    """Whether the key of a name says that it was found: `violated rule`."""
-    return not HIT_WORDS.isdisjoint(form.split(" "))

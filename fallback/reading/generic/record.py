@@ -4,12 +4,13 @@ In: a node of keys and values. Out: a `Record`, and what its judgements together
 Marks the leaves that it takes. Knows the roles of keys, no vocabularies of findings.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from fallback.reading.finding import Finding
+from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.roles import Key, Kind, Role
 from fallback.reading.judge import as_number
-from fallback.reading.tree import Leaf, Node
+from fallback.reading.tree import Leaf, Node, Use
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
@@ -50,6 +51,8 @@ class Record:
     nones: `category: none`, which clears where nothing else is named.
     idle: `blocked: false`, which clears where nothing else speaks.
     graded: whether it has a grade of gravity, so that a low one is a finding too.
+    asked: whether what was judged stands in it, so that a reply beside it was judged too.
+    unjudged: whether it is said that what it names was not looked for.
     taken: whether another reading took a name of it.
     """
 
@@ -67,11 +70,24 @@ class Record:
     graded: bool = False
     taken: bool = False
     idle: list[Finding] = field(default_factory=list)
+    unjudged: bool = False
+    asked: bool = False
 
     @property
     def typed(self) -> bool:
         """Whether a type, label or category names it: `threat_type` beside `entry_type`."""
         return any(form.rpartition(" ")[2] in _TYPES for form, _ in self.names)
+
+    def quote_reasons(self, known: Callable[[str], bool]) -> None:
+        """Pass over explanations and replies: they are of a judgement that was read.
+
+        known: whether a text is a name, which is no explanation.
+        """
+        for entry in self.entries:
+            leaf, role = entry.node, entry.role.role
+            told = role is Role.WHY or (self.asked and _is_reply(entry))
+            if told and isinstance(leaf, Leaf) and not known(str(leaf.value)):
+                leaf.use = Use.QUOTED
 
     def short_reasons(self) -> list[Leaf]:
         """Reasons of a few words, which may be names: `reason: hate speech`."""
@@ -83,6 +99,25 @@ class Record:
             and isinstance(entry.node.value, str)
             and len(entry.node.value.split()) <= _MOST_REASON_WORDS
         ]
+
+
+def _is_reply(entry: Entry) -> bool:
+    """Whether a text may be what a model said: a word by itself may be the verdict."""
+    text = entry.node.value if isinstance(entry.node, Leaf) else None
+    return entry.role.role is Role.SAID and isinstance(text, str) and " " in text.strip()
+
+
+def told_found(form: str) -> bool:
+    """Whether the key of a name says that it was found: `violated rule`."""
+    return not HIT_WORDS.isdisjoint(form.split(" "))
+
+
+def numbers(said: list[Finding], inside: Sequence[Finding]) -> list[Finding]:
+    """Scores and grades of the whole; how sure a tool is, only where nothing else was judged."""
+    found = [f for f in said if f.name and not f.general and not f.failed
+             and f.basis in (Basis.SCORE, Basis.GRADE)]  # fmt: skip
+    telling = [f for f in found if normalise(f.name) not in _KEYS["confidence"]]
+    return telling if telling or any(f.hit is not None for f in inside) else found
 
 
 def kind_of(node: Node) -> Kind:
@@ -109,6 +144,16 @@ def number_of(leaf: Leaf) -> int | float:
     if isinstance(value, str):
         value = as_number(value)
     return value if isinstance(value, int | float) else float("nan")
+
+
+def threshold_of(entries: Sequence[Entry]) -> float | None:
+    """The threshold of an object, 0..1; None when it has none."""
+    for entry in entries:
+        if entry.role.role is Role.THRESHOLD and isinstance(entry.node, Leaf):
+            value = entry.node.value
+            if isinstance(value, float) and 0 < value <= 1:
+                return value
+    return None
 
 
 # --- sorting, by role -------------------------------------------------------------------------

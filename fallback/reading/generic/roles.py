@@ -26,6 +26,15 @@ _LOOKED_AT = frozenset(
 _LISTED = _KEYS["names"] | _KEYS["passive"] | _KEYS["container"] | _KEYS["checkers"]
 
 
+#: What says of names that they were not found.
+_ABSENT = load_words().texts["absent_heads"]
+#: Words of which a flag of a state consists.
+_STATED = _KEYS["states"] | _KEYS["subjects"] | {
+    "request", "response", "message", "text", "input", "output", "session", "client", "run",
+    "result",
+}  # fmt: skip
+
+
 class Role(StrEnum):
     """What the value beside a key is."""
 
@@ -158,10 +167,14 @@ def _counted(words: list[str]) -> Key | None:
 def _modified(words: list[str], kind: Kind) -> Key | None:
     """Keys of limits, of what was only looked for, and of remarks."""
     first, last = words[0], words[-1]
+    if kind in (Kind.LIST, Kind.DICT, Kind.TEXT) and " ".join(words) in _ABSENT:
+        return Key(Role.PASSIVE)
     if not _KEYS["threshold_words"].isdisjoint(words) or (
         first in ("max", "min") and kind is Kind.NUMBER and len(words) > 1
     ):
         return Key(Role.THRESHOLD)
+    if kind is Kind.BOOL and _is_state(words):
+        return Key(Role.BOOKKEEPING)
     if len(words) == 1:
         alone = kind in (Kind.LIST, Kind.DICT) and first in _KEYS["passive_words"]
         return Key(Role.PASSIVE) if alone and first not in _NOT_PASSIVE else None
@@ -177,6 +190,12 @@ def _modified(words: list[str], kind: Kind) -> Key | None:
     if kind is Kind.BOOL and first in ("run", "use", "enable", "with", "should", "include"):
         return Key(Role.BOOKKEEPING)
     return None
+
+
+def _is_state(words: list[str]) -> bool:
+    """Whether a flag is of a request or a run: `was_truncated`, `is_verified_user`."""
+    told = words[1:] if words[0] in ("is", "was", "has", "been") else words
+    return not _KEYS["states"].isdisjoint(told) and _STATED.issuperset(told)
 
 
 def _compound(words: list[str], kind: Kind) -> Key | None:

@@ -18,6 +18,9 @@ _PARALLEL = (
     ("labels", "probabilities"), ("labels", "confidences"), ("classes", "probabilities"),
     ("labels", "flags"), ("labels", "values"), ("categories", "flags"), ("topics", "scores"),
     ("categories", "probabilities"), ("labels", "probs"), ("names", "values"), ("types", "scores"),
+    ("classes", "predictions"), ("labels", "predictions"), ("classes", "probs"), ("names", "probs"),
+    ("names", "counts"), ("labels", "counts"), ("types", "counts"), ("entities", "counts"),
+    ("entities", "scores"), ("categories", "confidences"), ("names", "flags"),
 )  # fmt: skip
 
 
@@ -64,11 +67,16 @@ def parallel(node: dict[str, Node]) -> list[tuple[Leaf, Leaf]] | None:
         return None
     for names, values in _PARALLEL:
         left, right = by_form.get(names), by_form.get(values)
+        if right and len(right) == 1 and isinstance(right[0], list):  # one row of a batch
+            right = right[0]
         if not left or not right or len(left) != len(right):
             continue
         found = list(_zip(left, right))
-        if len(found) == len(left):
-            return found
+        if len(found) != len(left):
+            continue
+        for _, leaf in found if values == "counts" else ():
+            leaf.value = bool(leaf.value)
+        return found
     return None
 
 
@@ -152,6 +160,29 @@ def passing(node: dict[str, Node]) -> list[tuple[str, Leaf]] | None:
         if len(judged) == len(inner):
             found += judged
     return found or None
+
+
+def suite(node: dict[str, Node]) -> list[tuple[str, Leaf]] | None:
+    """The cases of a JUnit suite, as named checks that passed or failed; None for another object.
+
+    A case without a failure inside passed; one that was skipped says nothing.
+    """
+    key = next((k for k in ("testcase", "testcases") if k in node), "")
+    cases = node.get(key)
+    if isinstance(cases, dict):
+        cases = [cases]
+    if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
+        return None
+    found: list[tuple[str, Leaf]] = []
+    for case in cases:
+        name = case.get("name") if isinstance(case, dict) else None
+        if not isinstance(case, dict) or not isinstance(name, Leaf):
+            return None
+        if "skipped" not in case:
+            verdict = not {"failure", "error", "failures"} & case.keys()
+            found.append((str(name.value), Leaf(verdict, name.path)))
+    mark(node, Use.BOOKKEEPING)
+    return found
 
 
 def _says_well(form: str) -> bool:

@@ -8,7 +8,14 @@ from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic import statements
-from fallback.reading.generic.inside import are_links, is_code, judged_groups, judges, tells
+from fallback.reading.generic.inside import (
+    are_links,
+    holds_names,
+    is_code,
+    judged_groups,
+    judges,
+    tells,
+)
 from fallback.reading.generic.record import (
     GRADES,
     MAX_NAME,
@@ -20,6 +27,7 @@ from fallback.reading.generic.record import (
     Record,
     kind_of,
     number_of,
+    threshold_of,
 )
 from fallback.reading.generic.roles import JUDGING, Key, Kind, Role, key_form, key_role
 from fallback.reading.generic.vocabulary.scales import Scales
@@ -38,6 +46,7 @@ _COUNTED = load_words().keys["counted"]
 _FLAGS = load_words().keys["flag"] - QUOTED
 _HINTS = load_words().keys["hints"]
 _LIMITS = load_words().keys["threshold_words"]
+_EVENTS = load_words().values["events"]
 _FAILED = load_words().values["failed"]
 #: Keys of a class, and the words for no class in them.
 _CLASSES = frozenset({"label", "category", "class", "prediction", "topic", "labels", "hazard"})
@@ -48,6 +57,9 @@ _REQUESTS = frozenset({"request", "request body", "request data", "original requ
 _TEXTS = frozenset({Role.QUOTED, Role.SAID})
 _PARAMETERS = frozenset({Role.BOOKKEEPING, Role.THRESHOLD, Role.PASSIVE})
 _OUTCOMES = frozenset({"success", "successful", "succeeded"})
+_VALUES = frozenset({"value", "val", "answer"})
+#: Objects that an event is about: what is in them is no bookkeeping where it judges.
+_OBJECTS = frozenset({"object", "event"})
 
 
 def sort_record(node: dict[str, Node], scales: Scales) -> Record:
@@ -67,7 +79,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
         linked = linked or (kind is Kind.LIST and are_links(inner))
         role = Key(Role.QUOTED) if _is_echo(form, inner, node) else _role(form, kind, inner)
         entries.append(Entry(key, form, role, inner))
-    record.threshold = _threshold(entries)
+    record.threshold = threshold_of(entries)
     record.limits = _limits(entries)
     if linked and not {e.role.role for e in entries}.isdisjoint(_SAID):
         entries = [replace(e, role=Key(Role.QUOTED)) if are_links(e.node) else e for e in entries]
@@ -83,7 +95,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
 
 def _sure(record: Record) -> bool:
     """Whether all that an object says of its class is how sure it is."""
-    if any(f.hit is False and f.basis in (Basis.FLAG, Basis.DECISION) for f in record.said):
+    if any(f.hit is False and f.basis >= Basis.FLAG for f in record.said):
         return False
     return all(
         f.hit is not True or (f.basis is Basis.SCORE and normalise(f.name) in _SURE)
@@ -129,22 +141,34 @@ def _role(form: str, kind: Kind, node: Node) -> Key:
             )
         ):
             return Key(Role.FLAG)
+        if (
+            form.endswith((" name", " number"))
+            and isinstance(value, str)
+            and normalise(value[:40]) in POLARITY
+        ):
+            return Key(Role.CATEGORY, form)  # `Full name: yes`
         if form in _GRADABLE and graded:
             return Key(Role.CATEGORY, form)
     role = key_role(form, kind)
     if form in _PARTS and isinstance(node, list) and any(map(tells, node)):
         return Key(Role.CONTAINER)
-    if not isinstance(node, dict) or role.role is not Role.BOOKKEEPING or " " not in form:
+    if not isinstance(node, dict) or role.role is not Role.BOOKKEEPING:
+        return role
+    if " " not in form and form not in _OBJECTS:
         return role
     # `malicious_url: {verdict: ...}`: what is judged is no bookkeeping.
     judged = any(key_role(key_form(k), kind_of(n)).role in _VERDICTS for k, n in node.items())
-    return Key(Role.CATEGORY, form) if judged else role
+    if not judged:
+        return role
+    return Key(Role.CONTAINER) if form in _OBJECTS else Key(Role.CATEGORY, form)
 
 
 def _outcome(entry: Entry) -> Entry:
-    """`success: true` of a named check is its outcome, not that of a request."""
+    """`success: true` of a named check is its outcome; so is `value: true`."""
     if entry.form in _OUTCOMES and kind_of(entry.node) is Kind.BOOL:
         return replace(entry, role=Key(Role.CLEAR))
+    if entry.form in _VALUES and kind_of(entry.node) is Kind.BOOL:
+        return replace(entry, role=Key(Role.FLAG))
     return entry
 
 
@@ -164,15 +188,6 @@ def _limits(entries: Sequence[Entry]) -> dict[str, float]:
     return found
 
 
-def _threshold(entries: Sequence[Entry]) -> float | None:
-    for entry in entries:
-        if entry.role.role is Role.THRESHOLD and isinstance(entry.node, Leaf):
-            value = entry.node.value
-            if isinstance(value, float) and 0 < value <= 1:
-                return value
-    return None
-
-
 def _keep(record: Record, entry: Entry, scale: Scale) -> None:
     record.entries.append(entry)
 
@@ -185,19 +200,13 @@ def _bookkeeping(record: Record, entry: Entry, scale: Scale) -> None:
 
 def _quoted(record: Record, entry: Entry, scale: Scale) -> None:
     node = entry.node
-    if entry.form in PLACES and isinstance(node, list) and any(map(_holds_names, node)):
+    if entry.form in PLACES and isinstance(node, list) and any(map(holds_names, node)):
         record.entries.append(replace(entry, role=Key(Role.CONTAINER)))
     elif isinstance(node, dict) and (all(map(judges, leaves(node))) or judged_groups(node)):
         record.entries.append(entry)
     else:
+        record.asked = record.asked or isinstance(node, Leaf)
         mark(node, Use.QUOTED)
-
-
-def _holds_names(node: Node) -> bool:
-    """Whether an entry of a list of places may name what stands there."""
-    if isinstance(node, list):
-        return len(node) > 1 and any(kind_of(inner) is Kind.TEXT for inner in node)
-    return isinstance(node, dict)
 
 
 def _error(record: Record, entry: Entry, scale: Scale) -> None:
@@ -226,6 +235,9 @@ def _name(record: Record, entry: Entry, scale: Scale) -> None:
         record.said.append(Finding(text, None, None, Basis.DECISION, node.path, failed=True))
         return
     if not any(map(str.isalnum, text)) or form in NON_NAMES:
+        node.use = Use.BOOKKEEPING
+        return
+    if "." in text and form.rpartition(" ")[2].rpartition(".")[2] in _EVENTS:
         node.use = Use.BOOKKEEPING
         return
     if form in _FAILED and (entry.role.role is Role.BROAD or entry.form == "type"):

@@ -43,6 +43,8 @@ _CLEAR = load_words().keys["clear"]
 _STOPS = frozenset(
     {"refusal", "safety", "recitation", "blocklist", "blacklist", "prohibited content"}
 )
+_BAD_CLASSES = load_words().values["bad_classes"]
+_UNJUDGED = load_words().values["unjudged"]
 _OUTCOME = {None: Outcome.NONE, True: Outcome.FOUND, False: Outcome.CLEAN}
 
 
@@ -171,6 +173,7 @@ def _judge(record: Record, entry: Entry, scale: Scale, basis: Basis) -> None:
     if lack(entry.form) is not None and normalise(str(leaf.value)) in POLARITY:
         _polar(record, entry, scale, positive=False)
         return
+    record.unjudged = record.unjudged or normalise(str(leaf.value)) in _UNJUDGED
     judged = judge(leaf.value, scale, basis)
     word = str(leaf.value)
     if not judged.known and (member := _member(entry.form, word)):
@@ -211,8 +214,12 @@ def _grade(record: Record, entry: Entry, scale: Scale) -> None:
     if not judged.known:
         record.entries.append(entry)
         return
-    low = judged.outcome is Outcome.LOW and isinstance(leaf.value, str)
-    _say(record, entry, judged, f"{leaf.value} {entry.key}" if low else entry.key)
+    word = entry.key
+    if isinstance(leaf.value, str) and judged.outcome is Outcome.LOW:
+        word = f"{leaf.value} {entry.key}"
+    elif judged.hit and normalise(str(leaf.value)) in _BAD_CLASSES:  # `Rating: unsafe`
+        word = str(leaf.value)
+    _say(record, entry, judged, word)
 
 
 def confidence(record: Record, entry: Entry, scale: Scale) -> None:
@@ -255,8 +262,10 @@ def count(record: Record, entry: Entry, scale: Scale) -> None:
         record.entries.append(entry)
         return
     found = number_of(leaf) > 0
-    outcome = Outcome.FOUND if found else Outcome.CLEAN
-    _say(record, entry, Judged(outcome, None, Basis.SCORE), "")
+    if not found:  # whatever its grade is: nothing of it is there
+        record.said = [f for f in record.said if f.basis is not Basis.GRADE]
+    basis = Basis.SCORE if found else Basis.FLAG
+    _say(record, entry, Judged(_OUTCOME[found], None, basis), "")
 
 
 def _say(record: Record, entry: Entry, judged: Judged, word: str) -> None:

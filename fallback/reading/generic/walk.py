@@ -61,6 +61,8 @@ class Walker(Lists):
             return merge([*exclusive(read, self._names), *rest])
         if (question := shapes.question(node)) is not None:
             return self._read_names(question)
+        if (suite := shapes.suite(node)) is not None:
+            return [f for name, leaf in suite for f in self._categories.passing(name, leaf)]
         if (passing := shapes.passing(node)) is not None:
             read = [f for name, leaf in passing for f in self._categories.passing(name, leaf)]
             return merge([*read, *self._object({k: n for k, n in node.items() if _left(n)}, place)])
@@ -88,8 +90,11 @@ class Walker(Lists):
         else:
             found = self._categories.of_all(record, same)
         found = (self._categories.beside(found, errors) if errors else found) or record.idle
-        if any(f.clears for f in record.said) and not any(f.hit for f in found):
-            mark(node, Use.BOOKKEEPING)
+        if not any(f.hit for f in found):
+            if any(f.clears for f in record.said):
+                mark(node, Use.BOOKKEEPING)
+            elif any(f.hit is False and not f.basis.general for f in found):
+                record.quote_reasons(self._names.known)
         return (
             across([found, *(_not_denied(part, [*found, *same]) for part in apart)])
             if apart

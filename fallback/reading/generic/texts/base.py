@@ -11,6 +11,7 @@ from fallback.reading.generic.record import decision_word
 from fallback.reading.generic.roles import Kind, Role, key_role
 from fallback.reading.generic.texts import closed, cut
 from fallback.reading.generic.texts.trim import tail_of, without_number
+from fallback.reading.generic.vocabulary.counting import counts
 from fallback.reading.generic.vocabulary.goals import forbidden
 from fallback.reading.generic.vocabulary.goods import is_whole
 from fallback.reading.generic.vocabulary.names import Names
@@ -39,7 +40,9 @@ class Base:
         for key, value in pairs:
             if key in scopes[-1]:
                 scopes.append({})
-            scopes[-1][key] = Leaf(value, key)
+            counted = counts(value)
+            told = value if counted is None else "found" if counted else "none"
+            scopes[-1][key] = Leaf(told, key)
         read = [[*self._read(scope), *_left_over(scope)] for scope in scopes]
         return read[0] if len(read) == 1 else across(read)
 
@@ -75,7 +78,7 @@ class Base:
         told = last is not None and last.outcome is Outcome.CLEAN and is_whole(text)
         if told or closed.is_clean(text):
             return [Finding(text, False, None, Basis.DECISION)]
-        if closed.counts(text) and not self._names.own(without_number(text)):
+        if counts(text) and not self._names.own(without_number(text)):
             return [Finding(text, True, None, Basis.DECISION)]
         if self._names.known(text) and not opens_with_role(text):
             return [self.name(text)]

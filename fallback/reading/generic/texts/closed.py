@@ -6,6 +6,8 @@ failed or dismissed by a word somewhere inside it. Linear in the length of the o
 
 from http import HTTPStatus
 
+from fallback.reading.generic.texts import contrast
+from fallback.reading.generic.vocabulary.counting import counts
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
@@ -45,14 +47,6 @@ _FINDINGS = (
     "polic", "violat", "guardrail", "content filter", "content_filter", "moderation", "safety",
     "blocked", "flagged", "tripwire", "unsafe", "harmful", "detected", "jailbreak", "toxic", "pii",
 )  # fmt: skip
-_NONE = frozenset({"0", "no", "zero"})
-#: Grades that are counted where no finding is named; fewer are no summary.
-_GRADES = frozenset(
-    {"critical", "high", "medium", "moderate", "low", "unknown", "info", "informational"}
-)
-_LEAST_GRADES = 3
-_LOOKED_AT = _TEXTS["counted_places"]
-_COUNTING = _TEXTS["counting"] | _LOOKED_AT
 #: Names of a look at something, and what says that it is over.
 _LOOKS = frozenset(
     {"scan", "scanning", "analysis", "evaluation", "audit", "inspection", "check", "run", "review"}
@@ -82,41 +76,7 @@ def is_bare(text: str) -> bool:
 def is_clean(text: str) -> bool:
     """Whether a whole text is one of those that say that nothing was found."""
     form = whole(text)
-    return form in _TEXTS["clean"] or counts(text) is False
-
-
-def counts(text: str) -> bool | None:
-    """Whether a text that counts findings counts any; None for a text that says something else.
-
-    `Ran 312 rules on 5 files: 0 findings`: every word is of a closed list, and every number stands
-    beside a finding or before what was looked at.
-    """
-    words = [bare for word in whole(text).split(" ") if (bare := word.strip("():,;."))]
-    told: bool | None = None
-    counted: set[int] = set()
-    found = _TEXTS["counted_findings"]
-    if found.isdisjoint(words) and len(_GRADES.intersection(words)) >= _LEAST_GRADES:
-        found = _GRADES  # `Total: 0 (LOW: 0, HIGH: 0)`
-    for at, word in enumerate(words):
-        if word in found:
-            near = [i for i in (at - 1, at + 1) if 0 <= i < len(words) and _is_count(words[i])]
-            if not near:
-                return None
-            counted.add(near[0])
-            told = bool(told) or words[near[0]] not in _NONE
-    for at, word in enumerate(words):
-        if _is_count(word):
-            looked_at = words[at + 1 : at + 2] and words[at + 1] in _LOOKED_AT
-            total = found is _GRADES and words[at - 1] == "total"
-            if word not in _NONE and at not in counted and not looked_at and not total:
-                return None
-        elif word not in _COUNTING and word not in found:
-            return None
-    return told
-
-
-def _is_count(word: str) -> bool:
-    return word.isdecimal() or word in _NONE
+    return form in _TEXTS["clean"] or counts(text) is False or contrast.clears(text)
 
 
 def is_failure(text: str) -> bool:

@@ -31,6 +31,8 @@ _AFTERWARDS = ("after", "since", "following")
 _MOST_CLAIMED = 600
 _MOST_CLAUSES = 8
 _MOST_NAMED = 12
+_MOST_CLEARING = 16
+_DENIALS = frozenset({"no", "not", "nothing", "never", "neither", "none", "cannot"})
 _ASKS = ("?", ":", "=", "->", "-")
 _NO = load_words().texts["denials"] | {"false", "nope", "nein", "нет", "❌", "0"}
 
@@ -114,6 +116,20 @@ def claims(
     else:
         claimed = any(there) or any(_named(clause, bad) for clause in rest)
     return (". ".join(rest), any(there)) if claimed else None
+
+
+def clears(text: str) -> bool:
+    """Whether a sentence denies once that anything is wrong: `I don't see anything harmful here`.
+
+    Every word is of a closed list, so that a sentence that names something is none.
+    """
+    words = [w.strip(_SIGNS).replace("\u2019", "'") for w in text.casefold().split()]
+    wrong = _LISTS["wrong_at_all"]
+    if not 1 < len(words) <= _MOST_CLEARING or wrong.isdisjoint(words):
+        return False
+    denied = [w for w in words if w in _DENIALS or w.endswith("n't")]
+    rest = [w for w in words if w not in denied and w]
+    return len(denied) == 1 and (wrong | _LISTS["saying_nothing"]).issuperset(rest)
 
 
 def lifted(sentence: str) -> str | None:

@@ -5,6 +5,7 @@ In: text. Out: parts. Scans by hand, each text once a separator; knows no vocabu
 
 from collections.abc import Callable, Iterator
 
+from fallback.reading.generic.texts.trim import unwrapped
 from fallback.reading.judge import judge_word
 from fallback.reading.words import load_words
 from schemas.text import normalise
@@ -174,8 +175,9 @@ def keyed(text: str) -> tuple[str, str] | None:
     while 0 < at <= 100:
         if at + 1 == len(text) or text[at + 1] in " \t*\"'[":
             key = text[:at].strip(" \t*#_-•>\"'`")
+            key = key[1:-1] if key[:1] + key[-1:] == "[]" else key
             if 0 < len(key.split()) <= 6 and not any(c in key for c in '"{}<>'):
-                return key, text[at + 1 :].strip(" \t*")
+                return key, unwrapped(text[at + 1 :].strip(" \t*"))
             return None
         at = text.find(":", at + 1)
     return None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.roles import Kind, Role, key_role
-from fallback.reading.generic.texts import closed, contrast, cut
+from fallback.reading.generic.texts import closed, contrast, cut, masks
 from fallback.reading.generic.texts.base import flagged
 from fallback.reading.generic.texts.joins import SURE, Joins
 from fallback.reading.generic.texts.trim import without_number
@@ -127,6 +127,8 @@ class Headers(Joins):
             and (not self._names.general(head))
         ):
             inner = text[at:].strip("[]() ")
+            if len(masked := masks.found(self._names, text)) > 1 and text[at - 1] == " ":
+                return [self.name(head), *masked]
             if judge_word(inner) is not None or as_number(inner) is not None:
                 return None
             return [self.name(head)]
@@ -268,6 +270,10 @@ class Headers(Joins):
                     and judge_word(mark) is None
                 ):
                     return self.piece(rest.strip(" :"), depth + 1)
+                if judge_word(rest.strip(" :")) is not None and self._is_role(mark.strip(": ")):
+                    return self.piece(rest.strip(" :"), depth + 1)
+                if self._is_role(mark.strip(": ")):
+                    return self._keyed(f"{mark.strip(': ')}: {rest.strip(' :')}", depth)
                 if judge_word(mark) is not None and not cut.is_prose(rest):
                     inner = self.piece(rest.strip(" :"), depth + 1)
                     label = inner[0] if inner and len(inner) == 1 else None

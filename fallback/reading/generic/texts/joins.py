@@ -7,6 +7,7 @@ from fallback.reading.finding import Basis, Finding, across
 from fallback.reading.generic.texts import closed, cut
 from fallback.reading.generic.texts.base import Base, flagged
 from fallback.reading.generic.texts.trim import tail_of, trimmed
+from fallback.reading.generic.vocabulary.counting import counts
 from fallback.reading.generic.vocabulary.goals import forbidden
 from fallback.reading.judge import as_number, judge_word
 from fallback.reading.tree import Leaf
@@ -14,8 +15,6 @@ from fallback.reading.words import load_words
 from schemas.text import normalise
 
 _LEADS = tuple(sorted(load_words().texts["leads"], key=len, reverse=True))
-
-
 _ENDS = load_words().keys["flag_ends"]
 _DENIALS = load_words().texts["negations"]
 _GRADED = (" - severity", " - score", " - confidence")
@@ -117,7 +116,8 @@ class Joins(Base):
         return self.record(found)
 
     def _judges(self, value: str) -> bool:
-        return judge_word(value) is not None or as_number(value) is not None
+        judged = judge_word(value) is not None or as_number(value) is not None
+        return judged or counts(value) is not None
 
     def _broken(self, head: str, rest: str) -> list[Finding] | None:
         """`violates rule 4: no hate speech`: what follows a head that names a broken rule."""

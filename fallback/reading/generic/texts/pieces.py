@@ -4,7 +4,9 @@ In: text. Out: findings, or None for a sentence that has no such form. Knows the
 forms are tried.
 """
 
-from fallback.reading.finding import Basis, Finding
+from dataclasses import replace
+
+from fallback.reading.finding import Basis, Finding, across
 from fallback.reading.generic.texts import closed, contrast, cut
 from fallback.reading.generic.texts.base import ReadNode, flagged
 from fallback.reading.generic.texts.headers import Headers
@@ -20,6 +22,7 @@ from schemas.text import normalise
 
 _NEGATIONS = load_words().texts["negations"]
 _FUNCTION_WORDS = load_words().texts["function_words"]
+_ABSENT_HEADS = load_words().texts["absent_heads"]
 _LIMITS = load_words().keys["threshold_words"] | {"max", "min"}
 _NARROW = str.maketrans({"\uff1a": ": ", "\uff1b": "; ", "\uff0c": ", "})
 _MAX_PIECE = 400
@@ -92,9 +95,9 @@ class Pieces(Headers):
         if self._denies(bare):
             return [Finding(bare, False, None, Basis.DECISION)]
         for form in (
-            self._wide, self._limited, self._owned, self._asked, self._groups, self._quoting,
-            self._pairs, self._joined, self._fields, self._keyed, self._coded, self._commas,
-            self._marked, self._scored, self._led, self._slashed, self._opposed,
+            self._wide, self._limited, self._absent, self._owned, self._asked, self._groups,
+            self._quoting, self._pairs, self._joined, self._fields, self._keyed, self._coded,
+            self._commas, self._marked, self._scored, self._led, self._slashed, self._opposed,
             self._verdict_first,
         ):  # fmt: skip
             if (read := form(bare, depth)) is not None:
@@ -124,9 +127,34 @@ class Pieces(Headers):
             # Nobody knows whether a no is good.
             return [Finding(text[:MAX_KNOWN], None, None, Basis.DECISION)]
         read = self.record([(about, answer)])
+        if "?" in rest and depth < _MAX_DEPTH and (more := self._asked(rest, depth + 1)):
+            return across([read, more])
         if rest and not any(f.hit for f in read):
             return None
         return [*read, *self.labels_in(rest)] or None
+
+    def _absent(self, text: str, depth: int) -> list[Finding] | None:
+        """`Contains: hate. Does not contain: PII, threats`: names under heads that deny them."""
+        parts = [p for line in text.split("\n") for p in line.split(". ") if p.strip(" .")]
+        heads = [cut.keyed(part) for part in parts]
+        if not any(head is not None and normalise(head[0]) in _ABSENT_HEADS for head in heads):
+            return None
+        found: list[list[Finding]] = []
+        for part, head in zip(parts, heads, strict=True):
+            if head is not None and normalise(head[0]) in _ABSENT_HEADS:
+                listed = self._listed(head[1])
+                if not listed:
+                    return None
+                found.append([replace(f, hit=False, basis=Basis.FLAG) for f in listed])
+            elif listed := self._listed(
+                self.without_lead(part.replace(":", "", 1)) if head else ""
+            ):
+                found.append([flagged(f) for f in listed])
+            elif (read := self.piece(part.strip(), depth + 1)) is not None:
+                found.append(read)
+            else:
+                return None
+        return across(found)
 
     def _wide(self, text: str, depth: int) -> list[Finding] | None:
         """Pairs with the wide signs of Chinese and Japanese, read like those with narrow ones."""

@@ -39,6 +39,13 @@ def unquoted(text: str) -> str:
     return text
 
 
+def unwrapped(text: str) -> str:
+    """A word without the brackets that an answer template puts around it: `{unsafe}`."""
+    inner = text[1:-1].strip()
+    wrapped = text[:1] + text[-1:] in ("{}", "[]", "<>") and inner.replace(" ", "a").isalnum()
+    return inner if wrapped and inner[:1].isalpha() and not inner.isupper() else text
+
+
 def _is_symbol(char: str) -> bool:
     """Emoji and their modifiers, and blanks."""
     return (

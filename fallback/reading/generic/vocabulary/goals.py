@@ -54,6 +54,8 @@ def forbids(name: str) -> bool:
 def _without_start(words: list[str]) -> list[str] | None:
     if words[0] in _RULES and len(words) > 2:  # `POLICY__NO_WEAPONS`
         words = words[1:]
+        while len(words) > 2 and words[0].strip("#.:)-").isdigit():  # `Rule 2: no harassment`
+            words = words[1:]
     for start in _STARTS.get(words[0], ()):
         size = len(start)
         if len(words) > size and words[:size] == start:

@@ -1,0 +1,76 @@
+"""Texts that count: `Ran 312 rules on 5 files: 0 findings`, `12 checked, 2 blocked, 10 allowed`.
+
+In: a short text. Out: whether it counts findings and any is there. Every word is of a closed list,
+and every number stands beside what it counts.
+"""
+
+from collections.abc import Sequence
+
+from fallback.reading.words import load_words
+
+_LISTS = load_words()
+_TEXTS = _LISTS.texts
+_FINDINGS = _TEXTS["counted_findings"]
+_BAD = _TEXTS["counted_bad"]
+#: Of these only a zero is known to say nothing.
+_ERRORS = _TEXTS["counted_errors"]
+_GOOD = _TEXTS["counted_good"]
+_PLACES = _TEXTS["counted_places"] | _LISTS.keys["counted"] | _TEXTS["counted_times"]
+_WORDS = _FINDINGS | _BAD | _ERRORS | _GOOD | _PLACES | _TEXTS["counting"]
+_NONE = frozenset({"0", "no", "zero"})
+_LONGEST = 200
+_SIGNS = "():,;.!-=*✅✓✔"
+_ENDS = ("\n", ". ", ", ", "; ", "|", " (")
+
+
+def counts(text: str) -> bool | None:
+    """Whether a text that counts findings counts any; None for a text that says something else."""
+    told: bool | None = None
+    if text[-2:-1].isdigit() and text.endswith("."):  # a number that was cut off
+        return None
+    for words in _parts(text):
+        if any(word.endswith(":") and _is_count(word[:-1]) for word in words):
+            return None  # `600: HIGH` names something
+        places = [at for at, word in enumerate(words) if _is_count(word)]
+        if not _WORDS.issuperset(w for w in words if not _is_count(w)):
+            return None
+        for at, end in zip(places, [*places, len(words)][1:], strict=True):
+            none = words[at] in _NONE
+            kind = _kind(words if len(places) == 1 else words[at + 1 : end])
+            if not kind or (kind == "error" and not none):
+                return None
+            if kind == "bad":
+                told = bool(told) or not none
+    return told
+
+
+def _parts(text: str) -> list[list[str]]:
+    """The words between line ends, full stops, commas and brackets."""
+    parts = [text.casefold()] if len(text) <= _LONGEST else []
+    for sign in _ENDS:
+        parts = [piece for part in parts for piece in part.split(sign)]
+    return [[_number(b) for word in part.split() if (b := _bare(word))] for part in parts]
+
+
+def _bare(word: str) -> str:
+    """A word without signs; a number keeps its colon."""
+    bare = word.strip(_SIGNS)
+    return f"{bare}:" if bare.isdecimal() and word.endswith(":") else bare
+
+
+def _number(word: str) -> str:
+    """`1,284` as `1284`, any other word as it is."""
+    bare = word.replace(",", "")
+    return bare if bare.isdecimal() else word
+
+
+def _kind(words: Sequence[str]) -> str:
+    """What a number among these words counts: bad things, errors, others; empty for none known."""
+    for kind, listed in (("bad", _FINDINGS | _BAD), ("error", _ERRORS), ("other", _GOOD | _PLACES)):
+        if not listed.isdisjoint(words):
+            return kind
+    return ""
+
+
+def _is_count(word: str) -> bool:
+    return word in _NONE or word.replace(".", "", 1).isdecimal()

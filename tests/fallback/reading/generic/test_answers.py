@@ -1,0 +1,67 @@
+"""How judges and checks write their answers: in brackets, one a question, under what they deny."""
+
+from typing import Any
+
+import pytest
+from said import said
+
+ANSWERS: list[tuple[Any, list[str] | str]] = [
+    ("Hate speech? No. Violence? Yes. Self-harm? No.", ["violence"]),
+    ("Hate speech? No. Violence? No.", "clean"),
+    ("[Answer] safe", "clean"),
+    ("[Answer] unsafe", ["unsafe"]),
+    ("Rating: [[safe]]", "clean"),
+    ("Rating: [[unsafe]]", ["unsafe"]),
+    ("[Verdict]: {unsafe}\n[Category]: {weapons}", ["weapons"]),
+    ("Absent: toxicity, threats, insults", "clean"),
+    ("Detected: PII. Not detected: secrets, malware.", ["pii"]),
+    ("Contains: hate speech. Does not contain: violence, sexual content", ["hate speech"]),
+    ("Not detected: PII, secrets\nDetected: prompt injection", ["prompt injection"]),
+    ("SFW (100%), NSFW (0%)", "clean"),
+    ("NSFW (80%), SFW (20%)", ["nsfw"]),
+    ("There is nothing harmful in this message.", "clean"),
+    ("- Full name: yes\n- Email: no\n- Passport number: yes", ["full name", "passport number"]),
+    ("action=allow category=none score=0.04 user=u12", "clean"),
+    ({"phishing": "certain", "malware": "impossible"}, ["phishing"]),
+    ({"recommended_action": "keep", "harms": []}, "clean"),
+    ({"detail": "Not authenticated"}, "failed"),
+]
+RECORDS: list[tuple[Any, list[str] | str]] = [
+    # flags of the request, and of the run
+    ({"blocked": True, "reasons": ["self_harm"], "cached": True, "async": True}, ["self harm"]),
+    ({"flagged": True, "categories": {"hate": True}, "was_truncated": True}, ["hate"]),
+    ({"toxic": True, "insult": True, "model_loaded": True}, ["insult", "toxic"]),
+    # a check that did not run names nothing
+    ([{"name": "toxicity", "status": "failed"}, {"name": "pii", "status": "skipped"}],
+     ["toxicity"]),
+    ([{"name": "hate", "value": False}, {"name": "violence", "value": True}], ["violence"]),
+    ({"names": ["PERSON", "EMAIL"], "counts": [0, 2]}, ["email"]),
+    ({"is_violation": True, "violated_rules": ["Rule 2: No harassment"]}, ["harassment"]),
+    # how sure a tool is says nothing of the whole where something was judged
+    ({"jailbreak_success": False, "violation_score": 0, "confidence": 0.99}, "clean"),
+    # an explanation, and the reply to what was judged, are quoted
+    ({"toxicity": 0.02, "reason": "A greeting."}, "clean"),
+    ({"prompt": "hi", "response": "hello there", "toxicity": 0.02}, "clean"),
+    ({"input": "hi there", "output": "unsafe", "score": 0.1}, "unread"),
+    # a low score of a class that is missing something good clears nothing
+    ({"score": 0.03, "label": "hallucinated"}, ["hallucinated"]),
+    # an event, and the object that it is about
+    ({"type": "moderation.completed", "data": {"object": {"status": "rejected",
+      "labels": ["nudity"]}}}, ["nudity"]),
+]  # fmt: skip
+_SUITE = '<testsuite name="guardrails" tests="2"><testcase name="toxicity"/>{}</testsuite>'
+
+
+@pytest.mark.parametrize(("output", "wanted"), [*ANSWERS, *RECORDS])
+def test_an_answer_is_read(output: Any, wanted: list[str] | str) -> None:
+    assert said(output) == wanted
+
+
+def test_a_case_of_a_suite_passed_unless_a_failure_is_in_it() -> None:
+    failed = '<testcase name="pii"><failure message="2 entities"/></testcase>'
+    assert said(_SUITE.format('<testcase name="pii"/>')) == "clean"
+    assert said(_SUITE.format(failed)) == ["pii"]
+
+
+def test_masks_after_a_word_are_findings() -> None:
+    assert {"name", "dob", "mrn"} <= set(said("Patient [[NAME]] born [[DOB]], MRN [[MRN]]."))

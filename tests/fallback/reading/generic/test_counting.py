@@ -1,0 +1,55 @@
+"""Texts and records that count findings: zero clears only what it counts."""
+
+import pytest
+from said import said
+
+from fallback.reading.generic.vocabulary.counting import counts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Scanned 1,284 files. 0 secrets found.",
+        "2 tests, 2 passed, 0 warnings, 0 failures, 0 exceptions",
+        "12 prompts checked, 0 blocked, 12 allowed",
+        "0 critical, 0 high, 0 medium, 0 low",
+        "Ran 312 rules on 5 files in 3.2 s: 0 findings",
+        "| Severity | Count |\n|---|---|\n| Critical | 0 |\n| High | 0 |",
+    ],
+)
+def test_a_count_of_nothing_is_clean(text: str) -> None:
+    assert said(text) == "clean"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 findings 5 blocking",
+        "0 findings, 2 files infected",
+        "Ran 412 rules on 87 files: 0 findings 5 blocking.",
+        "Scan complete: 0 errors, 3 findings (3 blocking)",
+        "12 prompts checked, 2 blocked, 10 allowed",
+        "1 critical, 0 high",
+        "| Severity | Count |\n|---|---|\n| Critical | 0 |\n| High | 2 |",
+    ],
+)
+def test_a_zero_clears_no_other_count(text: str) -> None:
+    assert said(text) != "clean"
+
+
+def test_a_count_of_zero_outranks_the_grade_beside_it() -> None:
+    assert said({"type": "EMAIL", "severity": "high", "count": 0}) == "clean"
+    assert said({"type": "EMAIL", "severity": "high", "count": 2}) == ["email"]
+
+
+def test_a_number_beside_a_word_of_no_list_is_no_count() -> None:
+    assert counts("0 findings, 3 apples") is None
+    assert counts("2 errors, 0 findings") is None
+
+
+def test_a_number_that_was_cut_off_counts_nothing() -> None:
+    assert counts("threats: 0.") is None
+
+
+def test_a_field_may_count_what_it_names() -> None:
+    assert said("toxicity: ok, bias: ok, pii: 2 hits, secrets: 0 matches") == ["pii"]
