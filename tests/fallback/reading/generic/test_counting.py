@@ -37,6 +37,11 @@ def test_a_zero_clears_no_other_count(text: str) -> None:
     assert said(text) != "clean"
 
 
+def test_a_declared_summary_takes_no_other_count() -> None:
+    assert said("Ran 412 rules on 87 files: 0 findings.", "semgrep") == "clean"
+    assert said("Ran 412 rules on 87 files: 0 findings 5 blocking.", "semgrep") != "clean"
+
+
 def test_a_count_of_zero_outranks_the_grade_beside_it() -> None:
     assert said({"type": "EMAIL", "severity": "high", "count": 0}) == "clean"
     assert said({"type": "EMAIL", "severity": "high", "count": 2}) == ["email"]
