@@ -104,16 +104,15 @@ class Joins(Base):
         return None
 
     def _fields(self, text: str, depth: int) -> list[Finding] | None:
-        """`hate: 0.9, spam: 0.1`: a list of keys with values that judge."""
-        if ", " not in text or ": " not in text:
-            return None
-        fields = [cut.keyed(part) for part in cut.split(text, ", ")]
-        found = [f for f in fields if f is not None]
-        if len(found) < 2 or len(found) != len(fields):
-            return None
-        if not all(self._judges(value) or self._is_role(key) for key, value in found):
-            return None
-        return self.record(found)
+        """`hate: 0.9, spam: 0.1`, `Verdict: SAFE | Score: 0.9`: keys with values that judge."""
+        for sign in (", ", " | ", "; ") if ": " in text else ():
+            fields = [cut.keyed(part) for part in cut.split(text, sign)]
+            found = [f for f in fields if f is not None]
+            roles = {key for key, _ in found if sign == ", " and self._is_role(key)}
+            judged = all(key in roles or self._judges(value) for key, value in found)
+            if judged and 1 < len(found) == len(fields):
+                return self.record(found)
+        return None
 
     def _judges(self, value: str) -> bool:
         judged = judge_word(value) is not None or as_number(value) is not None

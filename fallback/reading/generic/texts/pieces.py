@@ -96,7 +96,7 @@ class Pieces(Headers):
             return [Finding(bare, False, None, Basis.DECISION)]
         for form in (
             self._wide, self._limited, self._absent, self._owned, self._asked, self._groups,
-            self._quoting, self._pairs, self._joined, self._fields, self._keyed, self._coded,
+            self._quoting, self._pairs, self._fields, self._joined, self._keyed, self._coded,
             self._commas, self._marked, self._scored, self._led, self._slashed, self._opposed,
             self._verdict_first,
         ):  # fmt: skip
