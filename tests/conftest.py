@@ -12,6 +12,15 @@ if TYPE_CHECKING:
     from tests.support.serving import Stack
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """A busy machine makes an example slow, which is no failure of a property."""
+    if config.pluginmanager.hasplugin("hypothesispytest"):
+        from hypothesis import settings
+
+        settings.register_profile("no deadline", settings.default, deadline=None)
+        settings.load_profile("no deadline")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test of a fixture that needs a Triton, or the published model, is marked with that."""
     for item in items:

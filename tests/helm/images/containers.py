@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tools.images.store import Store
 
 # Arguments: the tree, the user's number, the folder to work in, then environment and command.
@@ -36,7 +38,7 @@ done
 exec chroot "$tree" /usr/bin/setpriv --reuid="$user" --regid="$user" --clear-groups \
     --no-new-privs --bounding-set=-all --inh-caps=-all -- env -i -C "/$folder" "$@"
 """
-_NAMESPACES = ("--mount", "--propagation=private", "--pid", "--fork", "--kill-child")
+_NAMESPACES = ("--mount", "--propagation=private", "--pid", "--fork")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,10 @@ class Image:
         try:
             yield process
         finally:
-            process.kill()
+            # The end of the first process of a PID namespace ends all others in it.
+            if process.poll() is None:
+                for first in psutil.Process(process.pid).children():
+                    first.kill()
             process.wait()
 
 
