@@ -18,7 +18,7 @@ UNIT := not (slow or heavy or $(ALONE))
 ALL_CORES := --numprocesses auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test test-unit test-long images hostile faults soak slo-test bench perf versions promote rollback screenshots export-model record train calibrate evaluate evaluate-reading ablation lint format lock
+.PHONY: help serve test test-unit test-long images hostile faults soak slo-test bench perf versions promote rollback shadow screenshots export-model record train calibrate evaluate evaluate-reading ablation lint format lock
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -69,6 +69,9 @@ promote: .venv/.built ## serve a model version without downtime: VERSION=
 
 rollback: .venv/.built ## serve the version before again: VERSION= for another
 	@$(SERVE) -m client_api rollback $(VERSION)
+
+shadow: .venv/.built ## a version answers a share of the items as well, unseen by callers: VERSION=n or off, SHARE=
+	@$(SERVE) -m client_api shadow $(VERSION) $(if $(SHARE),--share '$(SHARE)')
 
 screenshots: .venv/.test model ## the README's pictures of the console, from the running stack
 	$(SERVE) -m tools.screenshots

@@ -1,7 +1,7 @@
 """`python -m client_api serve`: a local Triton and the facade in front of it, until Ctrl-C.
 
 `facade` starts the facade alone, `review` follows the decisions of the review queue, `versions`,
-`promote` and `rollback` are about the served model, `keys` manages API keys.
+`promote`, `rollback` and `shadow` are about the served model, `keys` manages API keys.
 """
 
 import os
@@ -86,8 +86,17 @@ def rollback(version: VersionNumber = "") -> None:
     raise typer.Exit(_versions("rollback", version))
 
 
-def _versions(command: str, wanted: str = "") -> int:
-    return versions.main(command, RepositorySettings().model_repository, wanted or None)
+@commands.command()
+def shadow(
+    version: Annotated[str, typer.Argument(help="its number, or `off`")] = "",
+    share: Annotated[float, typer.Option(help="of the items, above 0 and at most 1")] = 0.1,
+) -> None:
+    """Let a candidate answer a share of the items as well, which callers do not see."""
+    raise typer.Exit(_versions("shadow", version, share))
+
+
+def _versions(command: str, wanted: str = "", share: float = 0.0) -> int:
+    return versions.main(command, RepositorySettings().model_repository, wanted or None, share)
 
 
 def _start(run: Callable[[Settings], int]) -> int:

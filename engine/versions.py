@@ -1,8 +1,8 @@
 """Which versions of a model are published, and which one is to be served.
 
-In: the model repository. Out: the numbers of its versions, the choice, and where the Triton that
-serves it takes orders. The last two are hidden files in the repository's root, where Triton looks
-for folders only, so each repository has its own and they outlive every process.
+In: the model repository. Out: the numbers of its versions, the choice, the shadow, and where the
+Triton that serves it takes orders. The last three are hidden files in the repository's root, where
+Triton looks for folders only, so each repository has its own and they outlive every process.
 """
 
 import fcntl
@@ -20,6 +20,7 @@ from schemas.config.files import write_private
 
 _CHOICE: Final = ".choice.json"
 _ADDRESS: Final = ".control.json"
+_SHADOW: Final = ".shadow.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +50,27 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """A candidate that answers live items as well, and nobody is told what. model: its name in
+    Triton; share: of the items, above 0 and at most 1; manifest: the hash of its manifest.
+    """
+
+    model: str
+    version: int
+    share: float
+    manifest: str
+
+
+@dataclass(frozen=True, slots=True)
 class ControlAddress:
     """Where a running Triton takes orders: `http` is the path of a socket that its user alone can
     open. grpc: where it answers; trials: a model repository that it looks into as well, empty for
-    none."""
+    none; pid: its process."""
 
     http: str
     grpc: str
     trials: str = ""
+    pid: int = 0
 
 
 def version_numbers(model: Path) -> tuple[int, ...]:
@@ -119,6 +133,40 @@ def write_choice(repository: Path, choice: Choice) -> None:
     write_private(repository / _CHOICE, json.dumps(asdict(choice)) + "\n")
 
 
+def shadow_file(repository: Path) -> Path:
+    """Where the shadow stands, if there is one."""
+    return repository / _SHADOW
+
+
+def read_shadow(repository: Path) -> Shadow | None:
+    """None where no shadow is on; raises ConfigError when the file is damaged."""
+    path = shadow_file(repository)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        shadow = Shadow(
+            str(data["model"]), int(data["version"]), float(data["share"]), str(data["manifest"])
+        )
+        if not 0 < shadow.share <= 1:
+            raise ValueError("no share")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            path, "version", "cannot be read; end the shadow with `make shadow VERSION=off`"
+        ) from error
+    return shadow
+
+
+def write_shadow(repository: Path, shadow: Shadow) -> None:
+    """Replaces the shadow as a whole; raises OSError, and then it is as it was."""
+    write_private(shadow_file(repository), json.dumps(asdict(shadow)) + "\n")
+
+
+def remove_shadow(repository: Path) -> None:
+    """No candidate answers live items any more. Raises OSError."""
+    shadow_file(repository).unlink(missing_ok=True)
+
+
 def write_control_file(repository: Path, address: ControlAddress) -> None:
     """Lets the commands of this user reach the running Triton. Raises OSError."""
     write_private(repository / _ADDRESS, json.dumps(asdict(address)) + "\n")
@@ -133,7 +181,9 @@ def read_control_file(repository: Path) -> ControlAddress | None:
     """Where Triton takes orders; None while none runs, or none that anyone knows of."""
     try:
         data = json.loads((repository / _ADDRESS).read_text(encoding="utf-8"))
-        return ControlAddress(data["http"], data["grpc"], data.get("trials", ""))
+        return ControlAddress(
+            data["http"], data["grpc"], data.get("trials", ""), data.get("pid", 0)
+        )
     except (OSError, ValueError, TypeError, KeyError):
         return None
 

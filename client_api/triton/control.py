@@ -80,9 +80,21 @@ class TritonControl:
 
         Raises as `load` does.
         """
+        name = f"{model}_trial"
+        try:
+            self.load_beside(model, version, name, timeout_s=timeout_s)
+            yield name
+        finally:
+            self.unload(name, timeout_s=timeout_s)
+
+    def load_beside(self, model: str, version: int, name: str, *, timeout_s: float) -> None:
+        """Load a version of a model as a model of another name, which no ensemble follows.
+
+        Raises as `load` does.
+        """
         if self._trials is None:
             raise TritonError("this Triton has no place to try a version: restart it")
-        name, folder = f"{model}_trial", self._trials / f"{model}_trial"
+        folder = self._trials / name
         self._compile(model, [version])
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -91,13 +103,14 @@ class TritonControl:
         config.name = name
         config.version_policy.specific.versions.append(version)
         (folder / "config.pbtxt").write_text(text_format.MessageToString(config), encoding="utf-8")
-        try:
-            self.load(name, timeout_s=timeout_s)
-            yield name
-        finally:
-            with suppress(TritonError):
-                self._post(f"models/{name}/unload", {}, timeout_s)
-            shutil.rmtree(folder, ignore_errors=True)
+        self.load(name, timeout_s=timeout_s)
+
+    def unload(self, name: str, *, timeout_s: float) -> None:
+        """End what `load_beside` loaded, as far as it is loaded."""
+        with suppress(TritonError):
+            self._post(f"models/{name}/unload", {}, timeout_s)
+        if self._trials is not None:
+            shutil.rmtree(self._trials / name, ignore_errors=True)
 
     def _changed(self, model: str, versions: Sequence[int], anew: bool) -> str:
         """The model's configuration with another version policy, as JSON."""

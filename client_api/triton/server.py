@@ -108,7 +108,7 @@ class LocalTriton:
         if self._runtime is None:
             return ControlAddress("", self.grpc_url)
         path, trials = self._runtime / _SOCKET, self._runtime / _TRIALS
-        return ControlAddress(str(path), self.grpc_url, str(trials))
+        return ControlAddress(str(path), self.grpc_url, str(trials), self.pid or 0)
 
     @property
     def control(self) -> TritonControl:

@@ -1,16 +1,18 @@
-"""`python -m client_api versions | promote [N] | rollback [N]`: which model version is served.
+"""`python -m client_api versions | promote [N] | rollback [N] | shadow N`: which version is served.
 
 In: the model repository and the Triton that serves it. Out: a list; or another version, served
-without a request that fails, and kept across restarts. Knows no facade: answers name the version
-that they came from.
+without a request that fails, and kept across restarts; or a candidate beside the served version.
+Knows no facade: answers name the version that they came from.
 """
 
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from client_api.triton import shadow
 from client_api.triton.control import TritonControl
 from client_api.triton.install import LoadError, TritonError
 from client_api.triton.smoke import SmokeError, smoke_test
@@ -18,10 +20,12 @@ from engine.manifest import Origin, manifest_hash, read_manifest
 from engine.versions import (
     Choice,
     ControlAddress,
+    Shadow,
     one_at_a_time,
     published_versions,
     read_choice,
     read_control_file,
+    read_shadow,
     write_choice,
 )
 from schemas.config.errors import ConfigError
@@ -36,12 +40,15 @@ class SwitchError(Exception):
     """What is served is what was served before; the message says why."""
 
 
-def main(command: str, repository: Path, wanted: str | None) -> int:
-    """Run `versions`, `promote` or `rollback`; returns the exit code."""
+def main(command: str, repository: Path, wanted: str | None, share: float = 0.0) -> int:
+    """Run `versions`, `promote`, `rollback` or `shadow`; returns the exit code. share: of the items
+    that a candidate answers."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         if command == "versions":
             print(describe(repository))
+        elif command == "shadow":
+            switch_shadow(repository, wanted, share)
         else:
             switch(repository, wanted, back=command == "rollback")
     except (SwitchError, TritonError, ConfigError) as error:
@@ -61,10 +68,44 @@ def switch(repository: Path, wanted: str | None, *, back: bool) -> None:
 
     Raises SwitchError, TritonError or ConfigError, and the version served before goes on.
     """
+    with _alone(repository):
+        address, control = _connect(repository)
+        _switch(repository, address, control, wanted, back)
+
+
+def switch_shadow(repository: Path, wanted: str | None, share: float) -> None:
+    """Let a candidate answer a share of the items as well, and say so.
+
+    wanted: its number, or `off`, which ends that. Raises as `switch` does, and no candidate is
+    asked then.
+    """
+    if wanted == "off":
+        with _alone(repository):
+            shadow.end(repository, read_control_file(repository), MODEL)
+        print("no candidate is asked")
+        return
+    if not 0 < share <= 1:
+        raise SwitchError(f"SHARE={share:g} is not a share: say a number above 0 and at most 1")
+    with _alone(repository):
+        address, control = _connect(repository)
+        published = published_versions(repository / MODEL)
+        if wanted is None:
+            raise SwitchError(f"say VERSION=n or VERSION=off; {_there(published)}")
+        version, loaded = _number(wanted, published), control.loaded(MODEL)
+        if loaded[-1:] == (version,):
+            raise SwitchError(f"version {version} is served; a candidate is another one")
+        try:
+            shadow.begin(repository, address, MODEL, version, share)
+        except (shadow.ShadowError, LoadError, OSError) as error:
+            raise SwitchError(f"version {version} is not asked: {error}") from error
+    print(f"version {version} answers {share:.3g} of the items as well; callers see none of it")
+
+
+@contextmanager
+def _alone(repository: Path) -> Iterator[None]:
     try:
         with one_at_a_time(repository):
-            address, control = _connect(repository)
-            _switch(repository, address, control, wanted, back)
+            yield
     except BlockingIOError:
         raise SwitchError(f"another switch is under way in {repository}") from None
 
@@ -87,7 +128,12 @@ def _switch(
         return
     try:
         # Under another name: the ensemble takes the highest version as soon as it is loaded.
-        with control.on_trial(MODEL, target, timeout_s=_LOAD_TIMEOUT_S) as trial:
+        candidate = shadow.loaded_as(repository, control, MODEL, target)
+        with (
+            nullcontext(candidate)
+            if candidate
+            else control.on_trial(MODEL, target, timeout_s=_LOAD_TIMEOUT_S)
+        ) as trial:
             right, rows = smoke_test(address.grpc, trial, target, timeout_s=_SMOKE_TIMEOUT_S)
         choice = _choose(repository, target, served)
         control.load(MODEL, choice.to_load(published), timeout_s=_LOAD_TIMEOUT_S)
@@ -98,17 +144,16 @@ def _switch(
             raise SwitchError(f"version {served} stays, {target} is refused: {error}") from error
         raise
     print(f"version {target} is served (before: {served}); golden set: {right} of {rows} right")
+    if candidate:
+        shadow.end(repository, address, MODEL)  # it has nothing left to show
 
 
 def _target(
     repository: Path, wanted: str | None, published: Sequence[int], served: int, back: bool
 ) -> int:
     """The version to serve; raises SwitchError when there is no such one."""
-    there = f"published: {', '.join(map(str, published)) or 'none'}"
     if wanted is not None:
-        if not (wanted.isascii() and wanted.isdecimal()) or int(wanted) not in published:
-            raise SwitchError(f"VERSION={wanted} is not published; {there}")
-        return int(wanted)
+        return _number(wanted, published)
     choice = read_choice(repository)
     # If the chosen version failed to load, rollback does not treat it as current.
     if choice is not None and choice.version == served:
@@ -118,7 +163,17 @@ def _target(
     lower = [version for version in published if version < served]
     if back and lower:
         return lower[-1]
-    raise SwitchError(f"there is no version before {served}: say VERSION=n; {there}")
+    raise SwitchError(f"there is no version before {served}: say VERSION=n; {_there(published)}")
+
+
+def _number(wanted: str, published: Sequence[int]) -> int:
+    if not (wanted.isascii() and wanted.isdecimal()) or int(wanted) not in published:
+        raise SwitchError(f"VERSION={wanted} is not published; {_there(published)}")
+    return int(wanted)
+
+
+def _there(published: Sequence[int]) -> str:
+    return f"published: {', '.join(map(str, published)) or 'none'}"
 
 
 def _choose(repository: Path, version: int, previous: int | None) -> Choice:
@@ -145,7 +200,7 @@ def describe(repository: Path) -> str:
 
     Raises ConfigError for a damaged choice.
     """
-    choice = read_choice(repository)
+    choice, candidate = read_choice(repository), read_shadow(repository)
     try:
         _, control = _connect(repository)
         loaded, problem = control.loaded(MODEL), ""
@@ -153,7 +208,9 @@ def describe(repository: Path) -> str:
         loaded, problem = (), str(error)
     published = published_versions(repository / MODEL)
     parts = [
-        "\n".join([f"{n}  {_state(n, loaded, choice)}", *_facts(repository / MODEL / str(n))])
+        "\n".join(
+            [f"{n}  {_state(n, loaded, choice, candidate)}", *_facts(repository / MODEL / str(n))]
+        )
         for n in reversed(published)
     ] or ["nothing is published: run `make export-model`"]
     if choice is not None and choice.version not in published:
@@ -163,7 +220,9 @@ def describe(repository: Path) -> str:
     return "\n".join([*parts, *([problem] if problem else [])])
 
 
-def _state(version: int, loaded: Sequence[int], choice: Choice | None) -> str:
+def _state(
+    version: int, loaded: Sequence[int], choice: Choice | None, candidate: Shadow | None
+) -> str:
     states = []
     if version in loaded:
         states.append("served" if version == loaded[-1] else "loaded")
@@ -171,6 +230,8 @@ def _state(version: int, loaded: Sequence[int], choice: Choice | None) -> str:
         states.append("chosen")
     if choice is not None and version == choice.previous:
         states.append("previous")
+    if candidate is not None and version == candidate.version:
+        states.append(f"candidate for {candidate.share:.3g} of the items")
     return ", ".join(states) or "published"
 
 

@@ -17,6 +17,7 @@ from client_api.telemetry.logs import exception_facts
 from client_api.triton.install import LoadError, TritonError
 from client_api.triton.processes import children
 from client_api.triton.server import LocalTriton
+from client_api.triton.shadow import resume
 from client_api.upstream.canary import ModelHealth
 from engine.manifest import manifest_hash
 from engine.versions import (
@@ -284,5 +285,8 @@ class Watchdog:
                 write_choice(triton.repository, self._as_chosen(served))
             # Last: a command that finds Triton finds the choice.
             write_control_file(triton.repository, triton.address)
+            # Of its own: a load takes seconds, in which the served version is to be watched.
+            resuming = (triton.repository, self._model)
+            threading.Thread(target=resume, args=resuming, daemon=True).start()
         except OSError as error:
             _log.warning("the version cannot be switched while it runs", problem=str(error))

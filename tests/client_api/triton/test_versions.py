@@ -3,8 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,88 +14,29 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from bench.faults.deployment import Deployment, stand_in_manifest, stand_in_repository
-from bench.processes import ROOT, eventually, free_ports
-from client_api.settings import Settings
+from bench.faults.deployment import Deployment
+from bench.processes import eventually
 from client_api.triton.server import LocalTriton
 from client_api.triton.versions import MODEL
 from client_api.triton.watchdog import Watchdog
-from engine.manifest import manifest_hash, write_manifest
-from engine.versions import Choice, read_choice, read_control_file, write_choice
-from tests.support.serving import local_triton, publish_tiny, running_facade
+from engine.manifest import manifest_hash
+from engine.versions import Choice, read_control_file, write_choice
+from tests.client_api.triton.switching import (
+    BODY,
+    chosen,
+    command,
+    facade,
+    publish_ignorant,
+    publish_stand_in,
+    refused,
+    serving,
+    succeeds,
+)
+from tests.support.serving import local_triton
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton]
 
 LOST = ("model_error", "timeout", "overloaded")
-BODY = {"detector": "openai-moderation", "output": "hate"}
-
-
-def command(
-    repository: Path, *arguments: str, folder: Path = ROOT
-) -> subprocess.CompletedProcess[str]:
-    """What `make versions`, `make promote` and `make rollback` run."""
-    return subprocess.run(
-        [sys.executable, "-m", "client_api", *arguments],
-        env=os.environ | {"MAPPER_MODEL_REPOSITORY": str(repository)},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def succeeds(repository: Path, *arguments: str) -> str:
-    done = command(repository, *arguments)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def refused(repository: Path, *arguments: str) -> str:
-    done = command(repository, *arguments)
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
-
-
-def chosen(repository: Path) -> tuple[int, int | None]:
-    choice = read_choice(repository)
-    assert choice is not None
-    return choice.version, choice.previous
-
-
-def publish_stand_in(repository: Path, number: int) -> None:
-    """A version that knows the golden set; its answers say `stand-in-<number>`."""
-    version = repository / MODEL / str(number)
-    version.mkdir(exist_ok=True)
-    shutil.copy(ROOT / "bench/faults/stand_in_model.py", version / "model.py")
-    write_manifest(version, stand_in_manifest(number))
-
-
-def publish_ignorant(repository: Path, number: int) -> None:
-    """A version that loads and answers, and knows nothing: a random Llama."""
-    shutil.copy(ROOT / "model_repository" / MODEL / "model.py", repository / MODEL)
-    publish_tiny(repository / MODEL / str(number), seed=number)
-
-
-@pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Versions 1 and 2."""
-    fault = tmp_path / "fault.json"
-    fault.write_text("{}")
-    monkeypatch.setenv("STAND_IN_FAULT_FILE", str(fault))
-    models = stand_in_repository(tmp_path / "models")
-    for number in (1, 2):
-        publish_stand_in(models, number)
-    return models
-
-
-@contextmanager
-def serving(repository: Path) -> Iterator[LocalTriton]:
-    """Triton under its watchdog, once it serves."""
-    triton = local_triton(repository)
-    with Watchdog(triton, MODEL, lambda: None, patience_s=60.0, start_timeout_s=60.0):
-        eventually(lambda: (repository / ".control.json").exists())
-        yield triton
 
 
 @dataclass
@@ -137,21 +76,6 @@ def loaded(url: str) -> Iterator[Load]:
         stop.set()
         for thread in threads:
             thread.join()
-
-
-@contextmanager
-def facade(triton: LocalTriton, tmp_path: Path) -> Iterator[str]:
-    policies = tmp_path / "policies.yaml"
-    policies.write_text("defaults: {budget_cap_ms: 60000}\n")
-    settings = Settings(
-        port=free_ports(1)[0],
-        triton_url=triton.grpc_url,
-        policies_file=policies,
-        item_cache_bytes=0,  # an answer names the version that made it now
-    )
-    with running_facade(settings) as url, httpx.Client(base_url=url, timeout=60.0) as http:
-        eventually(lambda: http.get("/health/model").status_code == 200)
-        yield url
 
 
 def test_no_request_fails_while_versions_change(repository: Path, tmp_path: Path) -> None:
