@@ -41,7 +41,8 @@ from client_api.settings import Settings
 from client_api.telemetry import logs, tracing
 from client_api.telemetry.metrics import Metrics
 from client_api.upstream.item_cache import ItemCache
-from client_api.upstream.triton import TritonGateway
+from client_api.upstream.shadow import CandidateModel
+from client_api.upstream.triton import TritonCandidate, TritonGateway
 from pipeline.detector_series import DetectorSeries
 from pipeline.tenants import TenantPipelines
 from schemas.contract import CircuitState
@@ -61,11 +62,18 @@ def triton_gateway(settings: Settings) -> ModelGateway:
     return TritonGateway(settings.triton_url, settings.triton_model, margin_s)
 
 
+def triton_candidate(settings: Settings) -> CandidateModel:
+    """What a shadow asks; call it inside the event loop."""
+    return TritonCandidate(settings.triton_url)
+
+
 def create_app(
     settings: Settings | None = None,
     gateway: Callable[[Settings], ModelGateway] = triton_gateway,
+    candidate: Callable[[Settings], CandidateModel] = triton_candidate,
 ) -> FastAPI:
-    """The facade over one gateway. Raises ConfigError for a bad file of keys, policies or mode."""
+    """The facade over one gateway, and what a shadow asks. Raises ConfigError for a bad file of
+    keys, policies or mode."""
     settings = settings or Settings()
     tracing.follow(trust_tracestate=settings.trust_tracestate)
     pipelines = TenantPipelines(detector_folders(settings), listener("detectors"))
@@ -97,11 +105,22 @@ def create_app(
                 on_lookup=counted.looked_up,
             )
             closing.push_async_callback(client.close)
+            beside = candidate(settings)
+            closing.push_async_callback(beside.close)
             app.state.shared = state = make_state(
-                settings, pipelines, counted, access, limiter, client, desk, sink, stored
+                settings,
+                pipelines,
+                counted,
+                access,
+                limiter,
+                client,
+                beside,
+                desk,
+                sink,
+                stored,
             )
-            canary = asyncio.create_task(state.canary.run())
-            closing.push_async_callback(_end, canary)
+            for task in (state.canary.run(), state.shadow.run()):
+                closing.push_async_callback(_end, asyncio.create_task(task))
             yield
 
     app = FastAPI(

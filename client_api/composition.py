@@ -29,11 +29,13 @@ from client_api.mapping.kill_switch import ModeSwitch
 from client_api.mapping.service import Budgets, MapperService, answer_by_rules, measure_rules
 from client_api.settings import Settings
 from client_api.telemetry.metrics import Metrics
+from client_api.telemetry.shadow_counts import ShadowCounts
 from client_api.upstream.canary import Canary
 from client_api.upstream.circuit import CircuitBreaker
 from client_api.upstream.item_cache import ItemCache
 from client_api.upstream.permits import Permits
 from client_api.upstream.protected import ProtectedGateway
+from client_api.upstream.shadow import CandidateModel, ShadowTraffic
 from fallback.decision.decision import load_guard
 from fallback.drafts.files import DetectorFiles
 from pipeline.tenants import TenantPipelines
@@ -177,12 +179,13 @@ def make_state(
     access: AccessParts,
     limiter: RateLimiter,
     client: ItemCache,
+    candidate: CandidateModel,
     review: "ReviewDesk | None",
     events: "EventSink | None",
     stored: Mapping[str, StoredAnswer],
 ) -> State:
-    """What handlers share; call it inside the event loop. client: of Triton; stored: answers made
-    once.
+    """What handlers share; call it inside the event loop. client: of Triton; candidate: that a
+    shadow asks; stored: answers made once.
     """
     # Validators and indexes are built at first use; better now than in someone's budget.
     for output in ("hate", '{"categories": {"hate": true}, "scores": {"hate": 0.9}}'):
@@ -205,14 +208,13 @@ def make_state(
         on_answer=lambda decision: metrics.set_build(info.SERVICE_VERSION, decision.versions),
     )
     item_s = settings.budget_ms / 1000
-    protected = ProtectedGateway(
-        client,
-        breaker,
-        Permits(
-            settings.permit_hold_ms / 1000,
-            in_order=not settings.triton_url.startswith("dns:"),
-        ),
-        usual_s=item_s,
+    permits = Permits(
+        settings.permit_hold_ms / 1000, in_order=not settings.triton_url.startswith("dns:")
+    )
+    protected = ProtectedGateway(client, breaker, permits, usual_s=item_s)
+    compared = ShadowCounts(metrics.label)
+    shadow = ShadowTraffic(
+        settings.model_repository, candidate, pipelines, lambda: permits.busy, compared
     )
     budgets = Budgets(
         item_s=item_s,
@@ -236,6 +238,7 @@ def make_state(
         # Where the model has the same cores, most of them are for it.
         CpuShare(len(os.sched_getaffinity(0)) / 8),
         records=[*([review.record] if review else ()), *([events.record] if events else ())],
+        compare=shadow.offer,
     )
     ours = load_guard()
     return State(
@@ -253,6 +256,8 @@ def make_state(
             over=[settings.review_dir] if settings.review_dir else (),
         ),
         canary=canary,
+        shadow=shadow,
+        compared=compared,
         admission=Admission(
             access.policies, settings, lambda name: pipelines.resolve(name) is not None
         ),

@@ -23,6 +23,7 @@ _SCRIPTS: Final = (
     "charts",
     "levels",
     "traffic",
+    "shadow",
     "playground",
     "review",
     "operate",

@@ -34,6 +34,7 @@ async function read() {
     showCircuit(data.circuit);
     showLevels(data);
     showTraffic(data);
+    showShadow(data.shadow);
   }
   const problem = summary?.reason;
   if (problem && (problem.status === 401 || problem.status === 403)) refused = true;
@@ -47,6 +48,7 @@ function locked(text) {
   say($id("locked"), text);
   $id("locked").hidden = !text;
   if (!text) return;
+  showShadow(null);
   for (const id of ["s-circuit", "s-items"]) mark($id(id), "", "–");
   for (const id of ["gauges", "alerts", "rate", "sources", "by-detector", "by-reason", "versions"]) $id(id).replaceChildren();
   delete $id("alerts").dataset.shown;

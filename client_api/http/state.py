@@ -15,7 +15,9 @@ from client_api.mapping.kill_switch import ModeSwitch
 from client_api.mapping.service import MapperService
 from client_api.settings import Settings
 from client_api.telemetry.metrics import Metrics
+from client_api.telemetry.shadow_counts import ShadowCounts
 from client_api.upstream.canary import Canary
+from client_api.upstream.shadow import ShadowTraffic
 from fallback.drafts.files import DetectorFiles
 from pipeline.tenants import TenantPipelines
 from schemas.views import Views
@@ -28,7 +30,7 @@ if TYPE_CHECKING:  # it brings a database along, which a facade without a queue 
 class State:
     """started: `time.monotonic()` seconds; config_problems: what is wrong with files that are
     served in an earlier version, in words for everyone; stored: answers made once, by their name;
-    review: None without a review queue.
+    compared: what the shadow found; review: None without a review queue.
     """
 
     settings: Settings
@@ -40,6 +42,8 @@ class State:
     drafter: Drafter
     files: DetectorFiles
     canary: Canary
+    shadow: ShadowTraffic
+    compared: ShadowCounts
     admission: Admission
     limiter: RateLimiter
     idempotency: Idempotency

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from client_api.mapping.chunk_sizer import ChunkSizer
 from client_api.mapping.cpu_share import CpuShare
 from client_api.mapping.gateway import (
     CircuitOpen,
@@ -100,10 +101,11 @@ class MapperService:
         cpu: CpuShare,
         clock: _Clock = time.perf_counter,
         records: Sequence[Callable[[Item, Decision], None]] = (),
+        compare: Callable[[Item, Decision, float], None] = lambda item, answer, seconds: None,
     ) -> None:
         """known: what the model answered to an item before, None if it is to be asked; cpu: what
         the process may use while it answers by rules for a model that has too much to do; records:
-        told of every answer, and do not wait.
+        told of every answer, and do not wait; compare: the same, with the seconds it took.
         """
         self._gateway = gateway
         self._known = known
@@ -114,6 +116,7 @@ class MapperService:
         self._cpu = cpu
         self.clock = clock
         self._records = records
+        self._compare = compare
 
     async def is_raw_content(self, item: Item) -> bool:
         """Whether an output quotes so much content that an operator may refuse it."""
@@ -251,6 +254,7 @@ class MapperService:
             self._metrics.answered(item.detector, taken, outcome)
             for record in self._records:
                 record(item, outcome)
+            self._compare(item, outcome, taken)
         return outcome
 
     def _left_s(self, items: Sequence[Item], deadline: float) -> float:
@@ -280,21 +284,3 @@ def _is_late(answer: Decision | ModelError) -> bool:
     """Whether the model did not get to an item, and may when it is asked again. A model that is
     known to be lost is not waited for, also where it was lost by timeouts."""
     return _reason(answer) in _LATE and not isinstance(answer, CircuitOpen)
-
-
-class ChunkSizer:
-    """Additive increase, multiplicative decrease: together is cheaper, too many are late.
-
-    A late chunk halves the size; one that took less than half of an item's budget adds an item.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self.size = most
-
-    def ended(self, items: int, taken_s: float, budget_s: float, in_time: bool) -> None:
-        """A chunk of `items` was answered; in_time: the model was not stopped by the budget."""
-        if not in_time:
-            self.size = max(1, items // 2)
-        elif items == self.size and taken_s < budget_s / 2:
-            self.size = min(self._most, self.size + 1)

@@ -73,8 +73,7 @@ class Permits:
         Items that come together leave half of the room to those that come alone. A model that has
         nothing to do takes any call.
         """
-        now = self._clock()
-        self._free(permit for permit, (until, _) in self._held.items() if until <= now)
+        now = self._free_held()
         self._pace.passed(now, at_work=self._share.taken > 0)
         room = self._pace.per_second * within_s * _PLANNED / (2 if items > 1 else 1)
         self._share.total = max(int(room), 0 if self._share.taken else items)
@@ -83,6 +82,12 @@ class Permits:
         self._last += 1
         self._running[self._last] = (party, items)
         return self._last
+
+    @property
+    def busy(self) -> bool:
+        """Whether the model has anything to do for these calls."""
+        self._free_held()
+        return self._share.taken > 0
 
     def answered(self, permit: int, items: int) -> None:
         """The call came back with an answer, of the model's to so many items: one model is past
@@ -102,6 +107,12 @@ class Permits:
         self._pace.passed(now, at_work=True)
         work_s = self._share.taken / self._pace.per_second
         self._held[permit] = (now + min(work_s, self._hold_s), self._running.pop(permit))
+
+    def _free_held(self) -> float:
+        """Give back what the model is past by now; returns the time."""
+        now = self._clock()
+        self._free(permit for permit, (until, _) in self._held.items() if until <= now)
+        return now
 
     def _free(self, permits: Iterable[int]) -> None:
         for permit in tuple(permits):

@@ -1,7 +1,7 @@
-"""Asks the public Triton model over gRPC.
+"""Asks the public Triton model over gRPC, and a candidate version beside it.
 
-In: items and a budget. Out: decisions, or ModelError. Knows tensors and the channel; nothing of
-rules, HTTP or metrics. One channel a process, made on its event loop.
+In: items and a budget. Out: decisions, or ModelError. Knows tensors and channels; nothing of
+rules, HTTP or metrics. One channel of each a process, made on its event loop.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,17 @@ from tritonclient.utils import InferenceServerException
 
 from client_api.mapping.gateway import Item, ModelError, ModelRefused, ModelTimeout
 from client_api.telemetry.tracing import client_span
+from engine.versions import Shadow
 from fallback.decision.decision import Decision
+from pipeline import wire
+from pipeline.steps import ReadItem
+from schemas.candidate import CandidateSet
 from schemas.contract import FallbackReason, Source
 
 #: How often a silent connection is tried.
 KEEPALIVE_MS = 5000
+# Nobody waits for a candidate; one that takes longer is of no use.
+_CANDIDATE_S = 10.0
 
 # Given at all, they replace the client's defaults, so the message sizes stand here too.
 # Back to a restarted server within a second: gRPC's own backoff grows to two minutes.
@@ -71,6 +77,35 @@ class TritonGateway:
         if len(decisions) != len(items):
             raise ModelError(f"{len(decisions)} answers for {len(items)} items")
         return decisions
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+class TritonCandidate:
+    """A `CandidateModel` over `tritonclient.grpc.aio`: the model step alone, which counts nothing
+    among the ensemble's answers."""
+
+    def __init__(self, url: str) -> None:
+        self._client = triton.InferenceServerClient(url, channel_args=_CHANNEL_ARGS)
+
+    async def ask(self, shadow: Shadow, item: ReadItem) -> CandidateSet:
+        inputs = [
+            _bytes_input("DETECTOR", [item.detector]),
+            _bytes_input("READ_SIGNALS", [wire.dump_item(item)]),
+        ]
+        try:
+            result = await self._client.infer(
+                shadow.model, inputs, str(shadow.version), client_timeout=_CANDIDATE_S
+            )
+            found = wire.load_candidates(result.as_numpy("CANDIDATE").item().decode())
+        except InferenceServerException as error:
+            raise ModelError(error.status() or "no status") from error
+        except ValueError as error:
+            raise ModelError(str(error)) from error
+        if found is None:
+            raise ModelError("the candidate was not asked")
+        return found
 
     async def close(self) -> None:
         await self._client.close()

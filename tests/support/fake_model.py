@@ -10,10 +10,11 @@ from starlette.testclient import TestClient
 
 from client_api.app import create_app
 from client_api.cli.keys import main as keys_cli
-from client_api.mapping.gateway import Item
+from client_api.mapping.gateway import Item, ModelError
 from client_api.settings import Settings
+from engine.versions import Shadow
 from fallback.decision.decision import Decision
-from pipeline.steps import load_pipeline
+from pipeline.steps import ReadItem, load_pipeline
 from schemas.candidate import Candidate, CandidateSet
 
 HATE = {"detector": "openai-moderation", "output": "hate"}
@@ -28,8 +29,8 @@ def model(item: Item, text: str = '{"taxonomy":["HARM.SPEECH.Hate.Other"]}') -> 
     return pipeline.decide(read, CandidateSet("fake-model", answers))
 
 
-def raising(error: Exception) -> Callable[..., Decision]:
-    def answer(*_: object) -> Decision:
+def raising(error: Exception) -> Callable[..., Any]:
+    def answer(*_: object) -> Any:
         raise error
 
     return answer
@@ -58,14 +59,37 @@ class FakeGateway:
         pass
 
 
+class FakeCandidate:
+    """A candidate version that answers by a function, or not at all. asked: the items."""
+
+    def __init__(self, answer: Callable[[ReadItem], CandidateSet]) -> None:
+        self.answer = answer
+        self.asked: list[ReadItem] = []
+
+    async def ask(self, shadow: Shadow, item: ReadItem) -> CandidateSet:
+        self.asked.append(item)
+        return self.answer(item)
+
+    async def close(self) -> None:
+        pass
+
+
 def facade(
-    answer: Mapped | FakeGateway = model, *, address: str = "127.0.0.1", **settings: Any
+    answer: Mapped | FakeGateway = model,
+    *,
+    address: str = "127.0.0.1",
+    candidate: FakeCandidate | None = None,
+    **settings: Any,
 ) -> TestClient:
     """A client of a facade over a fake model; use it as a context manager. It keeps no answers, so
-    that the model is asked each time, unless `settings` say otherwise.
+    that the model is asked each time, unless `settings` say otherwise. candidate: what a shadow
+    asks.
     """
     gateway = answer if isinstance(answer, FakeGateway) else FakeGateway(answer, model)
-    app = create_app(Settings(**{"item_cache_bytes": 0, **settings}), lambda _: gateway)
+    beside = candidate or FakeCandidate(raising(ModelError("nobody is to ask it")))
+    app = create_app(
+        Settings(**{"item_cache_bytes": 0, **settings}), lambda _: gateway, lambda _: beside
+    )
     return TestClient(app, base_url="http://localhost", client=(address, 50_000))
 
 

@@ -55,6 +55,29 @@ class History(Closed):
     items: list[int]
 
 
+class ShadowRow(Closed):
+    """Items of a detector that a candidate answered as well, by how the labels of both compare;
+    means over those that it answered, null without one."""
+
+    detector: str
+    same: int
+    partial: Annotated[int, Field(description="some labels in common")]
+    different: int
+    unanswered: Annotated[int, Field(description="the candidate gave no valid answer")]
+    confidence_shift: Annotated[float | None, Field(description="the candidate's less the served")]
+    served_ms: float | None
+    candidate_ms: float | None
+
+
+class ShadowTable(Closed):
+    """What a candidate answered beside the served version since its shadow began."""
+
+    version: int
+    share: Annotated[float, Field(description="of the items")]
+    dropped: Annotated[int, Field(description="items it was not asked: live items came first")]
+    detectors: Annotated[list[ShadowRow], Field(description="the busiest first")]
+
+
 class Summary(Closed):
     """The last five minutes in numbers."""
 
@@ -68,6 +91,7 @@ class Summary(Closed):
     detectors: Annotated[list[DetectorCounts], Field(description="the busiest first")]
     fallback_reasons: dict[str, int]
     history: History
+    shadow: ShadowTable | None
     objectives: Annotated[list[dict[str, JsonValue]], Field(description="the service levels")]
     period: Annotated[str, Field(description="of the objectives")]
     uptime_s: float
@@ -98,7 +122,8 @@ class AlertReport(Closed):
 @router.get("", name="metrics", response_class=PlainTextResponse, responses=UNCHANGED)
 async def exposition(request: Request, state: Shared) -> Response:
     """Prometheus' text format, compressed for who takes that."""
-    answer = StoredAnswer(state.metrics.exposition(), CONTENT_TYPE_LATEST, gzip_level=1)
+    text = state.metrics.exposition() + state.compared.exposition()
+    answer = StoredAnswer(text, CONTENT_TYPE_LATEST, gzip_level=1)
     # In a thread, which lets the event loop run meanwhile.
     return await asyncio.to_thread(answer.respond, request)
 
@@ -123,6 +148,7 @@ async def summary(state: Shared) -> Response:
             "detectors": _detectors(counts),
             "fallback_reasons": {r.value: n for r, n in counts.reasons.most_common()},
             "history": {"step_s": SLOT_S, "items": [slot.items for slot in history]},
+            "shadow": state.compared.table(),
             "objectives": service_levels(window, history, slo),
             "period": str(slo.period),
             "uptime_s": round(time.monotonic() - state.started, 3),

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bench.processes import eventually
+from client_api.mapping.chunk_sizer import ChunkSizer
 from client_api.mapping.gateway import (
     CircuitOpen,
     Item,
@@ -15,7 +16,7 @@ from client_api.mapping.gateway import (
     ModelRefused,
     ModelTimeout,
 )
-from client_api.mapping.service import ChunkSizer, measure_rules
+from client_api.mapping.service import measure_rules
 from client_api.upstream.circuit import CircuitBreaker
 from client_api.upstream.permits import Permits
 from client_api.upstream.protected import ProtectedGateway

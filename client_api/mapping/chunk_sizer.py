@@ -1,0 +1,22 @@
+"""How many items of a batch the model is asked at once.
+
+In: how chunks ended. Out: the size of the next one.
+"""
+
+
+class ChunkSizer:
+    """Additive increase, multiplicative decrease: together is cheaper, too many are late.
+
+    A late chunk halves the size; one that took less than half of an item's budget adds an item.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self.size = most
+
+    def ended(self, items: int, taken_s: float, budget_s: float, in_time: bool) -> None:
+        """A chunk of `items` was answered; in_time: the model was not stopped by the budget."""
+        if not in_time:
+            self.size = max(1, items // 2)
+        elif items == self.size and taken_s < budget_s / 2:
+            self.size = min(self._most, self.size + 1)
