@@ -219,6 +219,25 @@ def saturation() -> list[PanelSpec]:
             [Query(f"sum(rate(mapper_idempotent_replays_total{{{FACADE}}}{RATE}))", "replays")],
         ),
         PanelSpec(
+            "Shadow agreement",
+            "Items that a candidate answered as well, by how its labels compare to the served.",
+            "reqps",
+            [rate_by("mapper_shadow_total", "agreement")],
+        ),
+        PanelSpec(
+            "Shadow latency",
+            "Mean time to an answer of the same items, of the served version and of the candidate.",
+            "s",
+            [
+                Query(
+                    f"sum by (version) (rate(mapper_shadow_latency_seconds_sum{{{FACADE}}}{RATE}))"
+                    " / sum by (version)"
+                    f" (rate(mapper_shadow_latency_seconds_count{{{FACADE}}}{RATE}))",
+                    "{{version}}",
+                )
+            ],
+        ),
+        PanelSpec(
             "Review queue",
             "Words of answers that the review queue could not count.",
             "reqps",
