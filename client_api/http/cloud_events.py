@@ -109,30 +109,3 @@ def _weights(accept: str) -> dict[str, float]:
         except ValueError:
             found[media_type] = 1.0
     return found
-
-
-def _schema(data: str) -> dict[str, Any]:
-    """Of an event whose data are of one of the document's schemas."""
-    text = {"type": "string"}
-    return {
-        "type": "object",
-        "required": ["specversion", "id", "source", "type", "time", "datacontenttype", "data"],
-        "properties": {
-            **dict.fromkeys(("specversion", "id", "source", "type"), text),
-            "time": {"type": "string", "format": "date-time"},
-            **dict.fromkeys(("datacontenttype", "subject"), text),
-            "data": {"$ref": f"#/components/schemas/{data}"},
-        },
-    }
-
-
-def documented(*media_types: str) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer in these forms, for its OpenAPI page."""
-    schemas = {
-        STRUCTURED: _schema("MapResponse"),
-        BATCH: {
-            "type": "array",
-            "items": {"anyOf": [_schema("MapResponse"), _schema("BatchError")]},
-        },
-    }
-    return {200: {"content": {name: {"schema": schemas[name]} for name in media_types}}}

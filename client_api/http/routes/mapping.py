@@ -32,11 +32,7 @@ router = APIRouter(
 )
 
 
-@router.post(
-    "/map",
-    response_model=MapResponse,
-    responses=cloud_events.documented(cloud_events.STRUCTURED),
-)
+@router.post("/map", response_model=MapResponse)
 async def map_one(
     body: MapRequest,
     request: Request,
@@ -50,7 +46,10 @@ async def map_one(
         ),
     ] = None,
 ) -> Response:
-    """Map one detector output to the canonical taxonomy."""
+    """Map one detector output to the canonical taxonomy.
+
+    With `Accept: application/cloudevents+json` the answer is the data of a CloudEvent.
+    """
     await asyncio.sleep(0)  # a large body was parsed and validated in this turn of the loop
     view = _view(state, asked.view)
     caller = get_caller(request)
@@ -78,18 +77,17 @@ async def map_one(
     return await _once(request, state, admitted.tenant, asked.replay, form, budget_s, answer)
 
 
-@router.post(
-    "/map/batch",
-    response_model=BatchResponse,
-    responses=cloud_events.documented(cloud_events.BATCH),
-)
+@router.post("/map/batch", response_model=BatchResponse)
 async def map_batch(
     body: BatchRequest,
     request: Request,
     state: Shared,
     asked: Asked,
 ) -> Response:
-    """Map up to 100 outputs, in order; a bad item is reported and does not fail the others."""
+    """Map up to 100 outputs, in order; a bad item is reported and does not fail the others.
+
+    With `Accept: application/cloudevents-batch+json` the answer is a CloudEvent for each item.
+    """
     view = _view(state, asked.view)
     caller = get_caller(request)
     acting = state.admission.tenant(caller, _claims(request))

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
 from cloudevents.core.bindings.http import HTTPMessage, from_binary_event, from_structured_event
 from cloudevents.core.v1.event import CloudEvent
@@ -73,9 +72,10 @@ def test_a_batch_has_an_event_for_each_item() -> None:
     refused = events[1].get_data()
     assert isinstance(refused, dict)
     assert (refused["index"], refused["error_code"]) == (1, "INVALID_REQUEST")
-    said = document["paths"]["/map/batch"]["post"]["responses"]["200"]["content"][BATCH]["schema"]
-    whole = said | {"components": document["components"]}
-    jsonschema.validate(answer.json(), whole, jsonschema.Draft202012Validator)
+    # A second media type would make each generated client's answer a union.
+    assert [*document["paths"]["/map/batch"]["post"]["responses"]["200"]["content"]] == [
+        "application/json"
+    ]
 
 
 @pytest.mark.parametrize(
