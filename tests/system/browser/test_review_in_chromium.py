@@ -132,11 +132,11 @@ def test_hostile_names_stay_text(queue: httpx.Client, browser: Browser) -> None:
         for name in HOSTILE:
             card = cards(page).filter(has=page.get_by_text(name, exact=True))
             expect(card).to_have_count(1)
-        for _ in HOSTILE:
+        for left in reversed(range(len(HOSTILE))):
             cards(page).first.focus()
             page.keyboard.press("a")
             expect(page.locator("#review-result")).to_contain_text(GUESS)
-        expect(cards(page)).to_have_count(0)
+            expect(cards(page)).to_have_count(left)
     assert visit.troubles == []
     exported = queue.get("/review/export").json()
     assert {row["output"] for row in exported["rows"]} == set(HOSTILE)
