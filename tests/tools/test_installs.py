@@ -50,6 +50,19 @@ def imports(home: Path, python: str, *packages: str) -> bool:
     return ran.stdout.strip() == "True"
 
 
+def build(home: Path, environment: str) -> None:
+    """An environment of the clone, by its file of the Makefile."""
+    built = subprocess.run(
+        ["make", "-s", environment],
+        cwd=home / "clone",
+        env=plain_environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.triton
 def test_a_clone_answers_within_minutes(seconds: dict[str, float]) -> None:
@@ -61,21 +74,14 @@ def test_a_clone_answers_within_minutes(seconds: dict[str, float]) -> None:
 @pytest.mark.slow
 @pytest.mark.triton
 def test_what_serves_is_installed_from_plain_pypi(home: Path, seconds: dict[str, float]) -> None:
+    build(home, ".venv/.events")
     assert not imports(home, ".venv/bin/python", *_SERVING)
 
 
 @pytest.mark.slow
 @pytest.mark.triton
 def test_what_exports_is_installed_from_plain_pypi(home: Path, seconds: dict[str, float]) -> None:
-    built = subprocess.run(
-        ["make", "-s", ".venv-export/.built"],
-        cwd=home / "clone",
-        env=plain_environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
+    build(home, ".venv-export/.built")
     assert imports(home, ".venv-export/bin/python", *_EXPORT)
 
 
