@@ -6,13 +6,12 @@ import functools
 import json
 import os
 import time
-from collections import Counter
 from pathlib import Path
 
 import triton_python_backend_utils as pb_utils
 
 from pipeline import wire
-from pipeline.counts import DecisionCounters, decision_series
+from pipeline.counts import DecisionCounters
 from pipeline.heap import keep_for_good
 from pipeline.model_counts import ModelMetrics
 from pipeline.model_step import ModelStep
@@ -36,20 +35,20 @@ class TritonPythonModel:
         self.step = ModelStep.load(version, setting, ModelMetrics(pb_utils, "fused"))
         self.pipelines = TenantPipelines.from_environment()
         self.policies = PolicyFile.from_environment(self.pipelines.canonical)
-        self.counters = DecisionCounters(pb_utils)
+        self.counters = DecisionCounters(pb_utils, self.pipelines.name)
         self.pipelines.of().decide(self.pipelines.of().read("warm-up", "hate"))
         keep_for_good()
 
     def execute(self, requests):
         """All items are read, then asked together, then decided."""
-        queries, counts = [], Counter()
+        queries, answered = [], []
         read = functools.partial(self.read, time.monotonic(), queries)
         asked = [
             [read(*row) for row in zip(*self.columns(request), strict=True)] for request in requests
         ]
         answers = self.step.answer(queries)
-        responses = [self.respond(answers, counts, items) for items in asked]
-        self.counters.add(counts)
+        responses = [self.respond(answers, answered, items) for items in asked]
+        self.counters.add(answered)
         return responses
 
     def columns(self, request):
@@ -66,10 +65,9 @@ class TritonPythonModel:
             queries += queries_of(item, until)
         return item, slice(start, len(queries)), wishes
 
-    def respond(self, answers, counts, items):
+    def respond(self, answers, answered, items):
         decisions = [self.decide(answers[span], item, wishes) for item, span, wishes in items]
-        for decision in decisions:
-            counts.update(decision_series(decision, self.pipelines))
+        answered += decisions
         reading = wire.to_column(wire.dump_reading(item.reading) for item, _, _ in items)
         return wire.outputs(pb_utils, wire.decision_columns(decisions) | {"READING": reading})
 
