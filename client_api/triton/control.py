@@ -23,6 +23,15 @@ from engine.versions import ControlAddress
 _INDEX_TIMEOUT_S = 2.0
 
 
+def write_bytecode(folder: Path) -> None:
+    """Write the bytecode that Python would write while it loads the models below the folder.
+
+    Triton takes new bytecode for a change to the model. When it loads an ensemble, it loads changed
+    models again, by their own version policy. A folder that is read-only stays as it is.
+    """
+    compileall.compile_dir(folder, quiet=2)
+
+
 class TritonControl:
     """The repository API of one Triton."""
 
@@ -55,7 +64,8 @@ class TritonControl:
         """
         body: dict[str, Any] = {}
         if versions is not None or anew:
-            self._compile(model, versions or ())
+            for version in versions or ():
+                write_bytecode(self._repository / model / str(version))
             body = {"parameters": {"config": self._changed(model, versions or (), anew)}}
         self._post(f"models/{model}/load", body, timeout_s)
 
@@ -95,7 +105,7 @@ class TritonControl:
         if self._trials is None:
             raise TritonError("this Triton has no place to try a version: restart it")
         folder = self._trials / name
-        self._compile(model, [version])
+        write_bytecode(self._repository / model / str(version))
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         (folder / str(version)).symlink_to((self._repository / model / str(version)).resolve())
@@ -125,14 +135,6 @@ class TritonControl:
     def _config(self, model: str) -> Any:
         text = (self._repository / model / "config.pbtxt").read_text(encoding="utf-8")
         return text_format.Parse(text, model_config_pb2.ModelConfig())
-
-    def _compile(self, model: str, versions: Sequence[int]) -> None:
-        """Write the bytecode that Python would write while it loads the versions. Triton would take
-        that for a change to the model, and drop `versions` when it next loads the ensemble.
-        """
-        for version in versions:
-            # A repository that is read-only stays as it is, too.
-            compileall.compile_dir(self._repository / model / str(version), quiet=2)
 
     def _post(self, path: str, body: Mapping[str, Any], timeout_s: float) -> bytes:
         transport = httpx.HTTPTransport(uds=self._path)

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from client_api.triton.control import TritonControl
+from client_api.triton.control import TritonControl, write_bytecode
 from client_api.triton.install import (
     Installation,
     LoadError,
@@ -161,6 +161,8 @@ class LocalTriton:
         try:
             self._runtime = link_runtime(installation)
             (self._runtime / _TRIALS).mkdir()
+            for model in self.models:
+                write_bytecode(self.repository / model)
             self._launch(installation, self.models[:by_itself])
             if by_itself < len(self.models):
                 self._wait_for("health/live", end_s, abort)

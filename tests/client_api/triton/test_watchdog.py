@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -83,6 +84,18 @@ def test_a_broken_newest_version_does_not_keep_the_older_from_serving(
     (broken / "model.onnx").write_bytes(b"cut short")
     with watched(tiny_repository, [GOOD]) as (triton, _):
         eventually(lambda: loaded(triton) == (1,))
+
+
+def test_no_model_is_loaded_twice_at_a_start(tiny_repository: Path) -> None:
+    for cache in tiny_repository.rglob("__pycache__"):
+        shutil.rmtree(cache)
+    triton = local_triton(tiny_repository)
+    try:
+        triton.start(versions={MODEL: [1]})
+        log = triton.log_path.read_text()
+    finally:
+        triton.stop()
+    assert [log.count(f'"loading: {model}:1"') for model in triton.models] == [1] * 4
 
 
 def stubs_of(triton: LocalTriton) -> dict[str, int]:
