@@ -110,9 +110,10 @@ format: .venv/.lint ## rewrite the sources as `make lint` wants them
 
 lock: .venv-uv/.built .venv-clients/.built ## write requirements/*.txt anew from pyproject.toml: UPGRADE=1 for newer releases
 	$(COMPILE) --group serve -o requirements/serve.txt pyproject.toml
-	for group in test events lint chart images facade triton-cpu; do \
+	for group in test events lint chart facade triton-cpu; do \
 		$(COMPILE) --group $$group -c requirements/serve.txt -o requirements/$$group.txt || exit 1; \
 	done
+	$(COMPILE) --group images --excludes requirements/images.in -c requirements/serve.txt -o requirements/images.txt
 	$(subst 3.11,3.12,$(COMPILE)) --group triton-gpu -c requirements/serve.txt -o requirements/triton-gpu.txt
 	for group in models uv triton-server perf; do $(COMPILE) --group $$group --no-deps -o requirements/$$group.txt || exit 1; done
 	for group in clients engines; do $(COMPILE) --group $$group -o requirements/$$group.txt || exit 1; done

@@ -98,3 +98,9 @@ def test_packages_of_node_are_locked_by_hash() -> None:
     packages = [package for place, package in lock["packages"].items() if place]
     assert packages
     assert all(p["integrity"].startswith("sha512-") and "resolved" not in p for p in packages)
+
+
+@pytest.mark.parametrize("lock", ["serve", "test", "events", "lint", "chart", "images"])
+def test_nothing_beside_what_serves_slows_its_imports(lock: str) -> None:
+    # jsonschema imports it where it is installed, and it compiles a grammar for 2 s.
+    assert "rfc3987-syntax" not in (ROOT / "requirements" / f"{lock}.txt").read_text("utf-8")
