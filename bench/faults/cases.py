@@ -142,7 +142,7 @@ PUBLISHED_CASES = (
 
 def run(case: Case, deployment: Deployment, seconds: float | None = None) -> Outcome:
     """Load, fault, and back to normal. seconds: another length of the load than the case's."""
-    deployment.wait_for_model()
+    deployment.settle()
     before = deployment.metric("mapper_requests_total")
     injected: list[float] = []
 
@@ -179,7 +179,7 @@ def _last_without_model(seen: Sequence[Seen], since: float) -> float:
 
 def facade_drains(deployment: Deployment) -> Outcome:
     """SIGTERM under load. Requests that the closed door refused are not among the seen."""
-    deployment.wait_for_model()
+    deployment.settle()
     deployment.tell(delay_s=0.05)
     log = len(deployment.facade_log())
     seen = run_load(
@@ -202,7 +202,7 @@ def facade_drains(deployment: Deployment) -> Outcome:
 
 def facade_dies(deployment: Deployment) -> Outcome:
     """kill -9 under load, and something starts it again, as an orchestrator does."""
-    deployment.wait_for_model()
+    deployment.settle()
     killed: list[float] = []
 
     def kill() -> None:
@@ -232,7 +232,7 @@ def facade_dies(deployment: Deployment) -> Outcome:
 
 def facade_stops(deployment: Deployment, for_s: float = 1.0) -> Outcome:
     """SIGSTOP: no answer can come meanwhile, so its length is no delay of the facade's."""
-    deployment.wait_for_model()
+    deployment.settle()
     before = deployment.metric("mapper_requests_total")
     seen = run_load(
         lambda: PlainClient(deployment.url),

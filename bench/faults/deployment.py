@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,7 @@ SETTINGS = {
     # So that each request asks Redis; none is refused for it.
     "MAPPER_RATE_LIMIT_ADDRESS": "1000000/minute",
 }
+_SETTLED_S = 1.0
 _POLICIES = "defaults: {threshold: 0.6}\n"
 _NAMES = {
     "triton": "/bin/tritonserver",
@@ -158,6 +160,20 @@ class Deployment:
     def wait_for_model(self, within_s: float = 60.0) -> None:
         """Until the canary is answered and requests reach the model again."""
         eventually(self.model_answers, within_s)
+
+    def settle(self) -> None:
+        """Wait until the model has answered for a second: a watchdog that looked before the last
+        fault was over restarts Triton within its next look.
+        """
+        since = time.monotonic()
+
+        def settled() -> bool:
+            nonlocal since
+            if not self.model_answers():
+                since = time.monotonic()
+            return time.monotonic() - since >= _SETTLED_S
+
+        eventually(settled)
 
     def model_answers(self) -> bool:
         health = self._get("/health/model")
