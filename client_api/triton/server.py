@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -161,8 +160,7 @@ class LocalTriton:
         try:
             self._runtime = link_runtime(installation)
             (self._runtime / _TRIALS).mkdir()
-            for model in self.models:
-                write_bytecode(self.repository / model)
+            write_bytecode(self.repository)
             self._launch(installation, self.models[:by_itself])
             if by_itself < len(self.models):
                 self._wait_for("health/live", end_s, abort)
@@ -297,6 +295,6 @@ class LocalTriton:
             try:
                 with urllib.request.urlopen(f"http://{self.http_url}/v2/{path}", timeout=2.0):
                     return
-            except (urllib.error.URLError, OSError):
+            except OSError:
                 time.sleep(0.05)
         raise TritonError(f"Triton did not get to {path} in time")
