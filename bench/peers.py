@@ -31,7 +31,8 @@ BOUND, TEXT_BOUND = "bound: one pass, signal", "bound: one pass, prompt and JSON
 LLAMA_CPP, GENAI, TRANSFORMERS = "llama.cpp, Q4_1", "ONNX Runtime GenAI, int4", "transformers, fp32"
 SERVICE, RULES = "the whole service, REST", "rules alone"
 NEAREST, TRAINED = "sentence encoder, nearest phrase, FastAPI", "sentence encoder, trained head"
-_PEERS = (LLAMA_CPP, GENAI, TRANSFORMERS)
+#: Other engines -> how many times as long as label tokens they are to take.
+_PEERS = {LLAMA_CPP: 10, GENAI: 8, TRANSFORMERS: 10}
 #: Who was made for this task, and may be asked as if nobody had curated the gate's families.
 _JUDGED = (LABEL, NEAREST, TRAINED, RULES)
 _BATCH = 16
@@ -230,21 +231,9 @@ def render(peers: Peers) -> str:
         Target("text undrafted, times one pass", median[TEXT] / median[TEXT_BOUND], 2.5),
         *(
             Target(
-                f"{name}, times label tokens",
-                median[name] / median[LABEL],
-                10 if name == TRANSFORMERS else 5,
-                at_least=True,
+                f"{name}, times label tokens", median[name] / median[LABEL], times, at_least=True
             )
-            for name in _PEERS
-        ),
-        *(
-            Target(
-                f"moonshot: {name}, times label tokens",
-                median[name] / median[LABEL],
-                10,
-                at_least=True,
-            )
-            for name in (LLAMA_CPP, GENAI)
+            for name, times in _PEERS.items()
         ),
     ]
     counts = (
