@@ -171,6 +171,18 @@ def run(case: Case, deployment: Deployment, seconds: float | None = None) -> Out
     return Outcome(case.name, seen, counted, health, back_s)
 
 
+def _load(deployment: Deployment, *meanwhile: tuple[float, Callable[[], None]]) -> Sequence[Seen]:
+    """The usual load. meanwhile: what is done so many seconds into it."""
+    return run_load(
+        lambda: PlainClient(deployment.url),
+        rate=RATE,
+        seconds=SECONDS,
+        budget_s=deployment.budget_s,
+        batches=True,
+        meanwhile=meanwhile,
+    )
+
+
 def _last_without_model(seen: Sequence[Seen], since: float) -> float:
     """When the rules last stood in for the model."""
     times = (one.due + one.took_s for one in seen if any(a.reason for a in one.answers))
@@ -182,14 +194,7 @@ def facade_drains(deployment: Deployment) -> Outcome:
     deployment.settle()
     deployment.tell(delay_s=0.05)
     log = len(deployment.facade_log())
-    seen = run_load(
-        lambda: PlainClient(deployment.url),
-        rate=RATE,
-        seconds=SECONDS,
-        budget_s=deployment.budget_s,
-        batches=True,
-        meanwhile=[(_INJECT_AT_S, lambda: deployment.send(TERM, to="facade"))],
-    )
+    seen = _load(deployment, (_INJECT_AT_S, lambda: deployment.send(TERM, to="facade")))
     assert deployment.wait() == 0
     taken = [one for one in seen if one.problem != "ConnectError"]
     # Its metrics went with it; every request that it answered is a line in its log.
@@ -234,16 +239,10 @@ def facade_stops(deployment: Deployment, for_s: float = 1.0) -> Outcome:
     """SIGSTOP: no answer can come meanwhile, so its length is no delay of the facade's."""
     deployment.settle()
     before = deployment.metric("mapper_requests_total")
-    seen = run_load(
-        lambda: PlainClient(deployment.url),
-        rate=RATE,
-        seconds=SECONDS,
-        budget_s=deployment.budget_s,
-        batches=True,
-        meanwhile=[
-            (_INJECT_AT_S, lambda: deployment.send(STOP, to="facade")),
-            (_INJECT_AT_S + for_s, lambda: deployment.send(CONT, to="facade")),
-        ],
+    seen = _load(
+        deployment,
+        (_INJECT_AT_S, lambda: deployment.send(STOP, to="facade")),
+        (_INJECT_AT_S + for_s, lambda: deployment.send(CONT, to="facade")),
     )
     counted = int(deployment.metric("mapper_requests_total") - before)
     seen = [replace(one, excused_s=one.excused_s + for_s) for one in seen]
