@@ -53,8 +53,13 @@ class Running:
 
 
 @contextmanager
-def serving(folder: Path, **settings: str) -> Iterator[Running]:
-    """Ready; settings: more environment. Raises AssertionError when it does not get ready."""
+def serving(
+    folder: Path, python: Path = Path(sys.executable), **settings: str
+) -> Iterator[Running]:
+    """Ready; python: of an environment that has the service's packages; settings: more environment.
+
+    Raises AssertionError when it does not get ready.
+    """
     names = ("MAPPER_PORT", "MAPPER_TRITON_HTTP_PORT", "MAPPER_TRITON_GRPC_PORT",
              "MAPPER_TRITON_METRICS_PORT")  # fmt: skip
     ports = dict(zip(names, map(str, free_ports(4)), strict=True))
@@ -66,9 +71,9 @@ def serving(folder: Path, **settings: str) -> Iterator[Running]:
     environment: Mapping[str, str] = os.environ | ports | own | settings
     with (folder / "facade.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "client_api", "serve"],
+            [python, "-m", "client_api", "serve"],
             env=environment,
-            cwd=ROOT,
+            cwd=ROOT if python == Path(sys.executable) else folder,
             stdout=log,
             stderr=log,
         )
