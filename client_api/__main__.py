@@ -139,6 +139,7 @@ def _serve(settings: Settings) -> int:
                 ("MAPPER_POLICIES_FILE", settings.policies_file),
                 ("MAPPER_DETECTORS_DIR", settings.detectors_dir),
                 ("MAPPER_REVIEW_DIR", settings.review_dir),
+                ("MAPPER_VIEWS_DIR", settings.views_dir),
             )
             if path
         },
@@ -176,7 +177,7 @@ def _facade(settings: Settings) -> int:
 
 
 def _review(settings: Settings) -> int:
-    pipelines = TenantPipelines(detector_folders(settings))
+    pipelines = TenantPipelines(detector_folders(settings), views=settings.views_dir)
     desk = make_review(settings, pipelines, Metrics(DetectorSeries(str)))
     if desk is None:
         print("error: MAPPER_REVIEW_DIR is not set", file=sys.stderr)

@@ -76,7 +76,9 @@ def create_app(
     keys, policies or mode."""
     settings = settings or Settings()
     tracing.follow(trust_tracestate=settings.trust_tracestate)
-    pipelines = TenantPipelines(detector_folders(settings), listener("detectors"))
+    pipelines = TenantPipelines(
+        detector_folders(settings), listener("detectors"), settings.views_dir
+    )
     counted = Metrics(DetectorSeries(pipelines.name, settings.uncurated_series))
     counted.set_build(info.SERVICE_VERSION, pipelines.of().guard.versions())
     counted.set_circuit(CircuitState.CLOSED)

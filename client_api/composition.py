@@ -42,6 +42,7 @@ from pipeline.tenants import TenantPipelines
 from schemas.config.errors import ConfigError
 from schemas.contract import CircuitState, FallbackReason, SharedUse
 from schemas.policies import PolicyFile
+from schemas.taxonomy import Vocabulary
 from schemas.views import Views
 
 if TYPE_CHECKING:
@@ -252,7 +253,7 @@ def make_state(
         files=DetectorFiles(
             settings.detectors_dir,
             ours.rules,
-            ours.taxonomy,
+            lambda: Vocabulary(ours.taxonomy, access.views.own_labels),
             over=[settings.review_dir] if settings.review_dir else (),
         ),
         canary=canary,

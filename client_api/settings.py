@@ -135,7 +135,7 @@ class Settings(RepositorySettings, ReviewSettings, EventSettings):
         description="folder of your own detector files; Triton's steps read it as well",
     )
     views_dir: Path | None = Field(
-        default=None, description="folder of your own views of the taxonomy, for `?taxonomy=`"
+        default=None, description="folder of your own views, for `?taxonomy=`; Triton's steps too"
     )
     keys_file: Path | None = Field(
         default=None, description="API keys, made by `python -m client_api keys`; unset: no keys"

@@ -16,10 +16,14 @@ from fallback.rules.own import load_own
 from pipeline.steps import Pipeline, load_pipeline
 from schemas.config.errors import ConfigError
 from schemas.config.watched_file import WatchedFile
+from schemas.taxonomy import Vocabulary
+from schemas.views import load_views, own_labels
 
 #: The variables that name the folders, for processes without settings of their own: the operator's
 #: files, and over them those that the review queue writes.
 VARIABLES = ("MAPPER_DETECTORS_DIR", "MAPPER_REVIEW_DIR")
+#: Names the folder of views, which declare labels that detector files may use.
+VIEWS = "MAPPER_VIEWS_DIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class TenantPipelines:
     """Makes and keeps the pipelines. Threads may share it.
 
     folders: a file of a later one goes over one of an earlier one. on_change: as for WatchedFile.
+    views: the folder of views, if there is one.
     Raises ConfigError for a folder that is bad at the start.
     """
 
@@ -41,12 +46,13 @@ class TenantPipelines:
         self,
         folders: Sequence[Path] = (),
         on_change: Callable[[ConfigError | None], None] = lambda problem: None,
+        views: Path | None = None,
     ) -> None:
         self._ours = _Loaded(load_pipeline(), {})
         self._folders = folders
-        self._watched = (
-            WatchedFile(folders[0], self._load, on_change, folders[1:]) if folders else None
-        )
+        self._views = views
+        more = [*folders[1:], *([views] if views else ())]
+        self._watched = WatchedFile(folders[0], self._load, on_change, more) if folders else None
 
     @classmethod
     def from_environment(
@@ -54,7 +60,8 @@ class TenantPipelines:
     ) -> Self:
         """Those of the folders that VARIABLES name."""
         named = filter(None, map(os.environ.get, VARIABLES))
-        return cls([Path(folder) for folder in named], on_change)
+        views = os.environ.get(VIEWS)
+        return cls([Path(folder) for folder in named], on_change, Path(views) if views else None)
 
     def of(self, tenant: str | None = None) -> Pipeline:
         """The pipeline for a tenant's items."""
@@ -98,7 +105,8 @@ class TenantPipelines:
 
     def _load(self, _: Path) -> _Loaded:
         ours = self._ours.general.guard
-        by_tenant = load_own(self._folders, ours.rules, ours.taxonomy)
+        own = own_labels(load_views(ours.taxonomy, self._views)) if self._views else {}
+        by_tenant = load_own(self._folders, ours.rules, Vocabulary(ours.taxonomy, own))
         pipelines = {
             tenant: Pipeline(MappingGuard(rules, ours.taxonomy, ours.frameworks))
             for tenant, rules in by_tenant.items()

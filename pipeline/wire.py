@@ -132,6 +132,7 @@ def dump_item(item: ReadItem) -> bytes:
             "legend": signal.legend,
             "rule": rule.kind,
             "labels": rule.labels,
+            "own": rule.own,
         }
         for signal, rule in zip(item.reading.signals, item.rules, strict=True)
     ]
@@ -165,7 +166,8 @@ def load_item(detector: str, text: str) -> ReadItem:
                 )
             )
             labels = tuple(_text(label) for label in entry["labels"])
-            rules.append(RuleAnswer.of(labels, MatchKind(entry["rule"])))
+            own = tuple((_text(label), _text(parent)) for label, parent in entry["own"])
+            rules.append(RuleAnswer.of(labels, MatchKind(entry["rule"]), own))
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError("READ_SIGNALS is not what signal_reader writes") from error
     if not signals:

@@ -105,6 +105,30 @@ class Taxonomy:
         return tuple(label.name for label in ranked)
 
 
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a detector's words may be mapped to: the taxonomy's labels, and an operator's own.
+
+    own: each of the operator's labels, which views declare, with its parent among the taxonomy's.
+    Answers have the parent; the view that declares a label has the label itself.
+    """
+
+    taxonomy: Taxonomy
+    own: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All labels."""
+        return (*self.taxonomy.names, *self.own)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.taxonomy or name in self.own
+
+    def answered(self, labels: Iterable[str]) -> tuple[str, ...]:
+        """The labels as answers have them: parents in place of the operator's own."""
+        return tuple(dict.fromkeys(self.own.get(label, label) for label in labels))
+
+
 class _Document(ConfigModel):
     version: DatedVersion
     categories: dict[Text, Text]

@@ -23,7 +23,7 @@ from fallback.rules.normalise import match_key
 from fallback.rules.own import OwnDetector
 from schemas.config.config_file import read_config
 from schemas.config.errors import ConfigError
-from schemas.taxonomy import Taxonomy
+from schemas.taxonomy import Taxonomy, Vocabulary
 from schemas.text import one_line
 
 _log = structlog.get_logger()
@@ -125,7 +125,7 @@ def read_files(texts: Mapping[str, str], taxonomy: Taxonomy) -> Iterator[OwnDete
             path = Path(folder, "file.yaml")
             path.write_text(text, encoding="utf-8")
             try:
-                own = read_config(path, OwnDetector, taxonomy)
+                own = read_config(path, OwnDetector, Vocabulary(taxonomy))
             except ConfigError as error:
                 raise ConfigError(Path(name), error.key, error.problem, error.line) from None
             if more := own.model_fields_set - _IMPORTED:

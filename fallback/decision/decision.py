@@ -226,7 +226,8 @@ def _rounded(figure: float) -> float:
 
 
 def _lineage(judgement: Judgement) -> dict[str, object]:
-    return {
+    own = {"own": dict(judgement.own)} if judgement.own else {}
+    return own | {
         "name": judgement.signal.name,
         "score": None if judgement.signal.score is None else _rounded(judgement.signal.score),
         "flagged": judgement.signal.flagged,

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, replace
 
 from fallback.decision.injection import is_injection
-from fallback.rules.lookup import CONFIDENCE, MatchKind, RuleAnswer
+from fallback.rules.lookup import CONFIDENCE, MatchKind, OwnLabels, RuleAnswer
 from fallback.signal import Signal, Verdict
 from schemas.candidate import Candidate, CandidateStatus
 from schemas.contract import CLEAN, NEEDS_REVIEW, FallbackReason, Source
@@ -30,6 +30,7 @@ class Judgement:
     shares: of the model's probability for its answer, what the Llama and what retrieval gave; None
         where the model did not answer.
     schema_valid: whether the model's candidate passed validation; None without a candidate.
+    own: the operator's own labels that a curated entry gives in place of their parents.
     """
 
     signal: Signal
@@ -42,6 +43,7 @@ class Judgement:
     guess: tuple[str, ...] = ()
     schema_valid: bool | None = None
     shares: tuple[float, float] | None = None
+    own: OwnLabels = ()
 
 
 def judge(
@@ -109,6 +111,7 @@ def _by_model(
         rule.kind,
         schema_valid=True,
         shares=(max(answer.probability - answer.retrieved, 0.0), answer.retrieved),
+        own=rule.own if set(labels) == set(rule.labels) else (),
     )
 
 
@@ -123,6 +126,7 @@ def uncleared(judgement: Judgement, reason: FallbackReason) -> Judgement:
         confidence=CONFIDENCE[MatchKind.NONE],
         reason=reason,
         guess=judgement.labels,
+        own=(),
     )
 
 
@@ -163,4 +167,5 @@ def _by_rules(
         reason,
         guess if guess != labels else (),
         schema_valid,
+        own=rule.own,
     )

@@ -19,7 +19,7 @@ from fallback.signal import Signal
 from schemas.config.config_file import check_config, config_error, read_config
 from schemas.config.errors import ConfigError
 from schemas.contract import CLEAN, UNKNOWN
-from schemas.taxonomy import Taxonomy
+from schemas.taxonomy import Vocabulary
 
 #: Keys of a detector that are compared word by word.
 _BY_WORD = ("maps", "thresholds", "legend")
@@ -61,18 +61,18 @@ class Change:
     after: Any
 
 
-def find_problems(file: Path, rules: RuleMapper, taxonomy: Taxonomy) -> list[Problem]:
+def find_problems(file: Path, rules: RuleMapper, vocabulary: Vocabulary) -> list[Problem]:
     """All errors of the file; of a file without one, what a reviewer should look at again.
 
     rules: those that the file goes over.
     """
-    errors = check_config(file, OwnDetector, taxonomy)
+    errors = check_config(file, OwnDetector, vocabulary)
     if errors:
         return [Problem.of(error) for error in errors]
-    own = read_config(file, OwnDetector, taxonomy)
+    own = read_config(file, OwnDetector, vocabulary)
     found = [*_wrong_examples(file, own.over(rules.resolve(own.name)))]
     for word, labels in own.maps.items():
-        for problem in _doubts(word, labels, own, rules, taxonomy):
+        for problem in _doubts(word, vocabulary.answered(labels), own, rules, vocabulary):
             error = config_error(file, "maps", word, problem=problem)
             found.append(Problem.of(error, Level.WARNING))
     return found
@@ -107,7 +107,7 @@ def _wrong_examples(file: Path, detector: Detector) -> Iterator[Problem]:
 
 
 def _doubts(
-    word: str, labels: Labels, own: OwnDetector, rules: RuleMapper, taxonomy: Taxonomy
+    word: str, labels: Labels, own: OwnDetector, rules: RuleMapper, vocabulary: Vocabulary
 ) -> Iterator[str]:
     elsewhere = rules.map(_NOBODY, Signal(word))
     known = elsewhere.kind is MatchKind.ALIAS
@@ -128,16 +128,16 @@ def _doubts(
         yield f"is mapped to {UNKNOWN}, which says nothing; write a label or remove the word"
     if is_opaque(word) and word not in own.legend and elsewhere.kind is MatchKind.NONE:
         yield "is an opaque code; write what it stands for under `legend`"
-    combined = taxonomy.combine(labels)
+    combined = vocabulary.taxonomy.combine(labels)
     if covered := [label for label in labels if label not in combined]:
         yield f"has {covered[0]}, which {combined[0]} covers; remove it"
     same = [other for other in own.maps if match_key(other) == match_key(word)]
     if same[0] != word:
-        differs = own.maps[same[0]] != labels
+        differs = own.maps[same[0]] != own.maps[word]
         advice = "give both the same labels" if differs else "remove one"
         yield f"is {same[0]!r} in another spelling; {advice}"
     base = rules.resolve(own.name)
-    if base is not None and base.maps.get(word) == labels:
+    if base is not None and base.maps.get(word) == own.maps[word]:
         yield f"is in the service's own file of {base.name} with the same labels; remove it"
 
 

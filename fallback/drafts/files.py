@@ -7,7 +7,7 @@ file in the folder. Nothing is written that `load_own` would refuse.
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from fallback.rules.own import OwnDetector, load_own
 from schemas.config.config_file import read_config, read_yaml
 from schemas.config.errors import ConfigError
 from schemas.config.files import write_whole
-from schemas.taxonomy import Taxonomy
+from schemas.taxonomy import Vocabulary
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 #: Of a name with other signs, each of which may take four bytes.
@@ -57,15 +57,15 @@ class DetectorFiles:
         self,
         folder: Path | None,
         ours: RuleMapper,
-        taxonomy: Taxonomy,
+        vocabulary: Callable[[], Vocabulary],
         over: Sequence[Path] = (),
     ) -> None:
-        """folder: None where there is none, which has no files. over: folders whose files go over
-        those of the folder."""
+        """folder: None where there is none, which has no files. vocabulary: what words may be
+        mapped to now. over: folders whose files go over those of the folder."""
         self._folder = folder
         self._over = over
         self._ours = ours
-        self._taxonomy = taxonomy
+        self._vocabulary = vocabulary
         self._lock = threading.Lock()
 
     def check(self, text: str) -> Checked:
@@ -89,15 +89,15 @@ class DetectorFiles:
             return checked, target
 
     def _check(self, place: Path, file: Path) -> Checked:
-        problems = find_problems(file, self._ours, self._taxonomy)
+        vocabulary = self._vocabulary()
+        problems = find_problems(file, self._ours, vocabulary)
         if any(problem.level is Level.ERROR for problem in problems):
             return Checked("", tuple(problems), ())
-        own = read_config(file, OwnDetector, self._taxonomy)
+        own = read_config(file, OwnDetector, vocabulary)
         tenant = own.tenants[0] if own.tenants else None
         try:
-            after = load_own([place, *self._over], self._ours, self._taxonomy)[tenant].resolve(
-                own.name
-            )
+            rules = load_own([place, *self._over], self._ours, vocabulary)
+            after = rules[tenant].resolve(own.name)
         except ConfigError as error:
             told = Problem.of(error) if error.path == file else _elsewhere(error)
             return Checked(own.name, (told, *problems), ())
@@ -109,7 +109,7 @@ class DetectorFiles:
         if self._folder is None:
             return self._ours
         try:
-            rules = load_own([self._folder, *self._over], self._ours, self._taxonomy)
+            rules = load_own([self._folder, *self._over], self._ours, self._vocabulary())
         except ConfigError:  # a bad folder: against the project's rules, then
             return self._ours
         return rules.get(tenant, rules[None])

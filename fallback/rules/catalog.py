@@ -24,7 +24,7 @@ from schemas.config.config_file import (
 )
 from schemas.config.errors import ConfigError
 from schemas.contract import Kind
-from schemas.taxonomy import Taxonomy, load_taxonomy
+from schemas.taxonomy import Taxonomy, Vocabulary, load_taxonomy
 
 Labels = tuple[str, ...]
 
@@ -39,14 +39,14 @@ def _labels(value: object) -> object:
 
 
 def _are_labels(labels: Labels, info: ValidationInfo) -> Labels:
-    taxonomy = cast(Taxonomy, info.context)
+    known = cast(Vocabulary, info.context)
     if not labels or len(set(labels)) < len(labels):
         raise refuse(problem="must name one label or a list of different labels")
     for label in labels:
-        if label not in taxonomy:
-            near = difflib.get_close_matches(label, taxonomy.names, n=1)
+        if label not in known:
+            near = difflib.get_close_matches(label, known.names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            problem = f"{label!r} is not a label of taxonomy {taxonomy.version}{hint}"
+            problem = f"{label!r} is not a label of taxonomy {known.taxonomy.version}{hint}"
             raise refuse(problem=problem)
     return labels
 
@@ -169,4 +169,4 @@ def load_detectors(directory: Path = DETECTORS_DIR, taxonomy: Taxonomy | None = 
 
 def load_detector(path: Path, taxonomy: Taxonomy | None = None) -> Detector:
     """The detector of one file; raises ConfigError as `load_detectors` does."""
-    return read_config(path, Detector, taxonomy or load_taxonomy())
+    return read_config(path, Detector, Vocabulary(taxonomy or load_taxonomy()))

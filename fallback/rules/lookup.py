@@ -21,7 +21,7 @@ from fallback.rules.phrases import Phrases, fold, forms, words_of
 from fallback.rules.translations import translations
 from fallback.signal import Signal, Verdict
 from schemas.contract import MODEL_ERROR, NEEDS_REVIEW, SAFE, UNKNOWN, Kind
-from schemas.taxonomy import Taxonomy, load_taxonomy
+from schemas.taxonomy import Taxonomy, Vocabulary, load_taxonomy
 
 
 class MatchKind(StrEnum):
@@ -58,18 +58,26 @@ _OUTPUT_SIGNS = frozenset('{}<>"\n')
 _MAX_WORD_LENGTH = 400
 
 
+OwnLabels = tuple[tuple[str, str], ...]
+"""Labels of an operator's own, each with its parent."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleAnswer:
-    """What the rules say of a signal; `OTHER.Unknown` and kind `none` when they know nothing."""
+    """What the rules say of a signal; `OTHER.Unknown` and kind `none` when they know nothing.
+
+    own: the operator's own labels that the entry names, each with its parent, which is in `labels`.
+    """
 
     labels: Labels
     kind: MatchKind
     confidence: float
+    own: OwnLabels = ()
 
     @classmethod
-    def of(cls, labels: Labels, kind: MatchKind) -> "RuleAnswer":
+    def of(cls, labels: Labels, kind: MatchKind, own: OwnLabels = ()) -> "RuleAnswer":
         """The answer with the confidence that this kind of match was measured to deserve."""
-        return cls(labels, kind, CONFIDENCE[kind])
+        return cls(labels, kind, CONFIDENCE[kind], own)
 
     @property
     def draft(self) -> Labels | None:
@@ -88,7 +96,7 @@ class RuleMapper:
     def __init__(self, detectors: Detectors, taxonomy: Taxonomy) -> None:
         self.detectors = detectors
         self.version = _version(detectors, taxonomy)
-        self._taxonomy = taxonomy
+        self._vocabulary = Vocabulary(taxonomy)
         self._words = {name: _OwnWords(detector) for name, detector in detectors.items()}
         codes = {match_key(code) for d in detectors.values() for code in d.legend}
         known = [
@@ -96,12 +104,16 @@ class RuleMapper:
         ]  # fmt: skip
         self._phrases = Phrases(entry for entry in known if match_key(entry[0]) not in codes)
 
-    def extended(self, detectors: Detectors, own: str) -> "RuleMapper":
+    def extended(
+        self, detectors: Detectors, own: str, vocabulary: Vocabulary | None = None
+    ) -> "RuleMapper":
         """These rules with other detectors, whose words add no phrase that all detectors share.
 
         own: the version of what was added; the rules' version becomes `<version>+own.<own>`.
+        vocabulary: of the words of these detectors; None for that of these rules.
         """
         other = copy.copy(self)
+        other._vocabulary = vocabulary or self._vocabulary
         other.detectors = detectors
         other.version = f"{self.version}+own.{own}"
         other._words = {
@@ -134,6 +146,12 @@ class RuleMapper:
         if detector is None or not words:
             return None
         return detector.legend.get(code) or detector.legend.get(words[-1])
+
+    def labels(self, detector: Detector) -> frozenset[str]:
+        """All labels that the words of one of the detectors are answered with."""
+        return frozenset(
+            x for own in detector.maps.values() for x in self._vocabulary.answered(own)
+        )
 
     def knows(self, detector_name: str, text: str) -> bool:
         """Whether the detector's own vocabulary has the text, exactly or normalised."""
@@ -172,8 +190,11 @@ class RuleMapper:
         return self._phrases.read(signal.name, flagged=signal.flagged is True)
 
     def _answer(self, labels: Labels, kind: MatchKind) -> RuleAnswer:
-        ordered = labels if kind is not MatchKind.ALIAS else self._taxonomy.combine(labels)
-        return RuleAnswer.of(ordered, kind)
+        known = self._vocabulary
+        answered = known.answered(labels)
+        ordered = answered if kind is not MatchKind.ALIAS else known.taxonomy.combine(answered)
+        own = tuple((label, known.own[label]) for label in labels if label in known.own)
+        return RuleAnswer.of(ordered, kind, own)
 
 
 class _OwnWords:

@@ -12,6 +12,7 @@ maps:
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -23,7 +24,7 @@ from fallback.rules.lookup import RuleMapper
 from fallback.rules.normalise import match_key
 from schemas.config.config_file import Text, config_error, read_config
 from schemas.config.errors import ConfigError
-from schemas.taxonomy import Taxonomy
+from schemas.taxonomy import Vocabulary
 
 #: The rules by tenant; None has those of every other tenant.
 RulesByTenant = Mapping[str | None, RuleMapper]
@@ -67,14 +68,14 @@ class OwnDetector(Detector):
         return base.model_copy(update=given)
 
 
-def load_own(folders: Sequence[Path], ours: RuleMapper, taxonomy: Taxonomy) -> RulesByTenant:
+def load_own(folders: Sequence[Path], ours: RuleMapper, vocabulary: Vocabulary) -> RulesByTenant:
     """The rules with the files of folders over the project's own, those of the last folder on top.
 
     Raises ConfigError, naming file, line and key, for what is wrong in a file, for a second file
     of a folder that says something of the same detector to the same tenants, and where there is no
     folder.
     """
-    files = [[(p, read_config(p, OwnDetector, taxonomy)) for p in _paths(f)] for f in folders]
+    files = [[(p, read_config(p, OwnDetector, vocabulary)) for p in _paths(f)] for f in folders]
     tenants = {tenant for some in files for _, own in some for tenant in own.tenants}
     rules: dict[str | None, RuleMapper] = {}
     for tenant in (None, *sorted(tenants)):
@@ -85,7 +86,8 @@ def load_own(folders: Sequence[Path], ours: RuleMapper, taxonomy: Taxonomy) -> R
         for some in (*general, *special):
             detectors = _over(detectors, some)
         applied = [path for some in (*general, *special) for path, _ in some]
-        rules[tenant] = ours.extended(detectors, _digest(applied)) if applied else ours
+        own = _digest(applied, vocabulary)
+        rules[tenant] = ours.extended(detectors, own, vocabulary) if applied else ours
     return rules
 
 
@@ -114,8 +116,10 @@ def _paths(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.yaml"))
 
 
-def _digest(paths: Iterable[Path]) -> str:
+def _digest(paths: Iterable[Path], vocabulary: Vocabulary) -> str:
     content = hashlib.sha256()
+    if vocabulary.own:
+        content.update(json.dumps(sorted(vocabulary.own.items())).encode())
     for path in paths:
         content.update(path.read_bytes() + b"\0")
     return content.hexdigest()[:8]

@@ -8,7 +8,7 @@ from tritonclient.grpc import model_config_pb2
 
 from client_api.settings import Settings
 from pipeline import detector_series
-from pipeline.tenants import TenantPipelines
+from pipeline.tenants import VIEWS, TenantPipelines
 from schemas.contract import Mode
 from schemas.policies import PROFILES, PolicyFile
 from tests.helm.charts import (
@@ -17,6 +17,7 @@ from tests.helm.charts import (
     ROOT,
     Values,
     chart,
+    container,
     environment,
     find,
     merge,
@@ -97,7 +98,7 @@ def test_triton_reads_every_name(case: str) -> None:
     config = text_format.Parse(text, model_config_pb2.ModelConfig())
     # llama_mapper/model.py takes each of its parameters from the environment first.
     read = {f"{PREFIX}{name.upper()}" for name in config.parameters}
-    read |= {"MAPPER_POLICIES_FILE", "MAPPER_DETECTORS_DIR", detector_series.VARIABLE}
+    read |= {"MAPPER_POLICIES_FILE", "MAPPER_DETECTORS_DIR", VIEWS, detector_series.VARIABLE}
     read |= {"MAPPER_REVIEW_DIR"} if case == "review" else set()
     assert names("triton", CASES[case]) == read
 
@@ -153,14 +154,22 @@ def test_both_components_read_the_policies(
     assert not policies.allows("other", "acme")
 
 
-def test_both_components_read_the_detector_files(tmp_path: Path) -> None:
-    file = "{detector: acme-guard, maps: {bad vibes: HARM.SPEECH.Toxicity}}"
-    manifests = render({"data": {"detectors": {"acme.yaml": file}}})
-    for name, text in find(manifests, "ConfigMap", "-detectors")["data"].items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    assert TenantPipelines([tmp_path]).resolve("acme-guard") is not None
-    for component in ("facade", "triton"):
-        assert environment(manifests, component)["MAPPER_DETECTORS_DIR"] == "/etc/mapper/detectors"
+def test_both_components_read_the_detector_files_and_the_views(tmp_path: Path) -> None:
+    files = {
+        "detectors": "{detector: acme-guard, maps: {bad vibes: acme/vibes}}",
+        "views": "{view: acme, own_labels: {acme/vibes: HARM.SPEECH.Toxicity}}",
+    }
+    manifests = render({"data": {kind: {"acme.yaml": text} for kind, text in files.items()}})
+    for kind in files:
+        (tmp_path / kind).mkdir()
+        for name, text in find(manifests, "ConfigMap", f"-{kind}")["data"].items():
+            (tmp_path / kind / name).write_text(text, encoding="utf-8")
+        for component in ("facade", "triton"):
+            seen = environment(manifests, component)[f"MAPPER_{kind.upper()}_DIR"]
+            mounts = container(manifests, component)["volumeMounts"]
+            assert {"name": kind, "mountPath": seen, "readOnly": True} in mounts
+    pipelines = TenantPipelines([tmp_path / "detectors"], views=tmp_path / "views")
+    assert pipelines.resolve("acme-guard") is not None
 
 
 def test_threads_are_the_cores() -> None:

@@ -26,7 +26,10 @@ signals = st.builds(
     verdict=st.none() | st.sampled_from(Verdict),
 )
 rules = st.builds(
-    RuleAnswer.of, st.lists(st.text(), max_size=3).map(tuple), st.sampled_from(MatchKind)
+    RuleAnswer.of,
+    st.lists(st.text(), max_size=3).map(tuple),
+    st.sampled_from(MatchKind),
+    st.lists(st.tuples(st.text(), st.text()), max_size=2).map(tuple),
 )
 doubts = st.none() | st.sampled_from(FallbackReason)
 kinds = st.none() | st.sampled_from(Kind)

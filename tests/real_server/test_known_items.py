@@ -18,7 +18,10 @@ TIMES = 50
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tiny_models(tmp_path_factory.mktemp("known") / "models")) as running:
+    views = tmp_path_factory.mktemp("views")
+    (views / "acme.yaml").write_text("{view: acme, own_labels: {acme/vibes: OTHER.Sentiment}}")
+    models = tiny_models(tmp_path_factory.mktemp("known") / "models")
+    with running_stack(models, views_dir=views) as running:
         yield running
 
 
@@ -58,3 +61,19 @@ def test_a_changed_detector_file_holds_over_what_is_known(
     finally:
         file.unlink()
     assert ask().json()["version_info"]["rules"] == ours
+
+
+def test_triton_answers_the_parent_of_an_own_label_and_the_facades_view_the_label(
+    stack: Stack, ask: Callable[[], httpx.Response]
+) -> None:
+    file = stack.detectors / "known.yaml"
+    own = {"detector": ITEM["detector"], "maps": {ITEM["output"]: "acme/vibes"}}
+    try:
+        file.write_text(yaml.safe_dump(own))
+        plain = ask().json()
+        assert (plain["taxonomy"], plain["source"]) == (["OTHER.Sentiment"], "curated")
+        assert plain["version_info"]["model"] != "none"
+        in_view = stack.http.post("/map?taxonomy=acme", json=ITEM, headers=stack.budget).json()
+        assert in_view["taxonomy"] == ["acme/vibes"]
+    finally:
+        file.unlink()

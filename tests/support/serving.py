@@ -78,7 +78,8 @@ class Stack:
 
 @contextmanager
 def running_stack(repository: Path, **settings: Any) -> Iterator[Stack]:
-    """Both, on free ports, ready. settings: the facade's; Triton reads `review_dir` as well."""
+    """Both, on free ports, ready. settings: the facade's; Triton reads `review_dir` and `views_dir`
+    as well."""
     with tempfile.TemporaryDirectory() as folder:
         policies = Path(folder) / "policies.yaml"
         policies.write_text(POLICIES)
@@ -86,8 +87,8 @@ def running_stack(repository: Path, **settings: Any) -> Iterator[Stack]:
         detectors.mkdir()
         files = {"policies_file": policies, "detectors_dir": detectors}
         mode = {"mode_state_file": Path(folder) / "mode.json"}
-        review = {name: settings[name] for name in ("review_dir",) if name in settings}
-        with local_triton(repository, **files, **review) as triton:
+        shared = {name: settings[name] for name in ("review_dir", "views_dir") if name in settings}
+        with local_triton(repository, **files, **shared) as triton:
             port = free_ports(1)[0]
             own = Settings(port=port, triton_url=triton.grpc_url, **(files | mode | settings))
             with (

@@ -113,6 +113,13 @@ class Signal(BaseModel):
     rule: Annotated[str | None, Field(description="kind of the curated match")]
     fallback_reason: FallbackReason | None
     guess: Annotated[list[Label], Field(description="the model's choice, if it did not stand")]
+    own: Annotated[
+        dict[str, Label],
+        Field(
+            default_factory=dict,
+            description="labels of your own that the entry names, with their parents; else absent",
+        ),
+    ]
     shares: Annotated[Shares | None, Field(description="who gave the probability; null by rules")]
     likely: Annotated[
         list[LikelyAnswer],

@@ -166,7 +166,7 @@ def _detectors(rules: RuleMapper) -> StoredAnswer:
             "vendor": detector.vendor,
             "version": detector.version,
             "entries": len(detector.maps),
-            "labels": sorted({label for labels in detector.maps.values() for label in labels}),
+            "labels": sorted(rules.labels(detector)),
         }
         for detector in rules.detectors.values()
     ]

@@ -236,7 +236,7 @@ def _result(
     }
     if explain:
         result |= {"signals": decision.signals, "reading": decision.reading}
-    return view.translate(result) if view else result
+    return view.translate(result, decision.signals) if view else result
 
 
 def _logged(state: State, decisions: list[Decision]) -> dict[str, Any]:

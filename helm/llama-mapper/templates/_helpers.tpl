@@ -79,9 +79,10 @@ topologySpreadConstraints:
   {{- end }}
 {{- end }}
 
-{{/* Curated data: a taxonomy where both images have the package, detectors as a folder. */}}
+{{/* Curated data: a taxonomy where both images have the package, detectors and views as folders. */}}
 {{- define "llama-mapper.dataMounts" -}}
 - {name: detectors, mountPath: /etc/mapper/detectors, readOnly: true}
+- {name: views, mountPath: /etc/mapper/views, readOnly: true}
 {{- if .Values.data.taxonomy }}
 - {name: data, mountPath: /opt/mapper/schemas/taxonomy.yaml, subPath: taxonomy.yaml, readOnly: true}
 {{- end }}
@@ -102,6 +103,8 @@ topologySpreadConstraints:
 {{- end }}
 - name: detectors
   configMap: {name: {{ include "llama-mapper.fullname" . }}-detectors}
+- name: views
+  configMap: {name: {{ include "llama-mapper.fullname" . }}-views}
 {{- if .Values.data.taxonomy }}
 - name: data
   configMap: {name: {{ include "llama-mapper.fullname" . }}-data}

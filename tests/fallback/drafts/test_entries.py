@@ -9,7 +9,7 @@ from fallback.drafts.files import DetectorFiles
 from fallback.drafts.writing import Draft, write
 from fallback.rules.catalog import Labels
 from fallback.rules.lookup import MatchKind, RuleAnswer, load_rules
-from schemas.taxonomy import load_taxonomy
+from schemas.taxonomy import Vocabulary, load_taxonomy
 
 NONE = RuleAnswer.of(("OTHER.Unknown",), MatchKind.NONE)
 RELIGION, HATE = ("PII.Demographic.Religion",), ("HARM.SPEECH.Hate.Religion",)
@@ -79,7 +79,7 @@ def test_the_file_says_what_the_entries_say(made: list[Entry]) -> None:
     maps = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in read.get("maps", {}).items()}
     assert maps == {entry.word.text: entry.labels for entry in made}
     assert read.get("legend", {}) == {e.word.text: e.word.legend for e in made if e.word.legend}
-    assert DetectorFiles(None, load_rules(), load_taxonomy()).check(file).valid
+    assert DetectorFiles(None, load_rules(), lambda: Vocabulary(load_taxonomy())).check(file).valid
 
 
 def test_doubtful_entries_stand_above_certain_ones_least_certain_first() -> None:
