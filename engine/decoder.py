@@ -28,10 +28,12 @@ class Votes:
     by the rest.
 
     near: the weights come from similar texts, not from the same text.
+    nearest: some of the texts, nearest first: text, index of its answer, cosine.
     """
 
     weights: Mapping[int, float] = field(default_factory=dict)
     near: bool = False
+    nearest: tuple[tuple[str, int, float], ...] = ()
 
 
 NO_VOTES = Votes()

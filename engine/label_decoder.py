@@ -27,7 +27,7 @@ from engine.decoder import (
 )
 from engine.kinds import geometric_mean, is_of_kind, with_kind_odds
 from engine.runtime.session import CachedPrefix, LlamaSession
-from schemas.candidate import LEAST_LIKELY, MAX_LIKELY, Candidate, CandidateStatus
+from schemas.candidate import LEAST_LIKELY, MAX_LIKELY, Candidate, CandidateStatus, Neighbour
 from schemas.contract import Kind
 from schemas.taxonomy import load_taxonomy
 
@@ -102,6 +102,10 @@ class LabelDecoder:
                 (self._answers[i], round(float(shares[i]), 4))
                 for i in ranked
                 if i == best or shares[i] >= LEAST_LIKELY
+            ),
+            neighbours=tuple(
+                Neighbour(phrase, self._answers[row], round(cosine, 4))
+                for phrase, row, cosine in prompt.votes.nearest
             ),
         )
 

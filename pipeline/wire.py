@@ -18,7 +18,7 @@ from fallback.decision.decision import Decision
 from fallback.rules.lookup import MatchKind, RuleAnswer
 from fallback.signal import Reading, Signal, Verdict
 from pipeline.steps import ReadItem, summary
-from schemas.candidate import Candidate, CandidateSet, CandidateStatus
+from schemas.candidate import Candidate, CandidateSet, CandidateStatus, Neighbour
 from schemas.contract import FallbackReason, Kind
 
 Column = NDArray[Any]
@@ -187,7 +187,7 @@ def item_status(candidates: CandidateSet) -> str:
 
 def dump_candidates(candidates: CandidateSet) -> bytes:
     """CANDIDATE: `{"model", "candidates": [...]}`, of each candidate `text`, `probability`,
-    `confidence`, `status`, `retrieved`, `families` and `likely`."""
+    `confidence`, `status`, `retrieved`, `families`, `likely` and `neighbours`."""
     return orjson.dumps(
         {
             "model": candidates.model,
@@ -201,6 +201,7 @@ def dump_candidates(candidates: CandidateSet) -> bytes:
                     "retrieved": answer.retrieved,
                     "families": answer.families,
                     "likely": answer.likely,
+                    "neighbours": [(n.phrase, n.labels, n.similarity) for n in answer.neighbours],
                 }
                 for answer in candidates.answers
             ],
@@ -231,6 +232,10 @@ def load_candidates(text: str) -> CandidateSet | None:
                     likely=tuple(
                         (tuple(map(_text, labels)), float(p))
                         for labels, p in entry.get("likely", ())
+                    ),
+                    neighbours=tuple(
+                        Neighbour(_text(phrase), tuple(map(_text, labels)), float(similarity))
+                        for phrase, labels, similarity in entry.get("neighbours", ())
                     ),
                 )
                 for entry in loaded["candidates"]

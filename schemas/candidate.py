@@ -15,6 +15,8 @@ MAX_ASKED_SIGNALS: Final = 32
 #: The likeliest answers that a candidate lists, and the least probability of those but the first.
 MAX_LIKELY: Final = 4
 LEAST_LIKELY: Final = 0.02
+#: Nearest training texts that a candidate lists.
+MAX_NEIGHBOURS: Final = 3
 
 
 class CandidateStatus(StrEnum):
@@ -47,6 +49,15 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A training text near a signal: its normal form, its labels, and the cosine of both, to 1."""
+
+    phrase: str
+    labels: tuple[str, ...]
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """The model's answer to one signal.
 
@@ -61,6 +72,8 @@ class Candidate:
         smallest families first. Only those that may matter where the answer is unsure.
     likely: the likeliest label sets with their probabilities, best first. The first alone where the
         answer was recorded with the version; none where answers are written as text.
+    neighbours: the nearest training texts, nearest first; none where none is near, and where the
+        answer was recorded with the version.
     """
 
     text: str
@@ -72,6 +85,7 @@ class Candidate:
     retrieved: float = 0.0
     families: tuple[tuple[str, float], ...] = ()
     likely: tuple[tuple[tuple[str, ...], float], ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ _SCRIPTS: Final = (
     "levels",
     "traffic",
     "shadow",
+    "drift",
     "playground",
     "review",
     "operate",

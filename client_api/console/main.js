@@ -72,6 +72,7 @@ function useKey(key) {
   say($id("key-note"), key ? "A key is in use. Kept in this page's memory only; gone when you leave." : "Kept in this page's memory only; gone when you leave.");
   loadDetectors();
   loadReview();
+  loadDrift();
   refresh();
 }
 

@@ -9,7 +9,7 @@ function setUpReview() {
   $id("review").hidden = $id("review-link").hidden = !REVIEW_ON;
   if (!REVIEW_ON) return;
   $id("review-state").addEventListener("change", loadReview);
-  $id("review-again").addEventListener("click", loadReview);
+  $id("review-again").addEventListener("click", () => { loadReview(); loadDrift(); });
   $id("review-undo").addEventListener("click", undoLast);
   $id("review-words").addEventListener("keydown", onReviewKey);
   $id("correct-no").addEventListener("click", () => $id("correct").close());
@@ -20,6 +20,7 @@ function setUpReview() {
     decide(cardOf($id("correct").dataset.word), "correct", labels);
   });
   loadReview();
+  loadDrift();
 }
 
 async function loadReview() {
@@ -58,12 +59,13 @@ function wordCard(word) {
     made.addEventListener("click", () => decide(card, "correct", labels));
     return made;
   };
+  const near = (texts) => texts.length ? el("p", {}, el("span", { class: "aside" }, "nearest known phrases"), ...texts.map(({ phrase, labels: names, similarity }) => el("span", { class: "aside" }, `“${phrase}” is ${names.join(", ")} (${similarity.toFixed(2)})`))) : null;
   const nameable = word.kept && word.word !== "";
   const card = el("li", { tabindex: 0, "data-id": word.id, "aria-label": `${nameOf(word)} of ${word.detector}` },
     el("div", {}, el("span", { class: "label" }, nameOf(word)),
       el("span", { class: "aside" }, `${word.detector}${word.tenant ? `, tenant ${word.tenant}` : ""} · seen ${number(word.seen)}× · ${why}`),
       nameable ? null : el("span", { class: "aside" }, word.word ? "its name was not kept" : "declare its format")),
-    el("div", {}, labels("proposal", word.proposal), labels("decided", word.decided), labels("answered", word.labels), nameable && word.likely.length ? el("p", {}, el("span", { class: "aside" }, "the model's guesses"), ...word.likely.map(guess)) : labels("the model's guess", word.guess)),
+    el("div", {}, labels("proposal", word.proposal), labels("decided", word.decided), labels("answered", word.labels), nameable && word.likely.length ? el("p", {}, el("span", { class: "aside" }, "the model's guesses"), ...word.likely.map(guess)) : labels("the model's guess", word.guess), near(word.neighbours)),
     el("div", { class: "row" }, button("accept", "a", word.proposal.length > 0), button("correct", "c", nameable), button("ignore", "i"), button("later", "l"),
       word.state === "open" ? null : button("undo", "u")));
   card.word = word;

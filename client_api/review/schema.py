@@ -41,7 +41,7 @@ _LOCK = 0x6D6170  # of PostgreSQL; held while the tables are brought up to date
 metadata = MetaData()
 
 #: One row per word of a detector and a tenant. Times are seconds since 1970, UTC; `labels`,
-#: `guess`, `likely` and `decided` are JSON lists.
+#: `guess`, `likely`, `neighbours` and `decided` are JSON lists.
 words = Table(
     "review_words",
     metadata,
@@ -61,6 +61,7 @@ words = Table(
     Column("labels", Text, nullable=False),
     Column("guess", Text, nullable=False),
     Column("likely", Text, nullable=False),
+    Column("neighbours", Text, nullable=False, server_default="[]"),
     Column("confidence", Float, nullable=False),
     Column("state", String(16), nullable=False),
     Column("version", Integer, nullable=False),
@@ -122,8 +123,15 @@ def _second(connection: Connection) -> None:
     metadata.create_all(connection, [days])
 
 
+def _third(connection: Connection) -> None:
+    # The first step of this release makes the table with it.
+    if "neighbours" not in {c["name"] for c in inspect(connection).get_columns(words.name)}:
+        added = f"ALTER TABLE {words.name} ADD COLUMN neighbours TEXT NOT NULL DEFAULT '[]'"
+        connection.execute(text(added))
+
+
 #: Step n brings a database of version n to version n + 1. A step that was released never changes.
-STEPS: Sequence[Step] = (_first, _second)
+STEPS: Sequence[Step] = (_first, _second, _third)
 
 
 def make_engine(url: str) -> Engine:

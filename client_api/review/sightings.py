@@ -27,6 +27,8 @@ _RUNNING_TEXT: Final = 400
 
 #: `{"labels", "probability"}` each, as `signals` of an answer has them.
 Likely = tuple[dict[str, Any], ...]
+#: `{"phrase", "labels", "similarity"}` each, likewise.
+Neighbours = tuple[dict[str, Any], ...]
 
 
 class Cause(StrEnum):
@@ -50,8 +52,8 @@ class Sighting:
     """One word of one answer.
 
     word: the signal's name; empty for a part that could not be read. likely: the model's likeliest
-    answers with their probabilities, best first. nameable: whether the output
-    it stands in may hold names; a running text holds none.
+    answers with their probabilities, best first. neighbours: the nearest training texts. nameable:
+    whether the output it stands in may hold names; a running text holds none.
     """
 
     tenant: str | None
@@ -61,6 +63,7 @@ class Sighting:
     labels: tuple[str, ...]
     guess: tuple[str, ...]
     likely: Likely
+    neighbours: Neighbours
     confidence: float
     nameable: bool
 
@@ -78,6 +81,7 @@ def sightings(item: Item, decision: Decision) -> list[Sighting]:
             tuple(cast(list[str], signal["labels"])),
             tuple(cast(list[str], signal["guess"])),
             tuple(cast(list[dict[str, Any]], signal.get("likely", []))[:MAX_LIKELY]),
+            tuple(cast(list[dict[str, Any]], signal.get("neighbours", []))),
             cast(float, signal["confidence"]),
             not running,
         )
@@ -107,6 +111,7 @@ class Tally:
     labels: tuple[str, ...] = ()
     guess: tuple[str, ...] = ()
     likely: Likely = ()
+    neighbours: Neighbours = ()
     confidence: float = 0.0
     causes: dict[Cause, int] = field(default_factory=lambda: dict.fromkeys(Cause, 0))
 
@@ -120,6 +125,8 @@ class Tally:
         self.causes[sighting.cause] += 1
         self.labels, self.guess = sighting.labels, sighting.guess
         self.likely, self.confidence = sighting.likely, sighting.confidence
+        # A text that is near a word, or the same, tells a word that is not kept.
+        self.neighbours = sighting.neighbours if self.kept else ()
 
 
 class Names:

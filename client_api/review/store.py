@@ -90,7 +90,8 @@ class Store:
             set_={
                 **{name: words.c[name] + new[name] for name in ("seen", *(c.value for c in Cause))},
                 **{
-                    name: new[name] for name in ("last_seen", "minute", "labels", "guess", "likely")
+                    name: new[name]
+                    for name in ("last_seen", "minute", "labels", "guess", "likely", "neighbours")
                 },
                 "confidence": new.confidence,
                 "in_minute": case(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from client_api.review.sightings import Cause, Likely, Tally
+from client_api.review.sightings import Cause, Likely, Neighbours, Tally
 from schemas.contract import NEEDS_REVIEW, UNKNOWN
 
 
@@ -81,9 +81,10 @@ class Word:
     """A row of the queue.
 
     kept: whether detector and word are names, and no digests. labels: what was answered last;
-    guess: the model's answer where that did not stand; likely: its likeliest answers. decided: the
-    labels by decision; everyone: whether they hold for all tenants. history: the last decisions,
-    the latest first, where they were asked for.
+    guess: the model's answer where that did not stand; likely: its likeliest answers; neighbours:
+    the training texts that are nearest to the word. decided: the labels by decision; everyone:
+    whether they hold for all tenants. history: the last decisions, the latest first, where they
+    were asked for.
     """
 
     id: int
@@ -100,6 +101,7 @@ class Word:
     labels: tuple[str, ...]
     guess: tuple[str, ...]
     likely: Likely
+    neighbours: Neighbours
     confidence: float
     decided: tuple[str, ...]
     everyone: bool
@@ -154,6 +156,7 @@ def row_of(key: str, tally: Tally, now: int) -> dict[str, Any]:
         "labels": json.dumps(tally.labels),
         "guess": json.dumps(tally.guess),
         "likely": json.dumps(tally.likely),
+        "neighbours": json.dumps(tally.neighbours),
         "confidence": tally.confidence,
         "state": WordState.OPEN.value,
         "version": 1,
@@ -178,6 +181,7 @@ def word_of(row: Any, history: tuple[Decided, ...] = ()) -> Word:
         labels=tuple(json.loads(row["labels"])),
         guess=tuple(json.loads(row["guess"])),
         likely=tuple(json.loads(row["likely"])),
+        neighbours=tuple(json.loads(row["neighbours"])),
         confidence=row["confidence"],
         decided=tuple(json.loads(row["decided"] or "[]")),
         everyone=row["everyone"],

@@ -16,6 +16,7 @@ calibration (`make evaluate`).
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,7 @@ from engine.decoder import NO_VOTES, Votes
 from engine.retrieval.multilingual import GRAPH, MultilingualEncoder, Nearest, has_other_letters
 from engine.retrieval.negation import denies
 from engine.runtime.session import Device, open_graph
+from schemas.candidate import MAX_NEIGHBOURS
 from schemas.config.errors import ConfigError
 from schemas.text import normalise
 
@@ -69,12 +71,18 @@ def same_polarity(text: str, phrases: Sequence[str], nearest: Nearest) -> Neares
 
 
 def averaged(one: Votes, other: Votes) -> Votes:
-    """The mean of the near votes of two encoders."""
+    """The mean of the near votes of two encoders; the nearest texts of both, by the greater cosine
+    where both found one."""
     shares: defaultdict[int, float] = defaultdict(float)
     for votes in (one, other):
         for answer, weight in votes.weights.items():
             shares[answer] += weight / 2
-    return Votes(dict(shares), near=True) if shares else NO_VOTES
+    if not shares:
+        return NO_VOTES
+    ascending = sorted((*one.nearest, *other.nearest), key=lambda text: text[2])
+    texts = {text: (text, answer, cosine) for text, answer, cosine in ascending}
+    nearest = sorted(texts.values(), key=lambda text: -text[2])[:MAX_NEIGHBOURS]
+    return Votes(dict(shares), near=True, nearest=tuple(nearest))
 
 
 def _by_length(lengths: Sequence[int]) -> Iterator[list[int]]:
@@ -163,7 +171,8 @@ class Neighbours:
         unknown = []
         for i, text in enumerate(texts):
             if (answer := self.known(text)) is not None:
-                found[i] = Votes({answer: KNOWN_WEIGHT})
+                same = (normalise(text), answer, 1.0)
+                found[i] = Votes({answer: KNOWN_WEIGHT}, nearest=(same,))
             elif normalise(text):
                 unknown.append(i)
         latin = [i for i in unknown if not has_other_letters(texts[i])]
@@ -182,7 +191,10 @@ class Neighbours:
 
     def _votes(self, nearest: Nearest) -> Votes:
         similarities, indices = nearest
-        return votes_of(similarities, [self._answers[k] for k in indices])
+        votes = votes_of(similarities, [self._answers[k] for k in indices])
+        told = zip(similarities[:MAX_NEIGHBOURS], indices, strict=False)
+        texts = tuple((self._phrases[k], self._answers[k], s) for s, k in told if s >= _FLOOR)
+        return replace(votes, nearest=texts)
 
 
 NO_NEIGHBOURS = Neighbours({})

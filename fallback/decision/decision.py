@@ -137,7 +137,7 @@ class MappingGuard:
         if doubt is not None:
             judgements = [uncleared(judgement, doubt) for judgement in judgements]
         lineage = [
-            _lineage(judgement) | {"likely": self._likely(answer)}
+            _lineage(judgement) | {"likely": self._likely(answer)} | self._neighbours(answer)
             for judgement, answer in zip(judgements, answers, strict=True)
         ]
         model = candidates.model if candidates else NO_MODEL
@@ -152,6 +152,16 @@ class MappingGuard:
             for labels, probability in answer.likely
             if all(label in self.taxonomy for label in labels)
         ]
+
+    def _neighbours(self, answer: Candidate | FallbackReason | None) -> dict[str, object]:
+        """The nearest training texts, where there are some."""
+        near = answer.neighbours if isinstance(answer, Candidate) else ()
+        told = [
+            {"phrase": n.phrase, "labels": list(n.labels), "similarity": _rounded(n.similarity)}
+            for n in near
+            if all(label in self.taxonomy for label in n.labels)
+        ]
+        return {"neighbours": told} if told else {}
 
     def _assemble(
         self,

@@ -57,10 +57,13 @@ def list_words(
             ", ".join(word["causes"]),
             word["decided"] or word["labels"],
             word["proposal"],
+            _nearest(word["neighbours"][:1]),
         ]
         for word in found["words"]
     )
-    show.table(("id", "detector", "word", "seen", "because of", "answer", "proposal"), rows)
+    show.table(
+        ("id", "detector", "word", "seen", "because of", "answer", "proposal", "nearest"), rows
+    )
     counts = ", ".join(f"{count} {name}" for name, count in found["counts"].items())
     show.line(counts)
 
@@ -223,12 +226,20 @@ def _change(share: Record) -> str:
     return f"{before} → {now} %"
 
 
+def _nearest(neighbours: list[Record]) -> str:
+    """Training texts with what they mean."""
+    return "; ".join(
+        f"{one['phrase']} ({', '.join(one['labels'])}, {one['similarity']:.2f})"
+        for one in neighbours
+    )
+
+
 def _shown(word: Record, *, as_json: bool) -> None:
     if as_json:
         show.data(word)
         return
     history = word.pop("history")
-    show.pairs(word)
+    show.pairs(word | {"neighbours": _nearest(word["neighbours"])})
     for one in history:
         labels = f" {', '.join(one['labels'])}" if one["labels"] else ""
         why = f": {one['why']}" if one["why"] else ""

@@ -14,7 +14,7 @@ from fallback.rules.lookup import MatchKind, RuleAnswer
 from fallback.signal import Reading, Signal, Verdict
 from pipeline import wire
 from pipeline.steps import ReadItem
-from schemas.candidate import Candidate, CandidateSet, CandidateStatus
+from schemas.candidate import Candidate, CandidateSet, CandidateStatus, Neighbour
 from schemas.contract import FallbackReason, Kind
 
 scores = st.none() | st.floats(0, 1)
@@ -43,6 +43,15 @@ answers = st.builds(
     families=st.lists(st.tuples(st.text(), st.floats(0, 1)), max_size=2).map(tuple),
     likely=st.lists(
         st.tuples(st.lists(st.text(), max_size=2).map(tuple), st.floats(0, 1)), max_size=2
+    ).map(tuple),
+    neighbours=st.lists(
+        st.builds(
+            Neighbour,
+            st.text(),
+            st.lists(st.text(), max_size=2).map(tuple),
+            st.floats(0, 1),
+        ),
+        max_size=2,
     ).map(tuple),
 )
 

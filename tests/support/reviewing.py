@@ -11,7 +11,7 @@ from bench.processes import eventually
 from client_api.mapping.gateway import Item
 from fallback.decision.decision import Decision
 from pipeline.tenants import TenantPipelines
-from schemas.candidate import Candidate, CandidateSet
+from schemas.candidate import Candidate, CandidateSet, Neighbour
 from tests.support.fake_model import FakeGateway, facade
 
 GUESS = "HARM.SPEECH.Toxicity"
@@ -41,6 +41,7 @@ class UnsureModel(FakeGateway):
             confidence,
             confidence,
             likely=(((GUESS,), 0.4), ((SECOND,), 0.3)),
+            neighbours=(Neighbour("curious talk", (SECOND,), 0.8123),),
         )
         answers = (candidate,) * len(read.reading.signals)
         return pipeline.decide(read, CandidateSet("fake-model", answers))

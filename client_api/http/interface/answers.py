@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from pydantic.json_schema import SkipJsonSchema
 
-from schemas.candidate import MAX_LIKELY
+from schemas.candidate import MAX_LIKELY, MAX_NEIGHBOURS
 from schemas.contract import ErrorCode, FallbackReason, Mode, Source
 from schemas.taxonomy import load_taxonomy
 
@@ -101,6 +101,14 @@ class LikelyAnswer(BaseModel):
     probability: Share
 
 
+class NeighbourText(BaseModel):
+    """A training text that is near a signal."""
+
+    phrase: Annotated[str, Field(description="the text in its normal form")]
+    labels: list[Label]
+    similarity: Annotated[float, Field(ge=-1, le=1, description="cosine of both texts' embeddings")]
+
+
 class Signal(BaseModel):
     """One signal read from the output, and its answer."""
 
@@ -124,6 +132,14 @@ class Signal(BaseModel):
     likely: Annotated[
         list[LikelyAnswer],
         Field(max_length=MAX_LIKELY, description="the model's likeliest answers, best first"),
+    ]
+    neighbours: Annotated[
+        list[NeighbourText],
+        Field(
+            default_factory=list,
+            max_length=MAX_NEIGHBOURS,
+            description="the nearest training texts, nearest first; absent where none is near",
+        ),
     ]
 
 

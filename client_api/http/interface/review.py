@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from client_api.http.interface.answers import Closed, Label, LikelyAnswer, Share
+from client_api.http.interface.answers import Closed, Label, LikelyAnswer, NeighbourText, Share
 from client_api.review.sightings import Cause
 from client_api.review.words import Action, WordState
 from schemas.slo import Outcome
@@ -52,6 +52,7 @@ class WordBody(Closed):
     labels: Annotated[list[Label], Field(description="answered last")]
     guess: Annotated[list[Label], Field(description="of the model, where that did not stand")]
     likely: Annotated[list[LikelyAnswer], Field(description="of the model, best first")]
+    neighbours: Annotated[list[NeighbourText], Field(description="training texts, nearest first")]
     confidence: Share
     proposal: Annotated[list[Label], Field(description="labels that `accept` gives it")]
     decided: Annotated[list[Label], Field(description="labels by decision")]

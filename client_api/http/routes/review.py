@@ -186,6 +186,7 @@ def _word(word: Word) -> dict[str, Any]:
         "labels": word.labels,
         "guess": word.guess,
         "likely": word.likely,
+        "neighbours": word.neighbours,
         "confidence": word.confidence,
         "proposal": word.proposal,
         "decided": word.decided,

@@ -75,3 +75,13 @@ def test_processes_that_start_together_make_the_tables_once(tmp_path: Path) -> N
         thread.join()
     assert failures == []
     assert {version(engine) for engine in engines} == {len(STEPS)}
+
+
+def test_a_table_of_the_release_before_gets_the_neighbours(engine: Engine) -> None:
+    bring_up_to_date(engine, STEPS[:2])
+    with engine.begin() as connection:  # as that release made it
+        connection.execute(text("ALTER TABLE review_words DROP COLUMN neighbours"))
+        insert_word(connection)
+    bring_up_to_date(engine)
+    with engine.begin() as connection:
+        assert connection.execute(text("SELECT neighbours FROM review_words")).all() == [("[]",)]

@@ -18,7 +18,7 @@ from engine.retrieval.neighbours import (
     write_phrases,
 )
 from engine.version import read_version
-from schemas.candidate import LEAST_LIKELY, MAX_LIKELY, Query
+from schemas.candidate import LEAST_LIKELY, MAX_LIKELY, Neighbour, Query
 from schemas.config.errors import ConfigError
 from schemas.taxonomy import load_taxonomy
 from schemas.text import normalise
@@ -87,6 +87,12 @@ def test_near_texts_have_their_say_where_no_entry_is_curated(tmp_path: Path) -> 
     [near, known, other, far, curated, nothing] = engine.answer(queries)
     assert near.labels == threat
     assert near.probability > WEIGHT
+    assert near.neighbours == (
+        Neighbour("violent threat of harm", threat, 0.866),
+        Neighbour("threat of violence", threat, 0.6667),
+    )
+    assert known.neighbours == (Neighbour("email address", email, 1.0),)
+    assert far.neighbours == curated.neighbours == nothing.neighbours == ()
     assert (known.labels, other.labels) == (email, email)
     assert known.probability > KNOWN_WEIGHT
     for found, query in zip((far, curated, nothing), (queries[i] for i in (3, 4, 5)), strict=True):

@@ -10,7 +10,7 @@ import pytest
 from bench.processes import eventually, free_ports
 from client_api.settings import Settings
 from tests.support.command_line import mapper
-from tests.support.reviewing import GUESS, IN_TIME, UnsureModel, listed, post
+from tests.support.reviewing import GUESS, IN_TIME, SECOND, UnsureModel, listed, post
 from tests.support.serving import running_facade
 
 
@@ -37,6 +37,7 @@ def test_a_word_is_listed_decided_undone_exported_and_imported(
     assert told.exit_code == 0, told.stderr
     rows = told.stdout.splitlines()
     assert rows[2].split()[1:4] == ["acme-guard", "zorblish", "2"]
+    assert "curious talk" in rows[2]
     assert "2 open" in rows[-1]
     words = json.loads(mapper(url, "review", "list", "--json").stdout)["words"]
     first, second = (str(word["id"]) for word in words)
@@ -45,6 +46,7 @@ def test_a_word_is_listed_decided_undone_exported_and_imported(
     )
     shown = mapper(url, "review", "show", first).stdout
     assert f"accept {GUESS} by Ada: as agreed" in shown
+    assert f"curious talk ({SECOND}, 0.81)" in shown
     assert mapper(url, "review", "correct", second, "HARM.VIOLENCE.Other").exit_code == 0
     answer = post(queue, "acme-guard", "quorvid")
     assert answer["taxonomy"] == ["HARM.VIOLENCE.Other"]

@@ -67,6 +67,7 @@ def test_a_reviewer_decides_by_one_key_each(queue: httpx.Client, browser: Browse
         # The most frequent first.
         expect(cards(page).first).to_contain_text("zorblish")
         expect(cards(page).first).to_contain_text(GUESS)
+        expect(cards(page).first).to_contain_text(f"“curious talk” is {SECOND} (0.81)")
         page.locator("#reviewer").fill("Ada")
         page.locator("#review-why").fill("as agreed")
         cards(page).first.focus()
@@ -118,6 +119,25 @@ def test_the_second_of_two_reviewers_is_told(queue: httpx.Client, browser: Brows
     # Chromium logs every status from 400 on.
     assert len(visit.troubles) == 1
     assert "409" in visit.troubles[0]
+
+
+def test_drift_is_shown_by_detector(queue: httpx.Client, browser: Browser) -> None:
+    taxonomy(queue, "zorblish")
+    taxonomy(queue, "quorvid")
+    listed(queue, 2)
+    with visiting(browser, str(queue.base_url)) as visit:
+        page = visit.page
+        row = page.get_by_role("region", name="Drift").locator("tbody tr")
+        expect(row).to_have_count(1)
+        # Items, those of the week before, new words; then each outcome before and now.
+        expect(row.locator("th, td")).to_have_text(
+            ["acme-guard", "2", "0", "2", *(f"\N{EN DASH} → {n} %" for n in (0, 100, 0, 0))]
+        )
+        taxonomy(queue, "vant")
+        listed(queue, 3)
+        page.locator("#review-again").click()
+        expect(row.locator("td").first).to_have_text("3")
+    assert visit.troubles == []
 
 
 def test_hostile_names_stay_text(queue: httpx.Client, browser: Browser) -> None:
