@@ -1,6 +1,6 @@
 """Puts the console's page together: one HTML text, and the headers that fence it in.
 
-In: the files beside this one, and whether keys are needed. Out: bytes and headers. Knows no routes
+In: the files of this folder, and whether keys are needed. Out: bytes and headers. Knows no routes
 and no data of the service; the page asks for those itself.
 
 Style and script stand in the page, allowed by their hashes: no other of either can run, and no
@@ -16,7 +16,7 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-# In this order they are one script; a later one uses what an earlier one declares.
+# In this order the files of `scripts/` are one script; a later one uses what an earlier one declares.
 _SCRIPTS: Final = (
     "dom",
     "api",
@@ -44,7 +44,7 @@ class Page:
 def build_page(keys: bool, review: bool) -> Page:
     """The page as a service with or without API keys and a review queue serves it."""
     style = read("console.css")
-    script = "\n".join(read(f"{name}.js") for name in _SCRIPTS)
+    script = "\n".join(read(f"scripts/{name}.js") for name in _SCRIPTS)
     html = Template(read("index.html")).substitute(
         style=style,
         script=script,
@@ -101,5 +101,5 @@ def source_of(text: str) -> str:
 
 
 def read(name: str) -> str:
-    """A text file beside this module."""
+    """A text file of this folder, by its path."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
