@@ -28,6 +28,7 @@ _MARKS = ".,;:!?()[]'\""
 _NAME_ENDS = (": ", " by ", " (", " in ", " with ", " category", " keyword", " detected", " found")
 _TOLD = load_words().keys["flag_ends"] | {"blocked", "flagged", "denied", "rejected", "violated"}
 _NOTHING = frozenset({"0", "ok", "success", "no error", "no errors", "none", "false", "no", "n a"})
+_CHECKS = frozenset({"check", "checks", "validation", "test", "scan"})
 _NAMING = frozenset({Role.NAME, Role.NAMES, Role.BROAD})
 
 
@@ -47,9 +48,20 @@ class Errors:
             return [replace(f, path=path) for f in self._denied(text)]
         told = [f for f in self._pieces.spoken(text) or [] if f.category]
         told = told or [f for f in self._pieces.labels_in(text) if self._names.own(f.name)]
+        told = told or [name for clause in _clauses(text) for name in self._broken(clause)]
         if told:
             return [replace(f, path=path) for f in told]
         return [Finding(text[:MAX_NAME], None, None, Basis.PRESENCE, path, failed=True)]
+
+    def _broken(self, clause: str) -> list[Finding]:
+        """The known name in `failed toxicity check`."""
+        failed, *words = clause.casefold().split()
+        if failed != "failed" or not 1 < len(words) <= _MAX_NAME_WORDS or words[-1] not in _CHECKS:
+            return []
+        name = self._names.resolve(" ".join(words[:-1]))
+        found = self._pieces.name(name)
+        known = self._names.known(name) and not self._names.general(name)
+        return [flagged(found)] if known and found.category else []
 
     def _denied(self, text: str) -> list[Finding]:
         """What was blocked, by its names, else the whole text as a decision."""

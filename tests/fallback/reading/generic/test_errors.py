@@ -77,3 +77,8 @@ def test_no_error_is_no_failure() -> None:
 
 def test_a_result_of_a_check_says_neither() -> None:
     assert said({"pii_check": {"result": True}}) == "unread"
+
+
+def test_a_check_that_failed_is_a_finding_and_a_check_of_health_is_none() -> None:
+    assert said({"error": "No prediction. failed toxicity check"}) == ["toxicity"]
+    assert said({"error": "failed health check"}) == "failed"
