@@ -95,6 +95,11 @@ def leaves(node: Node) -> Iterator[Leaf]:
             stack.extend(reversed(list(top.values()) if isinstance(top, dict) else top))
 
 
+def path_of(node: Node) -> str:
+    """The path of a leaf; empty for any other node."""
+    return node.path if isinstance(node, Leaf) else ""
+
+
 def place_of(node: Node) -> str:
     """The path of a node itself; empty for one without leaves."""
     below = ""

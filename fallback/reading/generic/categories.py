@@ -18,6 +18,7 @@ from fallback.reading.generic.record import (
 )
 from fallback.reading.generic.roles import Kind, Role
 from fallback.reading.generic.vocabulary.goals import forbidden, forbids
+from fallback.reading.generic.vocabulary.goods import lack
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.generic.vocabulary.scales import Scales
 from fallback.reading.judge import (
@@ -57,6 +58,8 @@ class Categories:
         """A finding of a category; of a clean class it speaks of the whole, the other way round."""
         if self._names.clean(name):
             return Finding(name, False if hit else None, score, basis, path, whole=True)
+        if hit and basis is not Basis.PRESENCE and not self._names.known(name):
+            name = lack(name) or name
         return Finding(name, hit, score, basis, path)
 
     def judged(self, name: str, leaf: Leaf, threshold: float | None = None) -> list[Finding]:
@@ -293,7 +296,3 @@ def _share(leaf: Leaf) -> bool:
     """Whether a number may be a score."""
     number = number_of(leaf)
     return 0 <= number <= 1 or number != number
-
-
-def path_of(node: Node) -> str:
-    return node.path if isinstance(node, Leaf) else ""

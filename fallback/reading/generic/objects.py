@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, merge, settle
-from fallback.reading.generic.categories import MAX_ENTRY, Categories, path_of
+from fallback.reading.generic.categories import MAX_ENTRY, Categories
 from fallback.reading.generic.record import CHECKERS, Entry, Record, kind_of, numbers, told_found
 from fallback.reading.generic.roles import Key, Role, key_form, key_role
 from fallback.reading.generic.vocabulary.goals import forbidden, forbids
-from fallback.reading.tree import Leaf, Node, Use, leaves, mark
+from fallback.reading.tree import Leaf, Node, Use, leaves, mark, path_of
 from fallback.reading.words import load_words
 from schemas.text import normalise
 

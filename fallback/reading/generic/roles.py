@@ -211,6 +211,8 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
             return _judged(core, Role.FLAG)
     if first in ("cwe", "cve") and len(words) > 1:
         return Key(Role.BOOKKEEPING)
+    if kind is Kind.LIST and len(words) > 1 and last in _KEYS["passages"]:
+        return Key(Role.CATEGORY, " ".join(words[:-1]))
     if kind in (Kind.LIST, Kind.TEXT) and len(words) > 1 and last in _KEYS["names"]:
         return Key(Role.NAMES)
     for role in (Role.SEVERITY, Role.SCORE, Role.COUNT):

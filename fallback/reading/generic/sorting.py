@@ -95,7 +95,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
 
 def _sure(record: Record) -> bool:
     """Whether all that an object says of its class is how sure it is."""
-    if any(f.hit is False and f.basis >= Basis.FLAG for f in record.said):
+    if any(f.hit is False and f.basis >= Basis.GRADE for f in record.said):
         return False
     return all(
         f.hit is not True or (f.basis is Basis.SCORE and normalise(f.name) in _SURE)

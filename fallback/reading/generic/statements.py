@@ -18,6 +18,7 @@ from fallback.reading.generic.record import (
     number_of,
 )
 from fallback.reading.generic.roles import Key, Kind, Role
+from fallback.reading.generic.vocabulary.counting import counts
 from fallback.reading.generic.vocabulary.goods import lack
 from fallback.reading.judge import (
     Judged,
@@ -176,6 +177,8 @@ def _judge(record: Record, entry: Entry, scale: Scale, basis: Basis) -> None:
     record.unjudged = record.unjudged or normalise(str(leaf.value)) in _UNJUDGED
     judged = judge(leaf.value, scale, basis)
     word = str(leaf.value)
+    if not judged.known and (counted := counts(word)) is not None:
+        judged = Judged(_OUTCOME[counted], None, basis)
     if not judged.known and (member := _member(entry.form, word)):
         told = judge(member, scale, basis)
         judged, word = (told, member) if told.hit else (judged, word)

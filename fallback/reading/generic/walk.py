@@ -214,8 +214,9 @@ class Walker(Lists):
         return self.read(node, Place(place.heading, False, place.flagged, depth))
 
     def _known(self, entry: Entry) -> bool:
+        known = self._names.known
         core = entry.role.core
-        return self._names.own(entry.key) or self._names.known(core or entry.form)
+        return self._names.own(entry.key) or known(core or entry.form) or known(entry.form)
 
     def _listing(self, entry: Entry, place: Place) -> Place:
         words = set(entry.form.split(" "))

@@ -19,6 +19,8 @@ _HEADING = (
         {"scan", "json", "here", "below", "following", "analysis", "reply", "log", "printed"}
     )
 )
+_KEYED = load_words().values["keyed"]
+_DECISIONS = load_words().keys["decision"]
 _OPENING = 300
 _MAX_WHOLE = 120
 _MARKS = " \t\r\n.!\"'`*#✅✓👍"
@@ -49,9 +51,31 @@ _FINDINGS = (
 )  # fmt: skip
 #: Names of a look at something, and what says that it is over.
 _LOOKS = frozenset(
-    {"scan", "scanning", "analysis", "evaluation", "audit", "inspection", "check", "run", "review"}
+    {
+        "scan",
+        "scanning",
+        "scanned",
+        "analysis",
+        "analyzing",
+        "evaluation",
+        "evaluating",
+        "audit",
+        "inspection",
+        "inspecting",
+        "check",
+        "checking",
+        "checked",
+        "run",
+        "running",
+        "review",
+    }
 )
-_OVER = frozenset({"complete", "completed", "done", "finished", "successfully", "is", "was", "has"})
+_OVER = (
+    _TEXTS["counted_places"]
+    | load_words().keys["counted"]
+    | {"complete", "completed", "done", "finished", "started", "successfully"}
+    | {"is", "was", "has", "for", "of"}
+)
 _STATUS = {str(int(s)): normalise(s.phrase) for s in HTTPStatus if s >= HTTPStatus.BAD_REQUEST}
 
 
@@ -69,8 +93,12 @@ def is_empty(text: str) -> bool:
 
 
 def is_bare(text: str) -> bool:
-    """Whether a word clears under the key of a decision only: alone it may be of anything."""
-    return whole(text) in load_words().values["keyed"]
+    """Whether a text clears under the key of a decision only: alone it may be of anything.
+
+    So may the beginning of a key that was cut off: `User Safe` of `User Safety`.
+    """
+    form = whole(text)
+    return form in _KEYED or (" " in form and ":" not in text and f"{form}ty" in _DECISIONS)
 
 
 def is_clean(text: str) -> bool:
@@ -155,9 +183,10 @@ def is_heading(text: str) -> bool:
 
 
 def is_progress(text: str) -> bool:
-    """Whether a text only says that a scan is over: `Scan complete`, `Analysis finished`."""
-    words = normalise(text[:_MAX_WHOLE]).split(" ")
-    return len(words) > 1 and words[0] in _LOOKS and _OVER.issuperset(words[1:])
+    """Whether a text only says that a scan runs or is over: `Scan complete`, `Scanning 4 files`."""
+    words = normalise(text[:_MAX_WHOLE]).strip(" .").split(" ")
+    rest = [word for word in words[1:] if not word.isdecimal()]
+    return len(words) > 1 and words[0] in _LOOKS and _OVER.issuperset(rest)
 
 
 def is_log(text: str) -> bool:

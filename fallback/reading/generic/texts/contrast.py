@@ -20,6 +20,8 @@ _FILLERS = ("for", "some", "a", "an", "one")
 _SUBJECTS = ("this", "it", "that", "there", "the", "i", "we", "a", "your", "user's")
 
 
+#: Words of a beginning that clears.
+_CLEARING = _LISTS["negations"] | {"passed"}
 _MOST = 80
 _SIGNS = " .,;!\"'`()*"
 _ENDS = (". ", "! ", "? ", "; ", " - ", " \u2013 ", " — ", "\n")
@@ -41,7 +43,7 @@ def exception(text: str) -> str | None:
     """What a clean beginning excepts: `mild profanity` of `no issues except mild profanity`."""
     folded = text.casefold()
     at, sign = min(((p, s) for s in _CONTRASTS if (p := folded.find(s)) > 0), default=(-1, ""))
-    if at < 0 or _LISTS["negations"].isdisjoint(w.strip(",.;:") for w in folded[:at].split()):
+    if at < 0 or _CLEARING.isdisjoint(w.strip(",.;:") for w in folded[:at].split()):
         return None
     rest = f" {text[at + len(sign) :].strip(' .,;:')}"
     verb = min(((p + len(v), p) for v in _CONTAINING if 0 <= (p := rest.casefold().find(v)) < 40),

@@ -6,6 +6,7 @@ In: text. Out: findings, or None for a text of another form. What is quoted is n
 from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.record import POLARITY
 from fallback.reading.generic.roles import Kind, Role, key_role
 from fallback.reading.generic.texts import closed, contrast, cut, masks
 from fallback.reading.generic.texts.base import flagged
@@ -143,6 +144,8 @@ class Headers(Joins):
                 continue
             if head.count("(") > head.count(")") or head.count("[") > head.count("]"):
                 continue
+            if ". " in head or head.count('"') % 2:  # what stands there is no key
+                continue
             read = self._pair(head, rest, sign, depth)
             if read is not None:
                 return read
@@ -152,6 +155,8 @@ class Headers(Joins):
         if (broken := self._broken(head, rest)) is not None:
             return broken
         spaced = " " in sign
+        if normalise(head).endswith("answer") and normalise(rest) not in POLARITY:
+            return self.piece(rest, depth + 1)
         value = _first_word(rest) or rest
         bare = judge_word(value) is not None or as_number(value) is not None
         if self._open(head, value):
@@ -194,6 +199,8 @@ class Headers(Joins):
         if self._names.known(head) and not self._names.general(head):
             narrower = listed and all(self._names.narrower(head, f.name) for f in listed)
             return listed if narrower else [self.name(head)]
+        if ">" in sign and listed and all(f.category for f in listed):
+            return listed  # `555-0100 => PHONE_NUMBER`
         return None
 
     def _open(self, head: str, value: str) -> bool:

@@ -17,6 +17,7 @@ from schemas.text import normalise
 _LEADS = tuple(sorted(load_words().texts["leads"], key=len, reverse=True))
 _ENDS = load_words().keys["flag_ends"]
 _DENIALS = load_words().texts["negations"]
+_DENIED = frozenset({"no", "not", "never", "without", "nothing"})
 _GRADED = (" - severity", " - score", " - confidence")
 #: Verdicts that stand behind a name without a sign.
 SURE = ("PASS", "FAIL", "PASSED", "FAILED", "OK")
@@ -196,16 +197,15 @@ class Joins(Base):
             at, lead = next(((low.find(f" {x} "), x) for x in _LEADS if f" {x} " in low), (0, ""))
             if not lead or not lead.endswith((" for", " to", " of", " as")):
                 return None
-            if any(n in low[:at].split() for n in ("no", "not", "never", "without", "nothing")):
+            said = low[:at].split()
+            if _DENIED.intersection(said) or any(w.endswith(("n't", "n\u2019t")) for w in said):
                 return None
             rest = text[at + len(lead) + 2 :]
         rest = rest.strip(" .:")
         listed = self._listed(rest)
         if not listed and rest.casefold().startswith(("a ", "an ", "the ", "possible ")):
             listed = self._listed(rest.partition(" ")[2])
-        if listed:
-            return [flagged(f) for f in listed]
-        return None
+        return [flagged(f) for f in listed] if listed else None
 
     def _listed(self, text: str) -> list[Finding] | None:
         """A list of names that are all known, or that all look like names; None for prose."""

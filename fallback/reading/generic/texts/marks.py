@@ -6,6 +6,10 @@ Knows no vocabularies.
 
 from collections.abc import Sequence
 
+from fallback.reading.generic.roles import Kind, Role, key_role
+from fallback.reading.generic.texts import cut
+from schemas.text import normalise
+
 _PASSED = "✅✓✔☑🟢"
 _FAILED = "❌✗✘🚫🔴⛔"
 _LOOSE = " \t\ufe0f:|-*"
@@ -116,3 +120,16 @@ def _is_code(lines: list[str], at: int) -> bool:
         return False
     near = {line.partition(" ")[0] for line in lines[max(at - 1, 0) : at + 2]}
     return str(int(number) + 1) in near or str(int(number) - 1) in near
+
+
+def before_quoted(lines: list[str]) -> list[str]:
+    """The lines before `Text: ...`, when none of them is a key with a value.
+
+    The judged text may have further lines, so that nothing after its first is the tool's own.
+    """
+    for at, line in enumerate(lines):
+        pair = cut.keyed(line)
+        if pair is not None:
+            quoted = at > 0 and key_role(normalise(pair[0]), Kind.TEXT).role is Role.QUOTED
+            return lines[:at] if quoted else lines
+    return lines

@@ -10,7 +10,13 @@ from fallback.reading.finding import Basis, Finding, across
 from fallback.reading.generic.texts import closed, contrast, cut
 from fallback.reading.generic.texts.base import ReadNode, flagged
 from fallback.reading.generic.texts.headers import Headers
-from fallback.reading.generic.texts.trim import codes, tail_of, trimmed, without_number
+from fallback.reading.generic.texts.trim import (
+    codes,
+    tail_of,
+    trimmed,
+    without_number,
+    without_place,
+)
 from fallback.reading.generic.vocabulary.answers import answers, asked
 from fallback.reading.generic.vocabulary.goals import forbidden
 from fallback.reading.generic.vocabulary.names import MAX_KNOWN, Names
@@ -75,6 +81,7 @@ class Pieces(Headers):
     def _cut(self, text: str, depth: int) -> list[Finding] | None:
         bare = trimmed(text).removesuffix(" percent")
         bare = f"{bare}%" if bare != trimmed(text) else bare
+        bare = without_place(bare)
         if not any(map(str.isalnum, bare)):
             return []
         if bare.endswith(".") and bare[:-1].isdecimal():  # a number that was cut off

@@ -80,6 +80,16 @@ def without_number(text: str) -> str:
     return body if body[:1].isalpha() else text
 
 
+def without_place(text: str) -> str:
+    """A label without the file and line where it was found: `private key in src/id.pem:1`."""
+    for sign in (" in ", " at ", " @ "):
+        head, found, place = text.rpartition(sign)
+        path, colon, line = place.partition(":")
+        if found and colon and line.replace(":", "").isdecimal() and " " not in path:
+            return head.rstrip(" ,:") if "." in path or "/" in path else text
+    return text
+
+
 def float_over_one(number: str) -> bool:
     """Whether a number with points is no share: `2.3`, `1.2.1`."""
     value = as_number(number)

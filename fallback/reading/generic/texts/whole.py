@@ -144,7 +144,7 @@ class Texts:
             return self._pieces.record(marked) if marked and not own else self._line(lines[0])
         if (quoted := self.open_quote(text)) is not None:
             return quoted
-        lines = marks.unframed(_before_quoted(lines))
+        lines = marks.unframed(marks.before_quoted(lines))
         if len(lines) == 1:
             return self._line(lines[0])
         if (marked := marks.checks(lines)) is not None:
@@ -274,6 +274,8 @@ class Texts:
                 continue
             if self._names.exhausted:
                 break
+            if len(lines) > 1 and closed.is_progress(line):
+                continue
             found = self._pieces.piece(line)
             if found is None:
                 prose += 1
@@ -285,16 +287,3 @@ class Texts:
         ):
             return self._sentence(" ".join(lines))
         return across(scopes)
-
-
-def _before_quoted(lines: list[str]) -> list[str]:
-    """The lines before `Text: ...`, when none of them is a key with a value.
-
-    The judged text may have further lines, so that nothing after its first is the tool's own.
-    """
-    for at, line in enumerate(lines):
-        pair = cut.keyed(line)
-        if pair is not None:
-            quoted = at > 0 and key_role(normalise(pair[0]), Kind.TEXT).role is Role.QUOTED
-            return lines[:at] if quoted else lines
-    return lines

@@ -17,15 +17,23 @@ _ERRORS = _TEXTS["counted_errors"]
 _GOOD = _TEXTS["counted_good"]
 _PLACES = _TEXTS["counted_places"] | _LISTS.keys["counted"] | _TEXTS["counted_times"]
 _WORDS = _FINDINGS | _BAD | _ERRORS | _GOOD | _PLACES | _TEXTS["counting"]
+#: What passes or fails, and what may stand beside it.
+_CHECKS = _LISTS.keys["checkers"] | _LISTS.keys["looked_at"]
+_BESIDE = _LISTS.keys["general"] | {"have", "were", "are"}
+_PASSED = frozenset({"passed", "pass", "succeeded"})
+_NOT_PASSED = frozenset({"failed", "fail"})
 _NONE = frozenset({"0", "no", "zero"})
 _LONGEST = 200
+_MOST_WORDS = 12
 _SIGNS = "():,;.!-=*✅✓✔"
 _ENDS = ("\n", ". ", ", ", "; ", "|", " (")
 
 
 def counts(text: str) -> bool | None:
     """Whether a text that counts findings counts any; None for a text that says something else."""
-    told: bool | None = None
+    told = _broken(text)
+    if told is not None:
+        return told
     if text[-2:-1].isdigit() and text.endswith("."):  # a number that was cut off
         return None
     for words in _parts(text):
@@ -42,6 +50,39 @@ def counts(text: str) -> bool | None:
             if kind == "bad":
                 told = bool(told) or not none
     return told
+
+
+def _broken(text: str) -> bool | None:
+    """Whether checks failed: `All 7 rails passed`, `5 of 6 checks passed`, `2/6 scanners failed`.
+
+    None for a text that says something else.
+    """
+    head, _, rest = text.strip(" .!)").partition(" (")
+    words = [bare for word in head.casefold().split() if (bare := _bare(word))]
+    if not 2 < len(words) <= _MOST_WORDS or words[-1] not in _PASSED | _NOT_PASSED:
+        return None
+    if counts(rest) or not _WORDS.issuperset(
+        w for w in map(_bare, rest.split()) if not _is_count(w)
+    ):
+        return None
+    share, beside = _share(words)
+    told = set(beside[:-1])
+    if share is None or _CHECKS.isdisjoint(told) or not (_CHECKS | _BESIDE).issuperset(told):
+        return None
+    some, every = share
+    return some < every if words[-1] in _PASSED else some > 0
+
+
+def _share(words: list[str]) -> tuple[tuple[int, int] | None, list[str]]:
+    """How many of how many, at the start of a text, and the words after it."""
+    if words[0] == "all":
+        return (1, 1), words[1 + words[1].isdecimal() :]
+    if words[1] == "of" and words[0].isdecimal() and words[2].isdecimal():
+        return (int(words[0]), int(words[2])), words[3:]
+    some, slash, every = words[0].partition("/")
+    if slash and some.isdecimal() and every.isdecimal():
+        return (int(some), int(every)), words[1:]
+    return None, words
 
 
 def _parts(text: str) -> list[list[str]]:

@@ -4,6 +4,7 @@ import pytest
 from said import said
 
 from fallback.reading.generic.vocabulary.counting import counts
+from schemas.text import normalise
 
 
 @pytest.mark.parametrize(
@@ -58,3 +59,23 @@ def test_a_number_that_was_cut_off_counts_nothing() -> None:
 
 def test_a_field_may_count_what_it_names() -> None:
     assert said("toxicity: ok, bias: ok, pii: 2 hits, secrets: 0 matches") == ["pii"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["All rails passed", "All 7 checks passed (0 skipped).", "6/6 input scanners passed",
+     "0 of 4 checks failed"],
+)  # fmt: skip
+def test_checks_that_all_passed_are_clean(text: str) -> None:
+    assert said(text) == said({"result": text}) == "clean"
+
+
+@pytest.mark.parametrize(
+    "text", ["5 of 6 rails passed", "5/6 checks passed", "3 of 4 checks failed"]
+)
+def test_a_check_that_did_not_pass_is_a_finding(text: str) -> None:
+    assert said(text) == said({"result": text}) == [normalise(text)]
+
+
+def test_a_check_that_is_excepted_is_what_was_found() -> None:
+    assert said("All validators passed except toxicity") == ["toxicity"]
