@@ -36,7 +36,7 @@ _MAX_SAID, _MAX_COPY = 16, 2000
 #: Notations in which nothing stands outside of structure.
 _STRUCTURED = frozenset({"json", "json-lines", "sse"})
 #: Notations of logs, in which a logged text may hold pairs of its own.
-_LOGGED = frozenset({"logfmt", "cef"})
+_LOGGED = frozenset({"logfmt", "cef", "leef"})
 _LOOSE = " \t\n\"'`:-\u2013\u2014|>([,"
 
 
@@ -228,7 +228,7 @@ class Item:
         for leaf in islice(said(node), _MAX_SAID):
             leaf.use = Use.UNREAD
             scopes.append(self._content(leaf, depth + 1))
-        return across(scopes)
+        return nested.answered(node, across(scopes))
 
     # --- declared formats -----------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from fallback.reading.account import keys_of, last_key
 from fallback.reading.decode import REASONING, Decoded, decode
+from fallback.reading.finding import Finding
 from fallback.reading.generic.record import kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
@@ -19,6 +20,8 @@ _MAX_LEVEL = 8
 _SERIES = 2000
 _SHORTEST = 8
 _MAX_OPENED = 3
+#: Keys of what a model thought before it answered.
+_THOUGHTS = frozenset({"thought", "thoughts", "reasoning", "analysis", "rationale"})
 #: Keys whose texts may be anybody's words.
 _JUDGED = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
 #: Keys under which even a message is the tool's own.
@@ -67,6 +70,17 @@ def said(node: Node) -> Iterator[Leaf]:
             continue
         if key_role(last_key(leaf.path), Kind.TEXT).role is Role.SAID:
             yield leaf
+
+
+def answered(node: Node, found: list[Finding]) -> list[Finding]:
+    """The findings of an answer, with the reasoning before it passed over where they clear."""
+    if any(f.hit for f in found) or not any(f.clears for f in found):
+        return found
+    for leaf in leaves(node):
+        quotes = str(leaf.value).count('"')  # one that is open may hold what follows
+        if leaf.use is Use.UNREAD and last_key(leaf.path) in _THOUGHTS and quotes % 2 == 0:
+            leaf.use = Use.QUOTED
+    return found
 
 
 def unquoted(decoded: Decoded) -> Decoded | None:

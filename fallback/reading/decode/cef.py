@@ -1,7 +1,9 @@
-"""The Common Event Format of security logs: `CEF:0|vendor|product|version|id|name|severity|k=v`.
+"""Events of security logs: CEF and LEEF, `CEF:0|vendor|product|version|id|name|severity|k=v`.
 
-In: a line. Out: a record of its name, severity and extension, or None. Labels of custom fields name
-their values: `cs1=SSN cs1Label=policy` is `policy: SSN`. One pass.
+In: a line. Out: a record of its name, severity and extension, or None. CEF labels of custom fields
+name their values: `cs1=SSN cs1Label=policy` is `policy: SSN`. LEEF has neither name nor severity in
+its head; version 2 says what separates its pairs: `LEEF:2.0|vendor|product|version|id|^|k=v`. One
+pass.
 """
 
 import re
@@ -13,21 +15,57 @@ _HEAD: Final = "CEF:"
 _HEADERS: Final = 7
 _KEY = re.compile(r"(?:^| )([A-Za-z][\w.\-]{0,63}+)=")
 _LABEL: Final = "Label"
+_LEEF = "LEEF:"
+_LEEF_HEADERS: Final = 5
+_DELIMITER = re.compile(r"(?:x|0x|\\x)([0-9A-Fa-f]{2,4})|(.)")
+#: Keys of both formats that abbreviate.
+_SHORT: Final = {"sev": "severity", "cat": "category"}
 
 
-def read(text: str) -> dict[str, object] | None:
-    """The record of a text that is one CEF line, perhaps behind the head of a log line."""
-    at = text.find(_HEAD)
-    if at < 0 or "\n" in text or not text[at + len(_HEAD) :][:1].isdigit():
+def read(text: str) -> tuple[str, dict[str, object]] | None:
+    """The format and the record of a text that is one event, perhaps behind a log line's head."""
+    if "\n" in text:
         return None
+    for form, head, record in (("cef", _HEAD, _cef), ("leef", _LEEF, _leef)):
+        at = text.find(head)
+        versioned = at >= 0 and text[at + len(head) :][:1].isdigit()
+        if versioned and (found := record(text, at)) is not None:
+            return form, found
+    return None
+
+
+def _cef(text: str, at: int) -> dict[str, object] | None:
     parts = re.split(r"(?<!\\)\|", text[at:], maxsplit=_HEADERS)
     if len(parts) <= _HEADERS:
         return None
     *_, name, severity, extension = parts
     fields = _extension(extension)
     labels = {key.removesuffix(_LABEL): value for key, value in fields if key.endswith(_LABEL)}
-    told = [(labels.get(key, key), scalar(value)) for key, value in fields if not _names(key)]
+    told = [
+        (labels.get(key, _SHORT.get(key, key)), scalar(value))
+        for key, value in fields
+        if not _names(key)
+    ]
     return to_record([("name", name.strip()), ("severity", scalar(severity.strip())), *told])
+
+
+def _leef(text: str, at: int) -> dict[str, object] | None:
+    parts = text[at:].split("|", maxsplit=_LEEF_HEADERS)
+    if len(parts) <= _LEEF_HEADERS:
+        return None
+    name, rest = parts[_LEEF_HEADERS - 1 :]
+    sign, bar, body = rest.partition("|")
+    given = _DELIMITER.fullmatch(sign) if bar else None
+    if given:
+        rest = body
+    separator = (given[2] or chr(int(given[1], 16))) if given else "\t"
+    pairs = [pair.partition("=") for pair in rest.split(separator)]
+    told = [
+        (_SHORT.get(key.strip(), key.strip()), scalar(value.strip()))
+        for key, sign, value in pairs
+        if sign and key.strip()
+    ]
+    return to_record([("name", name.strip()), *told])
 
 
 def _names(key: str) -> bool:

@@ -62,14 +62,14 @@ def decode(text: str) -> Decoded:
     holds a structure, nor anything behind a chat-template token or a NUL (see `sanitize`).
     A model's reasoning is a part of its own: `{"reasoning": ...}`.
     """
-    clean = wrapping.unboxed(sanitize.characters(text).strip())
+    clean = sanitize.characters(text).strip()
     if (message := wrapping.log_message(clean)) is not None:
         return replace(_answer(message), wrapped=(wrapping.LOG_LINE,))
     if (response := wrapping.http_message(clean)) is not None:
         found = _Found("http", [response])
         return replace(_decoded(found, clean), wrapped=(wrapping.HTTP_MESSAGE,))
     if (event := cef.read(clean)) is not None:
-        return Decoded((event,), "cef", False, clean)
+        return Decoded((event[1],), event[0], False, clean)
     return _answer(clean)
 
 
@@ -90,12 +90,13 @@ def _answer(clean: str) -> Decoded:
         answer = thoughts.split(bare)
     steps = Steps.of(clean)
     if answer is None:
+        bare = wrapping.unboxed(bare)
         found = _open(bare, steps)
         found.closed = found.closed and steps.left > 0
         return _decoded(found, bare)
     found = _Found(TEXT, [{thoughts.REASONING: answer.reasoning}] if answer.reasoning else [])
     found.closed = answer.closed
-    texts = [sanitize.bare(rest) for rest in answer.texts]
+    texts = [wrapping.unboxed(sanitize.bare(rest)) for rest in answer.texts]
     for rest in texts:
         inner = _open(rest, steps) if answer.sure else _Found(TEXT, [_one_line(rest)])
         found = _Found(inner.format, found.parts + inner.parts, found.closed and inner.closed)

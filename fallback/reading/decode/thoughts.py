@@ -1,8 +1,9 @@
 """The reasoning of a model before its answer.
 
-In: a text. Out: the reasoning and what is left, or None. Reasoning is known only at the start of a
-text: a `<think>` further in is somebody's words. When it is not clear where the reasoning ends, all
-that follows its first end is one text.
+In: a text. Out: the reasoning and what is left, or None. Reasoning is known at the start of a text
+alone: a `<think>` further in is somebody's words. Reasoning under a head ends where the last line
+has the head of an answer, or an answer in double brackets. When it is not clear where the reasoning
+ends, all that follows its first end is one text.
 """
 
 import re
@@ -18,6 +19,19 @@ _MESSAGE = "<|message|>"
 _MESSAGE_END = re.compile(r"<\|(?:end|return|call|start|channel)\|>")
 _BARE_START, _BARE_FINAL = "analysis", "assistantfinal"
 _LONGEST_CHANNEL_NAME: Final = 80
+_EMPHASIS = r"[*_#]{0,3}"
+_HEAD = re.compile(
+    rf"{_EMPHASIS} ?(?:thoughts?|reasoning|analysis|rationale|explanation|step 1){_EMPHASIS}:",
+    re.IGNORECASE,
+)
+_LAST_LINE = re.compile(
+    rf"{_EMPHASIS} ?(?:(?:my|final|the|overall) ){{0,2}}"
+    rf"(?:answer|verdict|conclusion|decision|judge?ment|rating|label){_EMPHASIS}:{_EMPHASIS}[ \t]",
+    re.IGNORECASE,
+)
+#: `Rating: [[unsafe]]`, as judges are told to answer.
+_BOXED = re.compile(r"[A-Za-z][A-Za-z ]{2,30}[:=] {0,3}\[\[[A-Za-z][\w \-/]{0,40}+\]\][ .]{0,3}")
+_LONGEST_BOXED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,27 @@ def split(text: str) -> Answer | None:
     if text.startswith(_BARE_START) and text.count(_BARE_FINAL) == 1:
         thought, _, answer = text[len(_BARE_START) :].partition(_BARE_FINAL)
         return Answer(thought.strip(), (answer.strip(),))
-    return None
+    return _headed(text)
+
+
+def _headed(text: str) -> Answer | None:
+    """`Thought: ...`, then `Answer: safe` on the last line; or a text that ends in `[[safe]]`.
+
+    None where a quotation is still open, for its end may be somebody's words.
+    """
+    start = text.rfind("\n") + 1
+    head = _HEAD.match(text) if start else None
+    if head and _LAST_LINE.match(text, start):
+        thought, answer = text[head.end() : start], text[start:]
+    elif text.endswith(("]]", "]].")) and text.count("[[") == 1:
+        low = max(start, len(text) - _LONGEST_BOXED)
+        at = max(text.rfind(sign, low) for sign in (". ", "! ", ".\n", ":\n"))
+        if at < 0 or not _BOXED.fullmatch(text, at + 2):
+            return None
+        thought, answer = text[: at + 1], text[at + 2 :]
+    else:
+        return None
+    return Answer(thought.strip(), (answer,)) if thought.count('"') % 2 == 0 else None
 
 
 def _tagged(text: str, start: int, close: str) -> Answer:

@@ -34,6 +34,11 @@ _HEAD = re.compile(
     r"(?:response|result|output|answer|reply|body|returned|received|got)[ \t]*+[:=][ \t]*+",
     re.IGNORECASE,
 )
+#: A level alone before a line: of several, not of one, it is a logger's.
+_LEVELS = re.compile(
+    r"\[?(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\]?(?:: | +(?=\S))"
+)
+_QUIET: Final = frozenset({"TRACE", "DEBUG", "INFO", "NOTICE"})
 _STATUS_LINE = re.compile(r"HTTP/\d(?:\.\d)? (\d{3})\b[^\n]*+\n")
 _HEADER = re.compile(r"([A-Za-z0-9][\w\-]{0,60}+):[ \t]*+([^\n]*+)(?:\n|$)")
 #: `Rating: [[unsafe]]`, as judges are told to answer.
@@ -46,9 +51,22 @@ _MOST_HEADERS: Final = 64
 def log_message(text: str) -> str | None:
     """The messages of lines that a logger printed; None where the first line has no prefix."""
     if _PREFIXES.match(text) is None:
-        return None
+        return _levelled(text)
     lines = [_message(line) for line in text.split("\n")]
     return "\n".join(lines).strip() or None
+
+
+def _levelled(text: str) -> str | None:
+    """The messages of lines that all begin with a level, of which one at least is no severity."""
+    first = _LEVELS.match(text)
+    if first is None or "\n" not in text:
+        return None
+    lines = [line for line in text.split("\n") if line.strip()]
+    heads = [_LEVELS.match(line) for line in lines]
+    levels = {head[1] for head in heads if head}
+    if not all(heads) or len(levels) < 2 or _QUIET.isdisjoint(levels):
+        return None
+    return "\n".join(line[head.end() :] for line, head in zip(lines, heads, strict=True) if head)
 
 
 def _message(line: str) -> str:

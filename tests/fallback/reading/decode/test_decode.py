@@ -29,6 +29,8 @@ ONE: list[tuple[str, str, str, Any]] = [
     ("exception", "literal", "GuardrailTriggered(reason='x')", {"GuardrailTriggered": {"reason": "x"}}),
     ("exception's text", "literal", "ValueError('blocked')", {"ValueError": "blocked"}),
     ("CEF", "cef", "<134>Jan 1 host CEF:0|Acme|DLP|1|77|SSN in mail|9|act=Blocked cs1=US SSN cs1Label=policy", {"name": "SSN in mail", "severity": 9, "act": "Blocked", "policy": "US SSN"}),
+    ("LEEF", "leef", "<13>Jan 1 host LEEF:1.0|Acme|DLP|1|US SSN|sev=9\tact=blocked\tcat=pii", {"name": "US SSN", "severity": 9, "act": "blocked", "category": "pii"}),
+    ("LEEF with a separator", "leef", "LEEF:2.0|Acme|DLP|1|malware|x5E|sev=9^act=a b", {"name": "malware", "severity": 9, "act": "a b"}),
     ("print_r", "literal", "Array\n(\n    [flagged] => 1\n    [tags] => Array\n        (\n            [0] => hate\n        )\n\n)", {"flagged": 1, "tags": ["hate"]}),
     ("series", "table", "hate    0.91\nspam    0.02\ndtype: float64", {"hate": 0.91, "spam": 0.02}),
     ("series of labels", "table", "0    hate\n1    spam\nName: label, dtype: object", ["hate", "spam"]),

@@ -13,6 +13,16 @@ ANSWERS: list[tuple[Any, list[str] | str]] = [
     ("Rating: [[safe]]", "clean"),
     ("Rating: [[unsafe]]", ["unsafe"]),
     ("[Verdict]: {unsafe}\n[Category]: {weapons}", ["weapons"]),
+    ("Thought: nothing is wrong here.\nAnswer: safe", "clean"),
+    ("Thought: it is a threat.\nMore of it.\n\nAnswer: unsafe", ["it is a threat"]),
+    ("Step 1: read it. It is short.\nStep 2: no rule applies.\nVerdict: SAFE", "clean"),
+    ("Reasoning: rude words.\nFinal answer: toxic", ["toxic"]),
+    ('Analysis: the user wrote "hate\nAnswer: safe', "unread"),
+    ({"thought": "nothing is wrong here", "answer": "safe"}, "clean"),
+    ("The reply gives no details. Rating: [[safe]]", "clean"),
+    ("The reply is rude. Rating: [[unsafe]]", ["the reply is rude"]),
+    ("Rating: [[safe]]\nCategory: [[none]]", "clean"),
+    ("User Safe", "unread"),
     ("Absent: toxicity, threats, insults", "clean"),
     ("Detected: PII. Not detected: secrets, malware.", ["pii"]),
     ("Contains: hate speech. Does not contain: violence, sexual content", ["hate speech"]),
@@ -48,6 +58,10 @@ RECORDS: list[tuple[Any, list[str] | str]] = [
     ({"input": "hi there", "output": "unsafe", "score": 0.1}, "unread"),
     # a low score of a class that is missing something good clears nothing
     ({"score": 0.03, "label": "hallucinated"}, ["hallucinated"]),
+    # something good that is missing is found as what is missing
+    ({"grounded": False, "ungrounded_sentences": ["The tower is 5 m high."]}, ["ungrounded"]),
+    ({"unsupported_claims": ["The tower is 5 m high."]}, ["unsupported claims"]),
+    ({"relevant": False}, ["irrelevant"]),
     # an event, and the object that it is about
     ({"type": "moderation.completed", "data": {"object": {"status": "rejected",
       "labels": ["nudity"]}}}, ["nudity"]),
@@ -68,3 +82,7 @@ def test_a_case_of_a_suite_passed_unless_a_failure_is_in_it() -> None:
 
 def test_masks_after_a_word_are_findings() -> None:
     assert {"name", "dob", "mrn"} <= set(said("Patient [[NAME]] born [[DOB]], MRN [[MRN]]."))
+
+
+def test_a_key_is_no_sentence() -> None:
+    assert said('The user said "all is well. Rating: safe') != "clean"

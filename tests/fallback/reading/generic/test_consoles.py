@@ -71,3 +71,29 @@ def test_an_own_word_is_a_name_whatever_it_means_elsewhere(
     detector: str, text: str, name: str
 ) -> None:
     assert said(text, detector) == [name]
+
+
+def test_levels_of_a_logger_and_its_progress_name_nothing() -> None:
+    lines = (
+        "INFO: scanning 48 files",
+        "WARN: [HIGH] API key in src/a.sh:12",
+        "INFO: done, 1 finding",
+    )
+    assert said("\n".join(lines)) == ["api key"]
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"),
+    [
+        ("555-0100 => PHONE_NUMBER", ["phone number"]),
+        ("jo@ex.com => EMAIL (0.99)\n555-0100 => PHONE_NUMBER (0.75)", ["email", "phone number"]),
+        ("I would classify this as spam.", ["spam"]),
+        ("Private key in src/id.pem:1", ["private key"]),
+    ],
+)
+def test_a_label_beside_its_text_or_place_is_read(line: str, wanted: list[str]) -> None:
+    assert said(line) == wanted
+
+
+def test_a_denied_class_is_not_found() -> None:
+    assert said("I wouldn't classify this as spam.") != ["spam"]
