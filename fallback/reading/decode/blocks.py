@@ -88,7 +88,7 @@ def entry(line: str) -> tuple[str, str] | None:
     at, wide = head.find(": "), head.find(_WIDE_COLON)
     if at < 0 or 0 <= wide < at:
         at = wide if wide >= 0 else (len(line) - 1 if head == line and line[-1:] == ":" else -1)
-    key = line[: max(at, 0)].rstrip(" .").lstrip("|")  # `|Confidence....: high`
+    key = line[: max(at, 0)].rstrip(" .").lstrip("|•·▪◦ ")  # `|Confidence....: high`
     if not key or not any(map(str.isalnum, key)) or not _NOT_IN_KEYS.isdisjoint(key):
         return None
     if key.count(" ") >= _MOST_KEY_WORDS or any(end in key for end in _SENTENCE_ENDS):

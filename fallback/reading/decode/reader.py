@@ -24,7 +24,6 @@ from fallback.reading.decode.sanitize import MARK
 TEXT = "text"
 #: A text of more lines is not read line by line.
 _MAX_LINES = 5_000
-_GO_MAP = "map["
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ def _open(text: str, steps: Steps) -> _Found:
         text = _unfenced(text)
     if not text:
         return _Found(TEXT, [text])
-    if text.startswith(_GO_MAP):
+    if text.startswith("map["):
         text = _braced(text)
     if held := documents.alone(text, steps):
         return _found(held[0], held[1])
@@ -131,6 +130,8 @@ def _open(text: str, steps: Steps) -> _Found:
         return _Found("literal", [inner])
     if (printed := rows.spans(text)) is not None:
         return _Found("spans", printed)
+    if (metrics := tables.exposition(text)) is not None:
+        return _Found("metrics", metrics)
     if (array := php.read(text)) is not None:
         return _Found("literal", [array])
     if (stream := events.read(text)) is not None:
@@ -206,7 +207,7 @@ def _lines(text: str, steps: Steps) -> _Found | None:
         return _Found(*table)
     if (printed := tables.read(text)) is not None:
         return _Found("table", printed)
-    marked = tables.series(text) or tables.pairs(text) or tables.tasks(text)
+    marked = tables.series(text) or tables.pairs(text) or tables.tasks(text) or tables.tap(text)
     if marked is not None:
         return _Found("table", [marked])
     if _is_message(text) and (found := _message(text, steps)) is not None:
@@ -257,8 +258,8 @@ def _braced(text: str) -> str:
     at = 0
     while at < len(text):
         sign = text[at]
-        if opens := text.startswith(_GO_MAP, at):
-            at += len(_GO_MAP) - 1
+        if opens := text.startswith("map[", at):
+            at += len("map[") - 1
         if opens or sign == "[":
             closing.append("}" if opens else "]")
             sign = "{" if opens else "["

@@ -28,7 +28,8 @@ _COLUMN_NAMES = (
     "detector end entity entity_type file filename finding flagged grade id index input label "
     "labels level line likelihood line_number match message model name offset output path policy "
     "probability prompt reason result risk rule rule_id score severity snippet source start status "
-    "text threshold time timestamp type value verdict word"
+    "text threshold time timestamp type value verdict word scanner is_valid valid passed "
+    "risk_score detected guardrail check"
 )
 _COLUMNS = frozenset(_COLUMN_NAMES.split())
 #: Signs of a line under a header.
@@ -53,7 +54,15 @@ def logfmt(text: str, steps: Steps) -> tuple[Parts, bool] | None:
         else:
             rows += 1
             found += 1
-            parts += [line.prefix] if line.prefix else []
+            name = line.prefix.removesuffix("(").strip()
+            if (
+                name != line.prefix and text[line.end - 1 : line.end] == ")"
+            ):  # `hate (score=0.9, n=2)`
+                key, last = line.fields[-1]
+                last = scalar(last[:-1]) if isinstance(last, str) else last
+                line.fields = [("label", name), *line.fields[:-1], (key, last)]
+            else:
+                parts += [line.prefix] if line.prefix else []
             parts.append(to_record(line.fields))
             end, closed = line.end, line.closed
         if rows > 8 and 3 * found < rows:

@@ -4,9 +4,10 @@ In: a text. Out: parts in order (text before, one list of records, text after), 
 is looked at once. Cells are scalars; a row whose first cell is empty goes on with the row above.
 """
 
+import re
 from typing import Final
 
-from fallback.reading.decode.literal.scalars import is_number, scalar, to_record
+from fallback.reading.decode.literal.scalars import is_number, scalar, to_record, unescaped
 
 Parts = list[object]
 
@@ -17,6 +18,10 @@ _CROSSES = ("", "x", "\u2713", "\u2714")
 _GAP: Final = "  "
 _MOST_COLUMNS: Final = 24
 _LONGEST_HEAD: Final = 40
+_TAP = re.compile(r"(not )?ok \d{1,6} +(?:- +)?(\S.*+)")
+_PLAN = re.compile(r"\d+\.\.\d+$|TAP version \d|#")
+_LABEL = re.compile(r'([A-Za-z_]\w{0,80}+)="((?:[^"\\]++|\\.)*+)"')
+_METRIC = re.compile(r"([A-Za-z_:][\w:]{0,120}+)\{([^{}\n]*+)\} +([-+.\w]{1,40}+)(?: +\d{1,20}+)?")
 
 
 def read(text: str) -> Parts | None:
@@ -83,6 +88,28 @@ def tasks(text: str) -> dict[str, object] | None:
             return None
         fields.append((name.strip(), "yes" if crossed else "no"))
     return to_record(fields) if any(said == "yes" for _, said in fields) else None
+
+
+def tap(text: str) -> list[object] | None:
+    """Lines of the Test Anything Protocol, `not ok 1 - no weapons`, as named checks."""
+    lines = [line for line in map(str.strip, text.split("\n")) if line and not _PLAN.match(line)]
+    found = [_TAP.match(line) for line in lines]
+    if not found or not all(found):
+        return None
+    return [{"check": m[2], "passed": m[1] is None} for m in found if m and "# SKIP" not in m[2]]
+
+
+def exposition(text: str) -> Parts | None:
+    """Metrics as Prometheus reads them, `guard_score{label="hate"} 0.9`, as one list of records."""
+    lines = [line for line in map(str.strip, text.split("\n")) if line and line[0] != "#"]
+    found = [_METRIC.fullmatch(line) for line in lines]
+    if not found or not all(found):
+        return None
+    records: list[object] = []
+    for metric in filter(None, found):
+        labels = [(key, unescaped(value)) for key, value in _LABEL.findall(metric[2])]
+        records.append(to_record([*labels, (metric[1], scalar(metric[3]))]))
+    return [records]
 
 
 def _said(lines: list[str]) -> list[object]:

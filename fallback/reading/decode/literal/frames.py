@@ -95,24 +95,31 @@ class Frame:
         """`X probability` before a colon: X is the value, `probability` the next key.
 
         Only where the last word opens a line, follows ` - `, or the value is a single word.
-        typed_only: only behind a number, a boolean or nothing.
+        typed_only: only behind a number, a boolean or nothing, or where Go printed a struct.
         """
         if self.words < 2:
             return False
+        printed = self._is_struct()
         head = self.text[self.begin : self.word_at]
         first = head.rstrip()
         if "\n" not in head[len(first) :]:
             if first.endswith(" -"):
                 first = first[:-2].rstrip()
-            elif self.words > 2:
+            elif self.words > 2 and not printed:
                 return False
         value = scalar(first)
-        if typed_only and not is_typed(value):
+        if typed_only and not is_typed(value) and not printed:
             return False
         begin, stop = self.word_at, self.stop
         self._field(value)
         self.word(begin, stop)
         return True
+
+    def _is_struct(self) -> bool:
+        """Whether blanks alone are between fields with capitals: `&{Flagged:true Class:hate}`."""
+        told = bool(self.fields) or self.text.startswith("&", self.at)
+        last = self.text[self.word_at : self.stop]
+        return told and self.kind == "{" and not self.commas and last[:1].isupper()
 
     def comma(self) -> None:
         """The end of an entry."""
