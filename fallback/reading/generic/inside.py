@@ -40,6 +40,13 @@ def tells(node: Node) -> bool:
     return not told.isdisjoint(_VERDICTS | {Role.NAMES, Role.NAME})
 
 
+def is_judged(node: Node) -> bool:
+    """Whether an object has a flag or a verdict."""
+    return isinstance(node, dict) and any(
+        key_role(key_form(key), kind_of(inner)).role in _VERDICTS for key, inner in node.items()
+    )
+
+
 def judged_groups(node: dict[str, Node]) -> bool:
     """Whether all under a key of a text are groups with flags: what was said of the text."""
     flags = {Role.FLAG, Role.DECISION, Role.ACTED}

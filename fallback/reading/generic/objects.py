@@ -150,9 +150,8 @@ class Objects(Categories):
 
     def _hinted(self, record: Record) -> list[str]:
         """A known category that an accused object has only as its method."""
-        if not any(f.hit and f.basis.general for f in record.said):
-            return []
-        found = [self._names.resolve(str(leaf.value)) for leaf in record.hints]
+        accused = any(f.hit and f.basis.general for f in record.said)
+        found = [self._names.resolve(str(leaf.value)) for leaf in record.hints if accused]
         return [n for n in found if self._names.known(n) and not self._names.vague(n)][:1]
 
     def reasons(self, record: Record, inside: Sequence[Finding]) -> list[str]:
@@ -204,14 +203,14 @@ class Objects(Categories):
         one. Yes and no, and the key of a rule, tell the two apart.
         """
         own = self._names.own(name)
+        if verdict.hit is False and self._names.clean(name) and record.agrees:
+            return replace(verdict, name=name, whole=True)
         ruled = any(form in CHECKERS or form in _RULES for form, _ in record.names)
         if not own and forbids(name) and (ruled or verdict.basis >= Basis.FLAG):
             kept = verdict.basis is Basis.PRESENCE and bool(record.idle)  # nothing was done
             goal = self._names.resolve(forbidden(name))
             return replace(verdict, name=goal, hit=False if kept else verdict.hit)
         found = self.finding(name, verdict.hit, verdict.score, verdict.path, verdict.basis)
-        if not verdict.failed and not verdict.low:
-            return found
         return replace(found, failed=verdict.failed, low=verdict.low)
 
     def _told(

@@ -5,7 +5,7 @@ Marks the leaves that it takes. Knows the roles of keys, no vocabularies of find
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.roles import Key, Kind, Role
@@ -27,6 +27,14 @@ QUOTED = _KEYS["quoted"] | _KEYS["why"]
 FAILED = "check failed"
 MAX_NAME = 400
 _MOST_REASON_WORDS = 3
+#: Keys and words of a run that came to its end.
+_RUNS = frozenset({"status", "state", "result", "outcome"})
+_OK = frozenset({"ok", "okay"})
+#: Flags that are of the class beside them.
+_OF_CLASS = frozenset(
+    {"detected", "is detected", "matched", "match", "is match", "hit", "is hit", "found", "present",
+     "positive", "is positive", "triggered", "is triggered", "fired"}
+)  # fmt: skip
 _TYPES = frozenset({"type", "label", "category"})
 
 
@@ -78,6 +86,17 @@ class Record:
         """Whether a type, label or category names it: `threat_type` beside `entry_type`."""
         return any(form.rpartition(" ")[2] in _TYPES for form, _ in self.names)
 
+    @property
+    def agrees(self) -> bool:
+        """Whether a clean judgement is of all, and not of the class that it stands beside.
+
+        `{label: safe, flagged: false}`, but not `{label: safe, detected: false}`.
+        """
+        clean = [f for f in self.said if f.hit is False]
+        return bool(clean) and all(
+            f.basis is not Basis.SCORE and normalise(f.name) not in _OF_CLASS for f in clean
+        )
+
     def quote_reasons(self, known: Callable[[str], bool]) -> None:
         """Pass over explanations and replies: they are of a judgement that was read.
 
@@ -88,6 +107,17 @@ class Record:
             told = role is Role.WHY or (self.asked and _is_reply(entry))
             if told and isinstance(leaf, Leaf) and not known(str(leaf.value)):
                 leaf.use = Use.QUOTED
+
+    def set_runs_aside(self) -> None:
+        """`status: ok` may be of the run: it clears a named check, else only where nothing speaks.
+
+        An output that says no more is clean.
+        """
+        if any(form in CHECKERS for form, _ in self.names):
+            return
+        runs = [f for f in self.said if f.clears and _is_run(f)]
+        self.said = [f for f in self.said if f not in runs]
+        self.idle += [replace(f, basis=Basis.ACTION) for f in runs]
 
     def short_reasons(self) -> list[Leaf]:
         """Reasons of a few words, which may be names: `reason: hate speech`."""
@@ -105,6 +135,13 @@ def _is_reply(entry: Entry) -> bool:
     """Whether a text may be what a model said: a word by itself may be the verdict."""
     text = entry.node.value if isinstance(entry.node, Leaf) else None
     return entry.role.role is Role.SAID and isinstance(text, str) and " " in text.strip()
+
+
+def _is_run(finding: Finding) -> bool:
+    """Whether a statement is one that programs make of themselves: `ok: true`, `result: OK`."""
+    key = normalise(finding.path.rpartition(".")[2])
+    ran = key.rpartition(" ")[2] in _RUNS and normalise(finding.name) in _OK
+    return ran or key in _OK
 
 
 def told_found(form: str) -> bool:

@@ -26,6 +26,8 @@ _LOOKED_AT = frozenset(
 _LISTED = _KEYS["names"] | _KEYS["passive"] | _KEYS["container"] | _KEYS["checkers"]
 
 
+#: What the beginning of a line may count.
+_COUNTED = load_words().texts["counted_errors"] | load_words().texts["counted_findings"]
 #: What says of names that they were not found.
 _ABSENT = load_words().texts["absent_heads"]
 #: Words of which a flag of a state consists.
@@ -140,6 +142,8 @@ def key_role(form: str, kind: Kind) -> Key:
             measured = kind is Kind.NUMBER and role is Role.DECISION and is_whole(form)
             return Key(Role.CLEAR if measured else role)
     words = form.split(" ")
+    if kind is Kind.TEXT and words[0].isdecimal() and not _COUNTED.isdisjoint(words):
+        return Key(Role.CATEGORY, form)  # `2 errors in file: a.py`
     if words[0] == "x" and len(words) > 2:  # a header of a vendor: `X-Acme-Verdict`
         header = key_role(" ".join(words[2:]), kind)
         if header.role is not Role.CATEGORY:
@@ -213,7 +217,8 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
         return Key(Role.BOOKKEEPING)
     if kind is Kind.LIST and len(words) > 1 and last in _KEYS["passages"]:
         return Key(Role.CATEGORY, " ".join(words[:-1]))
-    if kind in (Kind.LIST, Kind.TEXT) and len(words) > 1 and last in _KEYS["names"]:
+    listed = kind is Kind.LIST and last == "criteria"
+    if kind in (Kind.LIST, Kind.TEXT) and len(words) > 1 and (last in _KEYS["names"] or listed):
         return Key(Role.NAMES)
     for role in (Role.SEVERITY, Role.SCORE, Role.COUNT):
         if len(words) > 1 and last in _KEYS[f"{role.value}_ends"]:

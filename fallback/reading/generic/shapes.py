@@ -7,9 +7,9 @@ and by a few closed key names. Marks no leaves, except for counts that are judge
 from collections.abc import Iterator
 
 from fallback.reading.generic.record import POLARITY, kind_of
-from fallback.reading.generic.roles import Kind, Role, key_form, key_role
+from fallback.reading.generic.roles import Role, key_form, key_role
 from fallback.reading.generic.vocabulary.goods import is_whole
-from fallback.reading.judge import as_number, judge_word
+from fallback.reading.judge import judge_word
 from fallback.reading.tree import Leaf, Node, Use, mark
 from schemas.text import normalise
 
@@ -27,10 +27,6 @@ _PARALLEL = (
 _PASSED = frozenset({"passed", "valid", "ok", "compliant", "safe", "allowed", "pass"})
 _CHECKS = frozenset(
     {"checks", "check", "tests", "rules", "policies", "scanners", "is", "validation"}
-)
-#: Keys of the end of a scale.
-_TOPS = frozenset(
-    {"max", "scale", "out of", "max score", "maximum", "score range", "range", "max value"}
 )
 
 
@@ -199,75 +195,6 @@ def _is_verdict(leaf: Leaf) -> bool:
     return isinstance(value, bool) or (isinstance(value, float) and 0 <= value <= 1)
 
 
-def rescale(node: dict[str, Node]) -> None:
-    """Scores of 0 to 100 as shares, where the object says so or one of them is over a half.
-
-    `{"safety_score": 7, "max": 100}`, `{"hate": 92, "violence": 3}`.
-    """
-    numbers: list[Leaf] = []
-    top: float | None = None
-    for key, inner in node.items():
-        if not isinstance(inner, Leaf) or inner.use is not Use.UNREAD:
-            continue
-        form = key_form(key)
-        if form in _TOPS:
-            top = _top(inner.value)
-            continue
-        value = inner.value
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            role = key_role(form, Kind.NUMBER)
-            if role.role in (Role.SCORE, Role.CLEAR, Role.SEVERITY) or (
-                role.role is Role.CATEGORY and role.judged in (None, Role.SCORE)
-            ):
-                numbers.append(inner)
-    values = [n.value for n in numbers if isinstance(n.value, int | float)]
-    if top is None and len(values) > 1 and 50 <= max(values) <= 100:
-        top = 100.0
-    if top is None or not values or not 1 < max(values) <= top:
-        return
-    for leaf in numbers:
-        assert isinstance(leaf.value, int | float)
-        if leaf.value >= 1:  # a share may stand beside grades
-            leaf.value = leaf.value / top
-    for key, inner in node.items():
-        if key_form(key) in _TOPS and isinstance(inner, Leaf):
-            inner.use = Use.BOOKKEEPING
-
-
-def _top(value: object) -> float | None:
-    """The end of a scale: `100`, `"0-100"`, `"1-5"`; None for what is none."""
-    if isinstance(value, str):
-        value = as_number(value.replace("..", "-").rpartition("-")[2])
-    if isinstance(value, int | float) and not isinstance(value, bool) and 1 < value <= 1000:
-        return float(value)
-    return None
-
-
-def take_odds(node: dict[str, Node]) -> None:
-    """`{p_yes: 0.94, p_no: 0.06}`: the second is the first turned round."""
-    forms = {normalise(key[:40]): inner for key, inner in node.items() if isinstance(inner, Leaf)}
-    for yes, no in (
-        ("p yes", "p no"),
-        ("yes", "no"),
-        ("p unsafe", "p safe"),
-        ("p true", "p false"),
-    ):
-        if yes in forms and no in forms:
-            leaf = forms[no]
-            if isinstance(leaf, Leaf) and isinstance(leaf.value, float):
-                leaf.use = Use.BOOKKEEPING
-    passed, total = forms.get("passed"), forms.get("total")
-    if isinstance(passed, Leaf) and isinstance(total, Leaf):
-        part, whole = passed.value, total.value
-        if _is_count(part) and _is_count(whole):
-            passed.value = bool(part == whole)
-            total.use = Use.BOOKKEEPING
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
 def different(nodes: list[Node]) -> Iterator[Node]:
     """The entries of a long list, those that differ in place and identifiers only once."""
     seen: set[tuple[object, ...]] = set()
@@ -298,3 +225,11 @@ def _spoken(node: Node) -> tuple[object, ...] | None:
             value = round(value, 1) if abs(value) <= 1 else round(value)
         parts += (key, value)
     return tuple(parts)
+
+
+def undotted(node: dict[str, Node]) -> dict[str, Node]:
+    """`{"guard.name": ..., "guard.passed": ...}` as `{"guard": {...}}`; another object as it is."""
+    first = next(iter(node), "").partition(".")[0]
+    if len(node) < 2 or not all(key.partition(".")[0] == first != key for key in node):
+        return node
+    return {first: {key[len(first) + 1 :]: inner for key, inner in node.items()}}

@@ -12,6 +12,7 @@ from fallback.reading.generic.inside import (
     are_links,
     holds_names,
     is_code,
+    is_judged,
     judged_groups,
     judges,
     tells,
@@ -152,13 +153,14 @@ def _role(form: str, kind: Kind, node: Node) -> Key:
     role = key_role(form, kind)
     if form in _PARTS and isinstance(node, list) and any(map(tells, node)):
         return Key(Role.CONTAINER)
+    if role.role is Role.PASSIVE and isinstance(node, list) and any(map(is_judged, node)):
+        return Key(Role.CONTAINER)
     if not isinstance(node, dict) or role.role is not Role.BOOKKEEPING:
         return role
     if " " not in form and form not in _OBJECTS:
         return role
     # `malicious_url: {verdict: ...}`: what is judged is no bookkeeping.
-    judged = any(key_role(key_form(k), kind_of(n)).role in _VERDICTS for k, n in node.items())
-    if not judged:
+    if not is_judged(node):
         return role
     return Key(Role.CONTAINER) if form in _OBJECTS else Key(Role.CATEGORY, form)
 

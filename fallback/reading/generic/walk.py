@@ -9,12 +9,13 @@ from dataclasses import replace
 
 from fallback.reading.account import last_key
 from fallback.reading.finding import Basis, Finding, across, merge
-from fallback.reading.generic import own_names, shapes
+from fallback.reading.generic import scaling, shapes
 from fallback.reading.generic.exclusive import exclusive
 from fallback.reading.generic.lists import TOP, Lists, Place
 from fallback.reading.generic.record import FAILED, HIT_WORDS, Entry, Record, kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form
 from fallback.reading.generic.sorting import sort_record
+from fallback.reading.generic.vocabulary import own_names
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 from fallback.reading.words import load_words
 
@@ -53,6 +54,7 @@ class Walker(Lists):
     def _object(self, node: dict[str, Node], place: Place) -> list[Finding]:
         if not self._names.take_steps(_OBJECT + len(node)):
             return []
+        node = shapes.undotted(node)
         if place.heading and (second := shapes.second_class(node)) is not None:
             return self._categories.judged(place.heading, second)
         if (parallel := shapes.parallel(node)) is not None:
@@ -66,10 +68,12 @@ class Walker(Lists):
         if (passing := shapes.passing(node)) is not None:
             read = [f for name, leaf in passing for f in self._categories.passing(name, leaf)]
             return merge([*read, *self._object({k: n for k, n in node.items() if _left(n)}, place)])
-        shapes.rescale(node)
-        shapes.take_odds(node)
+        scaling.rescale(node)
+        scaling.take_odds(node)
         own = self._categories.own_keys(node)
         record = sort_record(node, self._scales)
+        if not place.heading:
+            record.set_runs_aside()
         self._categories.give_back(own, record)
         self._categories.take_own(record, node)
         own_names.take(record, node, self._names)

@@ -33,8 +33,8 @@ class Headers(Joins):
         alone = len(found) == 1 and " " in text and head.strip()
         if not found or (alone and not self._is_role(found[0][0])) or head.endswith("$"):
             return None
-        if alone and self._names.known(f"{head.strip()} {found[0][0]}"):
-            return None
+        if alone and (self._names.known(f"{head.strip()} {found[0][0]}") or head.endswith("(")):
+            return None  # `benign (p=0.99)` is a scored name
         head = head.strip(" :-[](){}")
         read = self._with_quotes(found)
         last = head.split()[-4:]

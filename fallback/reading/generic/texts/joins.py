@@ -20,7 +20,7 @@ _DENIALS = load_words().texts["negations"]
 _DENIED = frozenset({"no", "not", "never", "without", "nothing"})
 _GRADED = (" - severity", " - score", " - confidence")
 #: Verdicts that stand behind a name without a sign.
-SURE = ("PASS", "FAIL", "PASSED", "FAILED", "OK")
+SURE = ("PASS", "FAIL", "PASSED", "FAILED", "OK", "FOUND", "DETECTED")
 
 
 class Joins(Base):
@@ -83,8 +83,8 @@ class Joins(Base):
 
     def _joined(self, text: str, depth: int) -> list[Finding] | None:
         """`toxic|hate`, `a; b`, `a + b`, columns, and labels in bold or struck out."""
-        for sign in ("|", "\t", ";", " + ", "~~", "**"):
-            if sign not in text:
+        for sign in ("|", "\t", ";", " + ", " / ", " · ", "~~", "**"):
+            if sign not in text or (sign == " / " and "%" not in text):
                 continue
             parts = [p.strip() for p in cut.split(text, sign) if p.strip(" :")]
             parts = list(dict.fromkeys(parts))
@@ -192,15 +192,16 @@ class Joins(Base):
     def _led(self, text: str, depth: int) -> list[Finding] | None:
         """`Flagged for A and B`, `contains profanity`: every part is known."""
         low = text[:80].casefold()
-        rest = self.without_lead(text)
-        if rest == text:
+        at = low.find(" because it ")
+        rest = self.without_lead(text[at + 1 :])
+        if rest == text[at + 1 :]:
             at, lead = next(((low.find(f" {x} "), x) for x in _LEADS if f" {x} " in low), (0, ""))
-            if not lead or not lead.endswith((" for", " to", " of", " as")):
-                return None
-            said = low[:at].split()
-            if _DENIED.intersection(said) or any(w.endswith(("n't", "n\u2019t")) for w in said):
+            if not lead.endswith((" for", " to", " of", " as")):
                 return None
             rest = text[at + len(lead) + 2 :]
+        said = low[: max(at, 0)].split()
+        if _DENIED.intersection(said) or any(w.endswith(("n't", "n\u2019t")) for w in said):
+            return None
         rest = rest.strip(" .:")
         listed = self._listed(rest)
         if not listed and rest.casefold().startswith(("a ", "an ", "the ", "possible ")):

@@ -8,12 +8,15 @@ from fallback.reading.judge import as_number, judge_word
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
+_TICKS = frozenset("+*-!i")
 _BULLETS = "•·▪‣◦\u2013—*->✓✗✔✘☑→#"
 
 
 def trimmed(text: str) -> str:
     """A piece without bullets, emoji and blanks at its ends."""
     text = text.strip()
+    if text[:1] == "[" and text[1:2] in _TICKS and text[2:4] == "] ":  # `[+] Scan complete`
+        text = text[4:]
     for mark in ("**", "__", "~~"):
         if len(text) > 4 and text.startswith(mark) and text.find(mark, 2) == len(text) - 2:
             text = text[2:-2].strip()
@@ -81,7 +84,12 @@ def without_number(text: str) -> str:
 
 
 def without_place(text: str) -> str:
-    """A label without the file and line where it was found: `private key in src/id.pem:1`."""
+    """A label without the file where it was found: `private key in src/id.pem:1`, `/a.py: spam`."""
+    place, colon, rest = text.partition(": ")
+    if colon and "/" in place and " " not in place and "://" not in place and rest.strip():
+        judged = judge_word(rest) is not None or as_number(rest) is not None
+        if "." in place.rpartition("/")[2] and not judged:
+            return rest.strip()
     for sign in (" in ", " at ", " @ "):
         head, found, place = text.rpartition(sign)
         path, colon, line = place.partition(":")

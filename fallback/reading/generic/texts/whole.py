@@ -286,4 +286,6 @@ class Texts:
             f.category and self._names.known(f.name) for scope in scopes for f in scope
         ):
             return self._sentence(" ".join(lines))
-        return across(scopes)
+        found = across(scopes)
+        accused = [f for f in found if f.accuses]
+        return settle(accused, [f for f in found if f not in accused]) if accused else found

@@ -23,6 +23,8 @@ _STARTS = _by_word(_LISTS["starts"], 0)
 _ENDS = _by_word(_LISTS["ends"], -1)
 _THEN = _LISTS["then"]
 _RULES = load_words().texts["rules"]
+_LINKS = frozenset({"is", "are", "be", "should", "must", "has", "contains", "does"})
+_SUBJECTS = frozenset({"response", "output", "answer", "reply", "input", "prompt", "content"})
 _MAX_LENGTH = 160
 
 
@@ -56,6 +58,9 @@ def _without_start(words: list[str]) -> list[str] | None:
         words = words[1:]
         while len(words) > 2 and words[0].strip("#.:)-").isdigit():  # `Rule 2: no harassment`
             words = words[1:]
+    at = 2 if words[0] == "the" and words[1] in _SUBJECTS else int(words[0] in _SUBJECTS)
+    if len(words) > at + 2 and words[at] in _LINKS:  # `is_free_of_bias`, `output has no bias`
+        words = words[at + 1 :]
     for start in _STARTS.get(words[0], ()):
         size = len(start)
         if len(words) > size and words[:size] == start:

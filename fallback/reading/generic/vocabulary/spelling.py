@@ -10,6 +10,21 @@ from schemas.text import normalise
 MARKS = "\"'`[](){}<>*#▁~ \t\n,;.!•·-\u2013—"
 _UNSPECIFIC = frozenset({"general", "other", "misc", "unspecified", "generic", "all", "any"})
 
+#: What looks for the rest of a name: `ssn-detector`.
+_CHECKERS = frozenset(
+    {
+        "detector",
+        "scanner",
+        "checker",
+        "check",
+        "rail",
+        "validator",
+        "recognizer",
+        "detection",
+        "moderation",
+    }
+)
+
 
 def variants(text: str) -> Iterator[str]:
     text = text.strip()
@@ -34,6 +49,8 @@ def variants(text: str) -> Iterator[str]:
         yield bare[:-2]
     yield from _parts(bare)
     words = normalise(bare).split(" ")
+    if len(words) > 1 and words[-1] in _CHECKERS:
+        yield " ".join(words[:-1])
     while len(words) > 1 and words[0].isdigit():
         words = words[1:]
         yield " ".join(words)

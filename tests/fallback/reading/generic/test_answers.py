@@ -23,6 +23,10 @@ ANSWERS: list[tuple[Any, list[str] | str]] = [
     ("The reply is rude. Rating: [[unsafe]]", ["the reply is rude"]),
     ("Rating: [[safe]]\nCategory: [[none]]", "clean"),
     ("User Safe", "unread"),
+    ("benign (p=0.99)", "clean"),
+    ("97% jailbreak / 3% benign", ["jailbreak"]),
+    ("User Safety: unsafe\nSafety Categ", ["safety categ"]),
+    ("Blocked by the policy because it mentions illegal drugs.", ["illegal drugs"]),
     ("Absent: toxicity, threats, insults", "clean"),
     ("Detected: PII. Not detected: secrets, malware.", ["pii"]),
     ("Contains: hate speech. Does not contain: violence, sexual content", ["hate speech"]),
@@ -62,6 +66,27 @@ RECORDS: list[tuple[Any, list[str] | str]] = [
     ({"grounded": False, "ungrounded_sentences": ["The tower is 5 m high."]}, ["ungrounded"]),
     ({"unsupported_claims": ["The tower is 5 m high."]}, ["unsupported claims"]),
     ({"relevant": False}, ["irrelevant"]),
+    # a class of nothing found, and a judgement of all beside it; not one of the class
+    ({"label": "safe", "flagged": False}, "clean"),
+    ({"label": "safe", "detected": False}, "unread"),
+    ({"name": "clean", "verdict": "clean", "severity": 0}, "clean"),
+    # `ok` is of the run, where it does not judge a named check
+    ({"status": "ok", "entities": [{"type": "EMAIL", "score": 0.99}]}, ["email"]),
+    ({"ok": True, "findings": ["email"]}, ["email"]),
+    ({"result": "OK", "categories": {"hate": 0.93}}, ["hate"]),
+    ({"check": "hate", "status": "ok"}, "clean"),
+    ({"hate": {"status": "ok"}, "spam": {"status": "ok"}}, "clean"),
+    ({"status": "ok"}, "clean"),
+    # what was evaluated is read where it was judged
+    ({"rules_evaluated": [{"name": "pii", "result": "fail"}]}, ["pii"]),
+    ({"taxonomy": [{"label": "hate", "detected": True}]}, ["hate"]),
+    # the end of a scale holds for the scores inside
+    ({"risk_score": 7, "max_score": 100, "categories": {"fraud": 5, "violence": 7}}, "clean"),
+    ({"risk_score": 87, "max_score": 100, "categories": {"fraud": 87, "violence": 7}}, ["fraud"]),
+    # keys with dots are objects in objects
+    ({"guard.name": "jailbreak", "guard.passed": False}, ["jailbreak"]),
+    ({"a.evaluation.name": "hate", "a.evaluation.score.value": 0.9}, ["hate"]),
+    ({"check": "is_free_of_bias", "ok": False}, ["bias"]),
     # an event, and the object that it is about
     ({"type": "moderation.completed", "data": {"object": {"status": "rejected",
       "labels": ["nudity"]}}}, ["nudity"]),

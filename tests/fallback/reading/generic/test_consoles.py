@@ -89,6 +89,10 @@ def test_levels_of_a_logger_and_its_progress_name_nothing() -> None:
         ("jo@ex.com => EMAIL (0.99)\n555-0100 => PHONE_NUMBER (0.75)", ["email", "phone number"]),
         ("I would classify this as spam.", ["spam"]),
         ("Private key in src/id.pem:1", ["private key"]),
+        ("/srv/a.zip: Frobnication FOUND", ["frobnication"]),
+        ("2026-11-02 10:11:12 WARN guard: rule=ssn-detector match=1 file=a.csv", ["ssn"]),
+        ("• Category: hate\n• Score: 0.94", ["hate"]),
+        ("not ok 1 - no weapons\nok 2 - no pii\n1..2", ["weapons"]),
     ],
 )
 def test_a_label_beside_its_text_or_place_is_read(line: str, wanted: list[str]) -> None:
@@ -97,3 +101,7 @@ def test_a_label_beside_its_text_or_place_is_read(line: str, wanted: list[str]) 
 
 def test_a_denied_class_is_not_found() -> None:
     assert said("I wouldn't classify this as spam.") != ["spam"]
+
+
+def test_checks_of_a_protocol_that_passed_are_clean() -> None:
+    assert said("TAP version 13\nok 1 - no weapons\nok 2 - no pii\n1..2") == "clean"

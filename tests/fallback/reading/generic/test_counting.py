@@ -79,3 +79,8 @@ def test_a_check_that_did_not_pass_is_a_finding(text: str) -> None:
 
 def test_a_check_that_is_excepted_is_what_was_found() -> None:
     assert said("All validators passed except toxicity") == ["toxicity"]
+
+
+def test_a_line_that_begins_with_a_count_of_errors_is_no_bookkeeping() -> None:
+    assert said("2 errors in file: config.yml\nFindings: 0") == "unread"
+    assert said("[+] Scan complete. 0 leaks in 132 commits.") == "clean"
