@@ -257,7 +257,7 @@ class Item:
             if any(d.clears for d in scope.decisions) and not any(f.hit for f in settled):
                 mark(scope.node, Use.BOOKKEEPING)
             scopes.append([known_part(f, self._names) for f in settled])
-        return across(reversed(scopes))
+        return nested.beside_failure(across(reversed(scopes)))
 
     def _content(self, node: Node, depth: int, running: Running | None = None) -> list[Finding]:
         """A value that is read on by itself; running: how its text is read where it is no verdict

@@ -9,7 +9,7 @@ from typing import Any
 from fallback.reading.account import keys_of, last_key
 from fallback.reading.decode import REASONING, Decoded, decode
 from fallback.reading.finding import Finding
-from fallback.reading.generic.record import kind_of
+from fallback.reading.generic.record import broke, kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 
@@ -81,6 +81,12 @@ def answered(node: Node, found: list[Finding]) -> list[Finding]:
         if leaf.use is Use.UNREAD and last_key(leaf.path) in _THOUGHTS and quotes % 2 == 0:
             leaf.use = Use.QUOTED
     return found
+
+
+def beside_failure(findings: list[Finding]) -> list[Finding]:
+    """Findings of which a status that failed is none, where the tool itself failed."""
+    failed = any(f.failed for f in findings) and not any(f.category for f in findings)
+    return [broke(f) for f in findings] if failed else findings
 
 
 def unquoted(decoded: Decoded) -> Decoded | None:

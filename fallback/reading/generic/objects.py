@@ -150,7 +150,7 @@ class Objects(Categories):
 
     def _hinted(self, record: Record) -> list[str]:
         """A known category that an accused object has only as its method."""
-        accused = any(f.hit and f.basis.general for f in record.said)
+        accused = any(f.hit and (f.basis.general or not f.name) for f in record.said)
         found = [self._names.resolve(str(leaf.value)) for leaf in record.hints if accused]
         return [n for n in found if self._names.known(n) and not self._names.vague(n)][:1]
 
@@ -230,7 +230,7 @@ class Objects(Categories):
             bool(record.names and named)
             and not record.said
             and all(form in CHECKERS for form, _ in record.names)
-            and not any(map(self._names.known, named))
+            and not any(self._names.known(n) or self._free_of(n) for n in named)
         )
 
     def beside(self, found: list[Finding], errors: list[Finding]) -> list[Finding]:

@@ -7,8 +7,10 @@ Marks the leaves that it takes. Knows the roles of keys, no vocabularies of find
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from fallback.reading.account import last_key
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.roles import Key, Kind, Role
+from fallback.reading.generic.vocabulary.goods import lack
 from fallback.reading.judge import as_number
 from fallback.reading.tree import Leaf, Node, Use
 from fallback.reading.words import load_words
@@ -27,6 +29,8 @@ QUOTED = _KEYS["quoted"] | _KEYS["why"]
 FAILED = "check failed"
 MAX_NAME = 400
 _MOST_REASON_WORDS = 3
+#: Numbers that are of the one category beside them.
+_OWN = frozenset({"score", "probability", "prob", "p", "value"})
 #: Keys and words of a run that came to its end.
 _RUNS = frozenset({"status", "state", "result", "outcome"})
 _OK = frozenset({"ok", "okay"})
@@ -144,6 +148,13 @@ def _is_run(finding: Finding) -> bool:
     return ran or key in _OK
 
 
+def broke(finding: Finding) -> Finding:
+    """`status: failed` beside an error: the tool failed, no check did."""
+    if finding.name == FAILED and last_key(finding.path).rpartition(" ")[2] in ("status", "state"):
+        return replace(finding, hit=None, failed=True)
+    return finding
+
+
 def told_found(form: str) -> bool:
     """Whether the key of a name says that it was found: `violated rule`."""
     return not HIT_WORDS.isdisjoint(form.split(" "))
@@ -153,6 +164,8 @@ def numbers(said: list[Finding], inside: Sequence[Finding]) -> list[Finding]:
     """Scores and grades of the whole; how sure a tool is, only where nothing else was judged."""
     found = [f for f in said if f.name and not f.general and not f.failed
              and f.basis in (Basis.SCORE, Basis.GRADE)]  # fmt: skip
+    if len(inside) == 1 and inside[0].hit is False and _is_told(inside[0]):
+        found = [f for f in found if normalise(f.name) not in _OWN]  # `{hate: false, p: 0.9}`
     telling = [f for f in found if normalise(f.name) not in _KEYS["confidence"]]
     return telling if telling or any(f.hit is not None for f in inside) else found
 
@@ -191,6 +204,11 @@ def threshold_of(entries: Sequence[Entry]) -> float | None:
             if isinstance(value, float) and 0 < value <= 1:
                 return value
     return None
+
+
+def _is_told(finding: Finding) -> bool:
+    """Whether a flag is of a known category, or of something good."""
+    return finding.basis is Basis.FLAG or lack(finding.name) is not None
 
 
 # --- sorting, by role -------------------------------------------------------------------------

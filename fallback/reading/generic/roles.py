@@ -220,6 +220,10 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
     listed = kind is Kind.LIST and last == "criteria"
     if kind in (Kind.LIST, Kind.TEXT) and len(words) > 1 and (last in _KEYS["names"] or listed):
         return Key(Role.NAMES)
+    if kind is Kind.NUMBER and "confidence" in words and _KEYS["general"].issuperset(words):
+        return Key(Role.CONFIDENCE)
+    if kind is Kind.TEXT and len(words) > 1 and last == "action":
+        return Key(Role.ACTION)
     for role in (Role.SEVERITY, Role.SCORE, Role.COUNT):
         if len(words) > 1 and last in _KEYS[f"{role.value}_ends"]:
             if role is Role.COUNT and words[-2].rpartition(".")[2] in _KEYS["counted"]:

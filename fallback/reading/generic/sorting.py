@@ -48,6 +48,7 @@ _FLAGS = load_words().keys["flag"] - QUOTED
 _HINTS = load_words().keys["hints"]
 _LIMITS = load_words().keys["threshold_words"]
 _EVENTS = load_words().values["events"]
+_DOMAINS = frozenset({"com", "org", "net", "io", "dev", "ai"})
 _FAILED = load_words().values["failed"]
 #: Keys of a class, and the words for no class in them.
 _CLASSES = frozenset({"label", "category", "class", "prediction", "topic", "labels", "hazard"})
@@ -239,7 +240,9 @@ def _name(record: Record, entry: Entry, scale: Scale) -> None:
     if not any(map(str.isalnum, text)) or form in NON_NAMES:
         node.use = Use.BOOKKEEPING
         return
-    if "." in text and form.rpartition(" ")[2].rpartition(".")[2] in _EVENTS:
+    kinds = text.split(".")
+    domain = len(kinds) > 2 and kinds[0] in _DOMAINS  # `com.acme.guard.violation`
+    if domain or (len(kinds) > 1 and form.rpartition(" ")[2].rpartition(".")[2] in _EVENTS):
         node.use = Use.BOOKKEEPING
         return
     if form in _FAILED and (entry.role.role is Role.BROAD or entry.form == "type"):

@@ -181,7 +181,8 @@ def _judge(record: Record, entry: Entry, scale: Scale, basis: Basis) -> None:
         judged = Judged(_OUTCOME[counted], None, basis)
     if not judged.known and (member := _member(entry.form, word)):
         told = judge(member, scale, basis)
-        judged, word = (told, member) if told.hit else (judged, word)
+        allowed = told.hit is False and basis is Basis.ACTION
+        judged, word = (told, member) if told.hit or allowed else (judged, word)
     if not judged.known:
         record.entries.append(entry)
         return

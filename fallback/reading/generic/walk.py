@@ -7,12 +7,11 @@ unread is accounted for elsewhere. Each leaf is visited a bounded number of time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fallback.reading.account import last_key
 from fallback.reading.finding import Basis, Finding, across, merge
 from fallback.reading.generic import scaling, shapes
 from fallback.reading.generic.exclusive import exclusive
 from fallback.reading.generic.lists import TOP, Lists, Place
-from fallback.reading.generic.record import FAILED, HIT_WORDS, Entry, Record, kind_of
+from fallback.reading.generic.record import HIT_WORDS, Entry, Record, broke, kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form
 from fallback.reading.generic.sorting import sort_record
 from fallback.reading.generic.vocabulary import own_names
@@ -258,7 +257,7 @@ class Walker(Lists):
                     found += [f for f in said if f.hit]
                     entry.node.use = Use.QUOTED
         if found:
-            record.said = [_broke(f) for f in record.said]
+            record.said = [broke(f) for f in record.said]
         return found
 
     def _error_inside(self, node: Node) -> list[Finding]:
@@ -273,13 +272,6 @@ class Walker(Lists):
         mark(node, Use.BOOKKEEPING)
         failed = [Finding("error", None, None, failed=True)]
         return [f for f in told if f.hit] or told[:1] or failed
-
-
-def _broke(finding: Finding) -> Finding:
-    """`status: failed` beside an error: the tool failed, no check did."""
-    if finding.name == FAILED and last_key(finding.path).rpartition(" ")[2] in ("status", "state"):
-        return replace(finding, hit=None, failed=True)
-    return finding
 
 
 def _not_denied(findings: Sequence[Finding], beside: Sequence[Finding]) -> list[Finding]:

@@ -81,7 +81,7 @@ class Pieces(Headers):
     def _cut(self, text: str, depth: int) -> list[Finding] | None:
         bare = trimmed(text).removesuffix(" percent")
         bare = f"{bare}%" if bare != trimmed(text) else bare
-        bare = without_place(bare)
+        bare = without_place(bare).replace(" %", "%")
         if not any(map(str.isalnum, bare)):
             return []
         if bare.endswith(".") and bare[:-1].isdecimal():  # a number that was cut off

@@ -102,6 +102,8 @@ def _bare(word: str) -> str:
 def _number(word: str) -> str:
     """`1,284` as `1284`, any other word as it is."""
     bare = word.replace(",", "")
+    if bare[:1].isdecimal() and bare.endswith("s") and _is_count(bare.rstrip("ms")):
+        return "s"  # `in 0.31s`
     return bare if bare.isdecimal() else word
 
 

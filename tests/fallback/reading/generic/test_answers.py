@@ -24,6 +24,7 @@ ANSWERS: list[tuple[Any, list[str] | str]] = [
     ("Rating: [[safe]]\nCategory: [[none]]", "clean"),
     ("User Safe", "unread"),
     ("benign (p=0.99)", "clean"),
+    ("Hate 97 % · Violence 2 %", ["hate"]),
     ("97% jailbreak / 3% benign", ["jailbreak"]),
     ("User Safety: unsafe\nSafety Categ", ["safety categ"]),
     ("Blocked by the policy because it mentions illegal drugs.", ["illegal drugs"]),
@@ -87,6 +88,24 @@ RECORDS: list[tuple[Any, list[str] | str]] = [
     ({"guard.name": "jailbreak", "guard.passed": False}, ["jailbreak"]),
     ({"a.evaluation.name": "hate", "a.evaluation.score.value": 0.9}, ["hate"]),
     ({"check": "is_free_of_bias", "ok": False}, ["bias"]),
+    # a score is of the one category beside it, of which a flag or the good says more
+    ({"hate": False, "score": 0.92}, "clean"),
+    ({"hate": False, "risk_score": 0.92}, ["risk score"]),
+    ({"frobbed": False, "score": 0.92}, ["score"]),
+    ({"consistent": True, "score": 0.92}, "clean"),
+    ({"consistent": False, "score": 0.12}, ["ungrounded"]),
+    # keys that end in an action or tell how sure the tool is
+    ({"suggest_action": "reject", "categories": ["hate"]}, ["hate"]),
+    ({"final_decision": "OK", "confidence_score_decision": 0.99}, "clean"),
+    ({"policy": "no-medical-advice", "effect": "EFFECT_ALLOW"}, "clean"),
+    ({"policy": {"name": "Prohibit Medical Advice"}, "outputs": {"action": "BLOCK"}},
+     ["medical advice"]),
+    # a known pattern that was found
+    ({"pattern": "credit_card", "matches": ["4111"], "count": 1}, ["credit card"]),
+    ({"pattern": "credit_card", "matches": [], "count": 0}, "clean"),
+    # a failure explains a status that failed, and a domain names no finding
+    ({"status": "failed", "error": {"type": "ModelTimeout", "message": "late"}}, "failed"),
+    ({"type": "com.acme.guard.violation", "data": {"violation": "hate"}}, ["hate"]),
     # an event, and the object that it is about
     ({"type": "moderation.completed", "data": {"object": {"status": "rejected",
       "labels": ["nudity"]}}}, ["nudity"]),
