@@ -194,7 +194,6 @@ def test_a_serialised_value_stays_a_string(value: dict[str, Any]) -> None:
     assert decode(json.dumps({"body": text, "a": 1})).parts == ({"body": text, "a": 1},)
 
 
-
 def _leaves(value: object) -> list[object]:
     if isinstance(value, dict):
         return [leaf for inner in value.values() for leaf in _leaves(inner)]
