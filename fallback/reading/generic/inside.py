@@ -9,10 +9,14 @@ from fallback.reading.generic.record import kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.judge import as_number, judge_word
 from fallback.reading.tree import Leaf, Node, leaves
+from fallback.reading.words import load_words
+from schemas.text import normalise
 
 _VERDICTS = frozenset({Role.FLAG, Role.DECISION})
 _LINKS = ("http://", "https://", "www.")
 _LONGEST_CODE = 40
+_EVENTS = load_words().values["events"]
+_DOMAINS = frozenset({"com", "org", "net", "io", "dev", "ai"})
 
 
 def is_code(value: object) -> bool:
@@ -45,6 +49,20 @@ def is_judged(node: Node) -> bool:
     return isinstance(node, dict) and any(
         key_role(key_form(key), kind_of(inner)).role in _VERDICTS for key, inner in node.items()
     )
+
+
+def holds_judgements(node: Node) -> bool:
+    """Whether what stands under a key of a text is not the text, but what was said of it."""
+    if isinstance(node, dict):
+        return all(map(judges, leaves(node))) or judged_groups(node)
+    return isinstance(node, list) and bool(node) and all(map(is_judged, node))
+
+
+def is_event(text: str) -> bool:
+    """Whether a type is of an event: `moderation.completed`, `com.acme.guard.violation`."""
+    kinds = text.split(".")
+    domain = len(kinds) > 2 and kinds[0] in _DOMAINS
+    return domain or (len(kinds) > 1 and normalise(kinds[-1]).rpartition(" ")[2] in _EVENTS)
 
 
 def judged_groups(node: dict[str, Node]) -> bool:

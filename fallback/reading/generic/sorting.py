@@ -10,11 +10,11 @@ from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic import statements
 from fallback.reading.generic.inside import (
     are_links,
+    holds_judgements,
     holds_names,
     is_code,
+    is_event,
     is_judged,
-    judged_groups,
-    judges,
     tells,
 )
 from fallback.reading.generic.record import (
@@ -47,8 +47,6 @@ _COUNTED = load_words().keys["counted"]
 _FLAGS = load_words().keys["flag"] - QUOTED
 _HINTS = load_words().keys["hints"]
 _LIMITS = load_words().keys["threshold_words"]
-_EVENTS = load_words().values["events"]
-_DOMAINS = frozenset({"com", "org", "net", "io", "dev", "ai"})
 _FAILED = load_words().values["failed"]
 #: Keys of a class, and the words for no class in them.
 _CLASSES = frozenset({"label", "category", "class", "prediction", "topic", "labels", "hazard"})
@@ -59,6 +57,7 @@ _REQUESTS = frozenset({"request", "request body", "request data", "original requ
 _TEXTS = frozenset({Role.QUOTED, Role.SAID})
 _PARAMETERS = frozenset({Role.BOOKKEEPING, Role.THRESHOLD, Role.PASSIVE})
 _OUTCOMES = frozenset({"success", "successful", "succeeded"})
+_ATTACKS = frozenset({"attack", "attack type", "attack name", "probe", "exploit", "jailbreak"})
 _VALUES = frozenset({"value", "val", "answer"})
 #: Objects that an event is about: what is in them is no bookkeeping where it judges.
 _OBJECTS = frozenset({"object", "event"})
@@ -66,9 +65,8 @@ _OBJECTS = frozenset({"object", "event"})
 
 def sort_record(node: dict[str, Node], scales: Scales) -> Record:
     """The parts of an object; leaves that another reading took are left out."""
-    record = Record()
+    record, linked = Record(), False
     entries = []
-    linked = False
     for key, inner in node.items():
         if isinstance(inner, Leaf) and inner.use is not Use.UNREAD:
             named = inner.use is Use.SIGNAL and isinstance(inner.value, str)
@@ -86,7 +84,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
     if linked and not {e.role.role for e in entries}.isdisjoint(_SAID):
         entries = [replace(e, role=Key(Role.QUOTED)) if are_links(e.node) else e for e in entries]
     if any(e.role.role is Role.NAME for e in entries):
-        entries = [_outcome(e) for e in entries]
+        entries = [_outcome(e, node) for e in entries]
     scale = scales.of("", record.threshold)
     for entry in entries:
         _SORT.get(entry.role.role, _keep)(record, entry, scale)
@@ -166,10 +164,11 @@ def _role(form: str, kind: Kind, node: Node) -> Key:
     return Key(Role.CONTAINER) if form in _OBJECTS else Key(Role.CATEGORY, form)
 
 
-def _outcome(entry: Entry) -> Entry:
-    """`success: true` of a named check is its outcome; so is `value: true`."""
+def _outcome(entry: Entry, beside: dict[str, Node]) -> Entry:
+    """`success: true` of a named check is its outcome, of an attack a finding; so `value: true`."""
     if entry.form in _OUTCOMES and kind_of(entry.node) is Kind.BOOL:
-        return replace(entry, role=Key(Role.CLEAR))
+        attacked = any(key_form(key) in _ATTACKS for key in beside)
+        return replace(entry, role=Key(Role.FLAG if attacked else Role.CLEAR))
     if entry.form in _VALUES and kind_of(entry.node) is Kind.BOOL:
         return replace(entry, role=Key(Role.FLAG))
     return entry
@@ -205,7 +204,7 @@ def _quoted(record: Record, entry: Entry, scale: Scale) -> None:
     node = entry.node
     if entry.form in PLACES and isinstance(node, list) and any(map(holds_names, node)):
         record.entries.append(replace(entry, role=Key(Role.CONTAINER)))
-    elif isinstance(node, dict) and (all(map(judges, leaves(node))) or judged_groups(node)):
+    elif holds_judgements(node):
         record.entries.append(entry)
     else:
         record.asked = record.asked or isinstance(node, Leaf)
@@ -240,9 +239,7 @@ def _name(record: Record, entry: Entry, scale: Scale) -> None:
     if not any(map(str.isalnum, text)) or form in NON_NAMES:
         node.use = Use.BOOKKEEPING
         return
-    kinds = text.split(".")
-    domain = len(kinds) > 2 and kinds[0] in _DOMAINS  # `com.acme.guard.violation`
-    if domain or (len(kinds) > 1 and form.rpartition(" ")[2].rpartition(".")[2] in _EVENTS):
+    if is_event(text):
         node.use = Use.BOOKKEEPING
         return
     if form in _FAILED and (entry.role.role is Role.BROAD or entry.form == "type"):

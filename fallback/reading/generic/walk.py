@@ -23,6 +23,7 @@ _MAPS = load_words().keys["maps"]
 #: What an object costs, in the steps of `Lookups`.
 _OBJECT = 6
 _CHECKS = frozenset({"check", "checks", "test", "validation", "validator", "verification"})
+_VERDICTS = frozenset({"verdict", "decision", "outcome"})
 _MATCHES = frozenset({"matches", "hits"})
 #: Texts of one error that are looked at.
 _MAX_TEXTS = 8
@@ -135,7 +136,7 @@ class Walker(Lists):
                     node.use = Use.SIGNAL
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE, node.path))
                 elif role is Role.DECISION and kind_of(node) is Kind.BOOL and heading:
-                    maps += self._decided(heading, node)
+                    maps += self._decided(heading, node, entry.form)
                 elif role is Role.CATEGORY or role is Role.NAMES or role is Role.COUNT:
                     if not self._names.take_steps(1):
                         break
@@ -190,8 +191,13 @@ class Walker(Lists):
                 apart.append(read)
         return [*same, *exclusive(maps, self._names)], apart, room
 
-    def _decided(self, heading: str, leaf: Leaf) -> list[Finding]:
-        """`hate: {result: true}`; under the name of a check it may mean that it passed."""
+    def _decided(self, heading: str, leaf: Leaf, form: str) -> list[Finding]:
+        """`hate: {result: true}`; under the name of a check it may mean that it passed.
+
+        `verdict: false` may be one on the text or on the check, so that it clears nothing.
+        """
+        if form in _VERDICTS and leaf.value is False:
+            return []
         if key_form(heading).rpartition(" ")[2] in _CHECKS:
             return []
         judged = self._names.known(heading) or self._names.general(heading)

@@ -86,8 +86,7 @@ class Joins(Base):
         for sign in ("|", "\t", ";", " + ", " / ", " · ", "~~", "**"):
             if sign not in text or (sign == " / " and "%" not in text):
                 continue
-            parts = [p.strip() for p in cut.split(text, sign) if p.strip(" :")]
-            parts = list(dict.fromkeys(parts))
+            parts = list(dict.fromkeys(p.strip() for p in cut.split(text, sign) if p.strip(" :")))
             if len(parts) < 2:
                 if sign in ("**", "~~") and parts:
                     return self.piece(parts[0], depth + 1)
@@ -178,8 +177,6 @@ class Joins(Base):
     def _slashed(self, text: str, depth: int) -> list[Finding] | None:
         """`A and B`, `A & B`, `A/B`, when the parts are known."""
         for sign in (" and ", " & ", " / ", "/", " or "):
-            if sign not in text:
-                continue
             parts = [p.strip() for p in text.split(sign)]
             if not 1 < len(parts) <= 12:
                 continue
@@ -203,6 +200,9 @@ class Joins(Base):
         if _DENIED.intersection(said) or any(w.endswith(("n't", "n\u2019t")) for w in said):
             return None
         rest = rest.strip(" .:")
+        told, _, more = rest.partition(" but ")
+        if more.partition(" ")[0] in _DENIED:  # `mild profanity but nothing else`
+            return [flagged(f) for f in self._listed(told) or [self.name(told)]]
         listed = self._listed(rest)
         if not listed and rest.casefold().startswith(("a ", "an ", "the ", "possible ")):
             listed = self._listed(rest.partition(" ")[2])

@@ -20,6 +20,7 @@ _WORDS = _FINDINGS | _BAD | _ERRORS | _GOOD | _PLACES | _TEXTS["counting"]
 #: What passes or fails, and what may stand beside it.
 _CHECKS = _LISTS.keys["checkers"] | _LISTS.keys["looked_at"]
 _BESIDE = _LISTS.keys["general"] | {"have", "were", "are"}
+_ATTACKS = frozenset({"attack", "attacks", "attempts", "probes", "exploits", "jailbreaks"})
 _PASSED = frozenset({"passed", "pass", "succeeded"})
 _NOT_PASSED = frozenset({"failed", "fail"})
 _NONE = frozenset({"0", "no", "zero"})
@@ -67,9 +68,12 @@ def _broken(text: str) -> bool | None:
         return None
     share, beside = _share(words)
     told = set(beside[:-1])
-    if share is None or _CHECKS.isdisjoint(told) or not (_CHECKS | _BESIDE).issuperset(told):
+    named = _CHECKS | _ATTACKS
+    if share is None or named.isdisjoint(told) or not (named | _BESIDE).issuperset(told):
         return None
     some, every = share
+    if not _ATTACKS.isdisjoint(told):
+        return some > 0 if words[-1] == "succeeded" else None
     return some < every if words[-1] in _PASSED else some > 0
 
 

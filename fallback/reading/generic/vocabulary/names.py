@@ -29,6 +29,8 @@ _SAFE = ("OTHER.Safe",)
 _VAGUE = frozenset(
     {"OTHER.ContentFiltered", "OTHER.NeedsReview", "OTHER.PolicyViolation", "HARM.Unspecified"}
 )
+#: As a class it is of sentiment; as a judgement of something it is clean.
+_FEELING = "negative"
 _CLEAN_CLASSES = load_words().values["clean_classes"]
 _GENERAL = load_words().keys["general"]
 
@@ -104,7 +106,7 @@ class Names:
         if form in GENERIC or form in _CLEAN_CLASSES:
             if self.own(text):
                 return self._labels(text) == _SAFE
-            judged = judge_word(form)
+            judged = judge_word(form) if form != _FEELING else None
             return form in _CLEAN_CLASSES or (
                 judged is not None and judged.outcome is Outcome.CLEAN
             )

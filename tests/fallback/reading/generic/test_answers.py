@@ -24,6 +24,7 @@ ANSWERS: list[tuple[Any, list[str] | str]] = [
     ("Rating: [[safe]]\nCategory: [[none]]", "clean"),
     ("User Safe", "unread"),
     ("benign (p=0.99)", "clean"),
+    ("Contains mild profanity but nothing else of concern.", ["mild profanity"]),
     ("Hate 97 % · Violence 2 %", ["hate"]),
     ("97% jailbreak / 3% benign", ["jailbreak"]),
     ("User Safety: unsafe\nSafety Categ", ["safety categ"]),
@@ -106,6 +107,16 @@ RECORDS: list[tuple[Any, list[str] | str]] = [
     # a failure explains a status that failed, and a domain names no finding
     ({"status": "failed", "error": {"type": "ModelTimeout", "message": "late"}}, "failed"),
     ({"type": "com.acme.guard.violation", "data": {"violation": "hate"}}, ["hate"]),
+    # an attack that succeeded is a finding; `verdict: false` may be one on the check
+    ({"attack": "base64", "success": True, "category": "malware"}, ["malware"]),
+    ({"attack": "crescendo", "success": False}, "clean"),
+    ({"name": "hate", "verdict": False, "data": {"score": 0.99}}, ["hate"]),
+    ({"criterion": "harmlessness", "score": 5, "max_score": 5}, "clean"),
+    ({"criterion": "harmlessness", "score": 1, "max_score": 5}, ["unsafe"]),
+    # checks of an input are no text; a class `NEGATIVE` is of sentiment
+    ({"checks": {"input": [{"name": "hate", "flagged": True}], "output": []}}, ["hate"]),
+    ({"label": "NEGATIVE", "score": 0.98}, ["negative"]),
+    ({"hate": "negative"}, "clean"),
     # an event, and the object that it is about
     ({"type": "moderation.completed", "data": {"object": {"status": "rejected",
       "labels": ["nudity"]}}}, ["nudity"]),

@@ -64,14 +64,15 @@ def test_a_field_may_count_what_it_names() -> None:
 @pytest.mark.parametrize(
     "text",
     ["All rails passed", "All 7 checks passed (0 skipped).", "6/6 input scanners passed",
-     "0 of 4 checks failed"],
+     "0 of 4 checks failed", "0/20 attacks succeeded"],
 )  # fmt: skip
 def test_checks_that_all_passed_are_clean(text: str) -> None:
     assert said(text) == said({"result": text}) == "clean"
 
 
 @pytest.mark.parametrize(
-    "text", ["5 of 6 rails passed", "5/6 checks passed", "3 of 4 checks failed"]
+    "text",
+    ["5 of 6 rails passed", "5/6 checks passed", "3 of 4 checks failed", "3/20 attacks succeeded"],
 )
 def test_a_check_that_did_not_pass_is_a_finding(text: str) -> None:
     assert said(text) == said({"result": text}) == [normalise(text)]
