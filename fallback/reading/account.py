@@ -24,12 +24,12 @@ _MIN_REASON = 4
 
 
 def unread(nodes: Iterable[Node]) -> list[str]:
-    """Paths of the leaves that nothing has read and that may hold a finding."""
+    """Paths of the leaves that are unread and may hold a finding, and of the doubtful ones."""
     return [
         leaf.path or "(text)"
         for node in nodes
         for leaf in leaves(node)
-        if leaf.use is Use.UNREAD and may_hold(leaf.value)
+        if leaf.use is Use.DOUBTFUL or (leaf.use is Use.UNREAD and may_hold(leaf.value))
     ]
 
 

@@ -108,7 +108,7 @@ def _outcomes() -> dict[str, tuple[Outcome, Basis | None]]:
 _OUTCOMES = _outcomes()
 _KEYED = load_words().values["keyed"]
 #: Words of how much there is, of which the name says whether that is good; medium stays doubtful.
-_AMOUNTS = (load_words().values["polarity"] | load_words().values["grades"]) - {
+AMOUNTS = (load_words().values["polarity"] | load_words().values["grades"]) - {
     "medium", "moderate", "medium and above", "low and above", "possible",
 }  # fmt: skip
 #: Words of which little says that they are not so: `safe 3%`.
@@ -165,7 +165,7 @@ def judge_word(text: str, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> 
         basis = narrowed
     if outcome is Outcome.LOW and scale.likelihood:
         outcome = Outcome.CLEAN
-    if scale.good and key in _AMOUNTS:
+    if scale.good and key in AMOUNTS:
         outcome = _TURNED.get(outcome, outcome)
     return Judged(outcome, None, basis)
 

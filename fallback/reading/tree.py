@@ -16,12 +16,13 @@ MAX_LEAVES = 6_000
 
 
 class Use(StrEnum):
-    """What a leaf turned out to be."""
+    """What a leaf turned out to be. A doubtful one is understood but tells nothing for sure."""
 
     UNREAD = "unread"
     SIGNAL = "signal"
     BOOKKEEPING = "bookkeeping"
     QUOTED = "quoted"
+    DOUBTFUL = "doubtful"
 
 
 @dataclass(slots=True, eq=False)

@@ -4,14 +4,17 @@ In: an extraction, one of its entries, the detector's vocabulary and scales. Out
 was judged of them. Marks the leaves that it understands.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from fallback.reading.declared.entries import Entry, found, parallel
+from fallback.reading.declared.unscaled import Measure
 from fallback.reading.finding import Basis
 from fallback.reading.formats import Extraction, Words
-from fallback.reading.generic.record import kind_of
+from fallback.reading.generic.record import FAILED, kind_of
 from fallback.reading.generic.roles import Role, key_role
+from fallback.reading.generic.vocabulary.goods import is_whole, lack
 from fallback.reading.generic.vocabulary.scales import Scales
 from fallback.reading.judge import (
     Judged,
@@ -95,7 +98,10 @@ class Statements:
             scale = self._scales.of(name, threshold)
             if extraction.lower_is_worse is not None:
                 scale = replace(scale, lower_is_worse=extraction.lower_is_worse)
-            judged = _judged(extraction, entry, places, scale)
+            if extraction.unscaled:
+                yield self._unscaled(extraction, entry, places, name, scale)
+                continue
+            judged = _judged(extraction, entry, places, partial(_value, scale))
             if judged is None:
                 continue
             mark(list(entry.named), Use.SIGNAL)
@@ -104,6 +110,27 @@ class Statements:
                     continue  # the benign one of several classes, not chosen
                 judged = replace(judged, outcome=Outcome.CLEAN)
             yield name, judged
+
+    def _unscaled(
+        self,
+        extraction: Extraction,
+        entry: Entry,
+        places: Sequence[_Place],
+        name: str,
+        scale: Scale,
+    ) -> tuple[str, Judged]:
+        """A name with what is said of it; its values are doubtful where that is nothing."""
+        benign = self._vocabulary.benign(name) or is_whole(name)
+        own = self._scales.own(name) and not benign
+        measure = Measure(scale, own, benign or lack(name) is not None)
+        judged = _judged(extraction, entry, places, measure.judge)
+        beside = [leaf for place in places for leaf in place.leaves]
+        if judged is None or judged.basis is Basis.PRESENCE:
+            for leaf in (*beside, *entry.named):
+                leaf.use = Use.DOUBTFUL
+            return name, Judged(Outcome.NONE, None, Basis.PRESENCE)
+        mark([*beside, *entry.named], Use.SIGNAL)
+        return (lack(name) or FAILED) if benign and judged.hit else name, judged
 
     def _aside(self, entry: Entry, places: Sequence[_Place]) -> bool:
         """Whether the key of a map is no category: an id, a time, a count of tokens, a text.
@@ -130,7 +157,10 @@ class Statements:
 
 
 def _judged(
-    extraction: Extraction, entry: Entry, places: Sequence[_Place], scale: Scale
+    extraction: Extraction,
+    entry: Entry,
+    places: Sequence[_Place],
+    judged_value: Callable[[Scalar, Basis], Judged],
 ) -> Judged | None:
     """What is said by the strongest statement; None when nobody can say that the entry counts."""
     spoken: list[Judged] = []
@@ -138,7 +168,7 @@ def _judged(
     for place in places:
         for leaf in place.leaves:
             seen = True
-            judged = _value(leaf.value, scale, place.basis)
+            judged = judged_value(leaf.value, place.basis)
             if leaf.value is None:
                 mark(leaf, Use.BOOKKEEPING)
             elif judged.known:
@@ -198,7 +228,7 @@ def _threshold(extraction: Extraction, entry: Entry) -> float | None:
     return threshold
 
 
-def _value(value: Scalar, scale: Scale, basis: Basis) -> Judged:
+def _value(scale: Scale, value: Scalar, basis: Basis) -> Judged:
     if basis is Basis.SCORE and not isinstance(value, bool):
         number = as_number(value) if isinstance(value, str) else value
         if isinstance(number, int | float):

@@ -69,6 +69,9 @@ class Extraction(ConfigModel):
     threshold: a number, or a path inside the entry to one.
     find: a pattern; each match's group `name` in a text is a name, the rest of the text is quoted.
     exclusive: of the classes that share one whole (softmax), the one with the highest score counts.
+    unscaled: nothing says what much of a name means, or of how much: an amount is a finding or says
+        nothing. It is clean where the name says what it is of: a share of one of the detector's own
+        names, a word of those and of something good.
     """
 
     each: OnePath = Path("@")
@@ -83,6 +86,7 @@ class Extraction(ConfigModel):
     threshold: Annotated[float, Field(ge=0, le=1)] | OnePath | None = None
     lower_is_worse: bool | None = None
     exclusive: bool = False
+    unscaled: bool = False
 
     @model_validator(mode="after")
     def _one_name(self) -> "Extraction":

@@ -10,6 +10,8 @@ from fallback.reading.words import load_words
 from schemas.text import normalise
 
 _GOODS = {good: lack for lack, goods in load_words().goods.items() for good in goods}
+#: What is found where something good is missing.
+LACKS = frozenset(load_words().goods)
 _KEYS = load_words().keys
 #: Lacks that say that something is wrong, and not what.
 WHOLE = frozenset({"unsafe", "check failed"})

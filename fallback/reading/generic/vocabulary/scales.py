@@ -36,6 +36,10 @@ class Scales:
                 words=words,
             )
 
+    def own(self, name: str) -> bool:
+        """Whether the detector's file says what the name is of."""
+        return normalise(name) in self._own
+
     def of(self, name: str = "", threshold: float | None = None) -> Scale:
         """threshold: the output's own, before the detector's.
 

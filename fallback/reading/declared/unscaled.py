@@ -1,0 +1,78 @@
+"""What a value says of a measure where nothing says on what scale, and in which direction.
+
+In: a name, what the detector's file says of it, and values. Out: findings, and what is clean for
+sure. Everything else says nothing: much of an unknown thing may be the best or the worst.
+"""
+
+from dataclasses import dataclass, replace
+
+from fallback.reading.finding import Basis
+from fallback.reading.generic.vocabulary.goods import LACKS, lack
+from fallback.reading.judge import (
+    AMOUNTS,
+    Judged,
+    Outcome,
+    Scale,
+    as_number,
+    judge,
+    judge_number,
+    ticked,
+    word_key,
+)
+from fallback.reading.tree import Scalar
+
+#: What a word of something good begins with where it is denied: `not_relevant`, `incorrect`.
+_DENIALS = ("not ", "non ", "no ", "un", "in", "im", "ir", "dis")
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure of an output.
+
+    scale: of its name. own: whether the detector's file has the name, so that it says which way the
+    scores go. good: whether the name is of something good, of which yes and much are clean.
+    """
+
+    scale: Scale
+    own: bool
+    good: bool
+
+    def judge(self, value: Scalar, basis: Basis) -> Judged:
+        """What a value says. A share of an own name may be clean; any other number never is.
+
+        Nor is it where the file and the name disagree on the direction.
+        """
+        number = as_number(value) if isinstance(value, str) else value
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            lower = self.good or self.scale.lower_is_worse
+            scale = replace(self.scale, good=lower, lower_is_worse=lower)
+            judged = judge_number(number, scale, Basis.SCORE)
+            agreed = self.own and (self.good or not self.scale.lower_is_worse)
+            return judged if agreed and 0 <= number < 1 else _unless_clean(judged)
+        judged = judge(value, replace(self.scale, good=self.good), basis)
+        if isinstance(value, str):
+            return self._word(judged, value)
+        return judged if self.own or self.good else _unless_clean(judged)
+
+    def _word(self, judged: Judged, text: str) -> Judged:
+        """`pass` and other words of something good are clean whatever they stand under."""
+        key = word_key(text)
+        if not judged.known and (outcome := _quality(key)) is not None:
+            return replace(judged, outcome=outcome, known=True)
+        direct = self.good or (self.own and not self.scale.lower_is_worse)
+        amount = direct and (key in AMOUNTS or not self.good)
+        if amount or ticked(text) is not None or lack(key) is not None:
+            return judged
+        return _unless_clean(judged)
+
+
+def _unless_clean(judged: Judged) -> Judged:
+    return judged if judged.hit is not False else Judged(Outcome.NONE, None, judged.basis, False)
+
+
+def _quality(key: str) -> Outcome | None:
+    """What `relevant`, `not relevant`, `irrelevant` and `incorrect` say; None for other words."""
+    if lack(key) is not None:
+        return Outcome.CLEAN
+    denied = any(key.startswith(d) and lack(key.removeprefix(d).strip()) for d in _DENIALS)
+    return Outcome.FOUND if denied or key in LACKS else None
