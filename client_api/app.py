@@ -11,6 +11,7 @@ from client_api.composition import (
     AccessParts,
     detector_folders,
     listener,
+    make_evaluations,
     make_events,
     make_review,
     make_state,
@@ -87,6 +88,7 @@ def create_app(
     limiter = RateLimiter(access.limits)
     desk = make_review(settings, pipelines, counted)
     sink = make_events(settings, pipelines, counted)
+    evaluations = make_evaluations(settings, pipelines)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -99,6 +101,8 @@ def create_app(
             if sink:
                 sink.start()
                 closing.push_async_callback(asyncio.to_thread, sink.close)
+            if evaluations:
+                closing.push_async_callback(asyncio.to_thread, evaluations.close)
             client = ItemCache(
                 gateway(settings),
                 lambda tenant: pipelines.of(tenant).rules.version,
@@ -119,6 +123,7 @@ def create_app(
                 beside,
                 desk,
                 sink,
+                evaluations,
                 stored,
             )
             for task in (state.canary.run(), state.shadow.run()):

@@ -46,6 +46,7 @@ from schemas.taxonomy import Vocabulary
 from schemas.views import Views
 
 if TYPE_CHECKING:
+    from client_api.events.evaluations import Evaluations
     from client_api.events.sink import EventSink, EventStore
     from client_api.review.desk import ReviewDesk
 
@@ -139,6 +140,15 @@ def make_review(
         raise ConfigError(Path("MAPPER_REVIEW_URL"), "(setting)", str(error)) from None
 
 
+def make_evaluations(settings: Settings, pipelines: TenantPipelines) -> "Evaluations | None":
+    """What sends each answer to a collector; None without one."""
+    if settings.otlp_logs_endpoint is None:
+        return None
+    from client_api.events.evaluations import Evaluations
+
+    return Evaluations(settings.otlp_logs_endpoint, pipelines.known)
+
+
 def make_events(
     settings: Settings, pipelines: TenantPipelines, metrics: Metrics
 ) -> "EventSink | None":
@@ -167,7 +177,7 @@ def make_events(
         raise ConfigError(Path("MAPPER_EVENTS_DIR"), "(setting)", problem) from None
     return EventSink(
         store,
-        lambda tenant, name: getattr(pipelines.of(tenant).rules.resolve(name), "name", None),
+        pipelines.known,
         retention_days=settings.events_retention_days,
         on_dropped=lambda count: metrics.dropped("events", count),
     )
@@ -183,6 +193,7 @@ def make_state(
     candidate: CandidateModel,
     review: "ReviewDesk | None",
     events: "EventSink | None",
+    evaluations: "Evaluations | None",
     stored: Mapping[str, StoredAnswer],
 ) -> State:
     """What handlers share; call it inside the event loop. client: of Triton; candidate: that a
@@ -238,7 +249,7 @@ def make_state(
         budgets,
         # Where the model has the same cores, most of them are for it.
         CpuShare(len(os.sched_getaffinity(0)) / 8),
-        records=[*([review.record] if review else ()), *([events.record] if events else ())],
+        records=[one.record for one in (review, events, evaluations) if one],
         compare=shadow.offer,
     )
     ours = load_guard()

@@ -81,6 +81,11 @@ class TenantPipelines:
         found = self.resolve(detector)
         return found.name if found else None
 
+    def known(self, tenant: str | None, detector: str) -> str | None:
+        """The same, with the files of one tenant alone."""
+        found = self.of(tenant).rules.resolve(detector)
+        return found.name if found else None
+
     def canonical(self, name: str) -> str:
         """A name that all spellings and aliases of a detector share, known or not."""
         return self.of().rules.canonical(name)

@@ -34,7 +34,7 @@ ROOMS = {
         "mapping": {"telemetry"},
         "upstream": {"mapping", "telemetry"},
         "review": {"mapping"},
-        "events": {"mapping", "review"},
+        "events": {"mapping", "review", "telemetry"},
         "http": {"access", "console", "mapping", "review", "telemetry", "upstream"},
         "triton": {"access", "http", "mapping", "telemetry", "upstream"},
         "cli": {"access"},

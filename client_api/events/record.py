@@ -47,15 +47,19 @@ class Event:
         }
 
 
+def name_of(item: Item, known: Known) -> str:
+    """The detector's name; of an unknown one a digest."""
+    return known(item.tenant, item.detector) or digest(item.detector)
+
+
 def event_of(item: Item, decision: Decision, known: Known) -> Event:
     """The event of an answer."""
     answer = decision.event
     origin = cast(dict[str, object], answer["provenance"])
-    detector = known(item.tenant, item.detector) or digest(item.detector)
     return Event(
         {
             **{name: answer[name] for name in _KEPT},
-            "provenance": {**origin, "detector": detector, "tenant_id": item.tenant},
+            "provenance": {**origin, "detector": name_of(item, known), "tenant_id": item.tenant},
             "version_info": decision.versions,
             "label_confidence": decision.label_confidence,
             "source": decision.source.value,

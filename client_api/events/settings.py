@@ -24,6 +24,12 @@ class EventSettings(BaseSettings):
         default=190.0, description="older events are deleted; the default is over six months"
     )
 
+    otlp_logs_endpoint: str | None = Field(
+        default=None,
+        description="where an event `gen_ai.evaluation.result` of each answer goes, such as "
+        "`http://collector:4318/v1/logs`; unset: nowhere",
+    )
+
     @model_validator(mode="after")
     def _has_one_sink(self) -> Self:
         if self.events_dir is not None and self.events_url is not None:

@@ -47,7 +47,8 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = context.enter(Headers(scope=scope).get("x-request-id"))
+        headers = Headers(scope=scope)
+        request = context.enter(headers.get("x-request-id"), tracing.caller(headers))
         tracing.hide_words()
         status = 0
 

@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.trace import SpanContext
+
 from client_api.telemetry import tracing
 
 _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
@@ -18,13 +20,14 @@ _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 
 @dataclass(slots=True)
 class RequestContext:
-    """trace_id: of the caller's trace or a new one (W3C); started: `time.perf_counter()` seconds;
-    facts: for the access log; accepted: whether the request's items count by themselves from
-    here; passing: whether its answer is one of the moment.
+    """trace_id: of the caller's trace or a new one (W3C); caller: his span, if he has one;
+    started: `time.perf_counter()` seconds; facts: for the access log; accepted: whether the
+    request's items count by themselves from here; passing: whether its answer is one of the moment.
     """
 
     request_id: str
     trace_id: str | None = None
+    caller: SpanContext | None = None
     started: float = field(default_factory=time.perf_counter)
     facts: dict[str, Any] = field(default_factory=dict)
     accepted: bool = False
@@ -50,12 +53,13 @@ def tenant() -> str | None:
     return None if context is None else context.facts.get("tenant")
 
 
-def enter(request_id: str | None) -> RequestContext:
+def enter(request_id: str | None, caller: SpanContext | None = None) -> RequestContext:
     """Begin a request: echo the id if it is a harmless one, else make one."""
     usable = request_id and _REQUEST_ID.fullmatch(request_id)
     context = RequestContext(
         request_id=request_id if request_id and usable else uuid.uuid4().hex,
         trace_id=tracing.trace_id(),
+        caller=caller,
     )
     _context.set(context)
     return context

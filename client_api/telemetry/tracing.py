@@ -34,9 +34,14 @@ FASTAPI: Final[TelemetryConfig] = {
 }
 
 
+def resource() -> Resource:
+    """What spans and events are of."""
+    return Resource.create({SERVICE_NAME: "llama-mapper"})
+
+
 def install(otlp_endpoint: str | None) -> None:
     """Make spans in this process; once, before the first request."""
-    provider = TracerProvider(resource=Resource.create({SERVICE_NAME: "llama-mapper"}))
+    provider = TracerProvider(resource=resource())
     if otlp_endpoint is not None:
         # Half a second and some megabytes that nobody pays who sends no spans.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -63,6 +68,13 @@ def follow(*, trust_tracestate: bool) -> None:
     """How callers' traces are continued in this process; their baggage is nobody's business."""
     kind = TraceContextTextMapPropagator if trust_tracestate else _WithoutState
     propagate.set_global_textmap(kind())
+
+
+def caller(headers: Mapping[str, str]) -> trace.SpanContext | None:
+    """The span that a `traceparent` names, sampled or not; None without a valid one."""
+    found = _propagator.extract(headers, Context())
+    span = trace.get_current_span(found).get_span_context()
+    return span if span.is_valid else None
 
 
 def trace_id() -> str | None:

@@ -42,6 +42,7 @@ OTHER: dict[str, Any] = {
     "facade.trustedProxies": ["192.0.2.0/24"],
     "facade.settings.logLevel": "debug",
     "facade.settings.otlpEndpoint": "http://collector:4318/v1/traces",
+    "facade.settings.otlpLogsEndpoint": "http://collector:4318/v1/logs",
     "facade.settings.onTimeout": "error",
     "gpu.tolerations": [{"key": "other", "operator": "Exists"}],
     "triton.model.store": "pvc",
@@ -209,6 +210,7 @@ def test_a_bad_value_is_refused(values: Values, words: list[str]) -> None:
         ({"events": {"enabled": True}}, "events.urlSecret: name the Secret"),
         ({"events": {"enabled": True, "urlSecret": "r"}}, "say where the PostgreSQL of events is"),
         ({"facade": {"settings": {"otlpEndpoint": "http://c:4318"}}}, "say where facade.settings"),
+        ({"facade": {"settings": {"otlpLogsEndpoint": "http://c:4318"}}}, "otlpLogsEndpoint is"),
         ({"autoscaling": {"keda": {"enabled": True}}}, "nobody reads the queue time"),
         (
             {"autoscaling": {"triton": {"minReplicas": 5, "maxReplicas": 4}}},
