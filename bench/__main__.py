@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, and write the blocks and the picture of docs/performance.md.
+"""`python -m bench`: measure, and write the blocks of docs/performance.md and docs/bulk.md.
 
 With `--quick` little is measured and nothing is written there: it shows that everything runs.
 """
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from bench import layers, levers, peers, report, service_load
+from bench import bulk, layers, levers, peers, report, service_load
 from bench.direct import section as direct
 from bench.harness import assets
 from bench.harness.workers import ROOT
@@ -23,6 +23,7 @@ _SECTIONS: dict[str, tuple[Callable[[bool], Any], Callable[[Any], str]]] = {
     "layers": (layers.measure, layers.render),
     "direct": (direct.measure, direct.render),
     "load": (service_load.measure, service_load.render),
+    "bulk": (bulk.measure, bulk.render),
 }
 _PICTURE = ROOT / "docs" / "img" / "latency.png"
 

@@ -1,63 +1,187 @@
-"""`python -m bench.bulk`: how long `mapper bulk` takes, and how much memory.
+"""How long `mapper bulk` takes and how much memory, beside loops that ask for each row.
 
-In: numbers of rows and of different outputs, and the service at MAPPER_URL. Out: a line with
-seconds, the CPU time of the command without the service, and its peak of resident memory. The
-different outputs are phrases that no vocabulary has, so that each one is a pass of the model,
-unless it was asked before (`--seed`).
+In: whether it is to be quick. Out: seconds, CPU time and the peak of resident memory by run, and
+the block for docs/bulk.md. The different outputs are phrases that no vocabulary has, so that each
+one is a pass of the model. A loop is timed on some of the rows, and its time for all is computed.
 """
 
-import argparse
 import json
+import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+
+from bench.contenders import Ask, UnavailableError
+from bench.harness import assets
+from bench.harness.stack import serving
+from bench.harness.workers import ROOT, Worker
+from bench.report import Target, number, table, targets
+from engine.runtime.cores import usable_cores
+from llama_mapper import MapperClient
 
 _WORDS = (
     *("angry", "quiet", "hidden", "violent", "private", "stolen", "leaked", "mild", "foreign"),
     *("threat", "insult", "address", "passport", "password", "weapon", "rumour", "payment"),
     *("toward", "about", "without", "against", "inside", "after", "a", "their", "our", "any"),
 )
+_DETECTOR = "a-guard"
+_CLIENT, _LLAMA_CPP = "`MapperClient.map` in a loop", "llama.cpp, Q4_1, in a loop"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the command. asked: whether the service had answered all outputs before; cpu_s,
+    peak_mb: of the command alone, without the service."""
+
+    rows: int
+    distinct: int
+    asked: bool
+    seconds: float
+    cpu_s: float
+    peak_mb: float
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Each row asked by itself, for `timed` rows; reason: why it has no figures."""
+
+    name: str
+    timed: int = 0
+    seconds: float = float("nan")
+    reason: str = ""
+
+    def of(self, rows: int) -> float:
+        """Seconds for so many rows, computed."""
+        return self.seconds / self.timed * rows if self.timed else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """runs: the first one is what the loops are compared with."""
+
+    runs: list[Run]
+    loops: list[Loop]
+
+
+def measure(quick: bool) -> Measured:
+    """Start the service and map; the loops ask for rows of the first run."""
+    few, many, distinct, timed = (
+        (1_000, 2_000, 20, 5) if quick else (1_000_000, 10_000_000, 5_000, 200)
+    )
+    (build := ROOT / "build" / "bench").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=build) as name:
+        folder = Path(name)
+        with serving(folder) as running:
+            new = _bulk(folder, running.url, few, distinct, asked=False)
+            asks = [Ask(_DETECTOR, output) for output in islice(_outputs(few, distinct, 1), timed)]
+            with MapperClient(running.url) as client:
+                loop = _loop(_CLIENT, asks, lambda ask: client.map(ask.detector, ask.signal))
+            known = _bulk(folder, running.url, many, distinct, asked=True)
+    return Measured([new, known], [loop, _llama_cpp(asks)])
+
+
+def _bulk(folder: Path, url: str, rows: int, distinct: int, *, asked: bool) -> Run:
+    source, target = folder / "in.jsonl", folder / "out.jsonl"
+    make_rows(source, rows, distinct, seed=1)
+    command = [sys.executable, "-m", "llama_mapper.cli", "bulk", str(source), str(target)]
+    began = time.monotonic()
+    process = subprocess.Popen([*command, "--url", url, "--force"], cwd=ROOT)
+    _, status, used = os.wait4(process.pid, 0)
+    seconds = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"mapper bulk ended with {process.returncode}")
+    cpu_s, peak_mb = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
+    return Run(rows, distinct, asked, seconds, cpu_s, peak_mb)
+
+
+def _loop(name: str, asks: list[Ask], call: Callable[[Ask], object]) -> Loop:
+    began = time.monotonic()
+    for ask in asks:
+        call(ask)
+    return Loop(name, len(asks), time.monotonic() - began)
+
+
+def _llama_cpp(asks: list[Ask]) -> Loop:
+    """The base model by another engine, which makes a JSON text of labels for each row."""
+    try:
+        version, threads = str(assets.text_versions().int8), usable_cores()
+        gguf = str(assets.gguf())
+        with Worker(assets.PEERS, "llama_cpp", gguf=gguf, version=version, threads=threads) as one:
+            one.ask(asks[:1])
+            return _loop(_LLAMA_CPP, asks, lambda ask: one.ask([ask]))
+    except UnavailableError as error:
+        return Loop(_LLAMA_CPP, reason=str(error))
+
+
+def render(measured: Measured) -> str:
+    """The table, and the objectives."""
+    first, *_ = measured.runs
+    cells = [
+        (
+            "`mapper bulk`",
+            f"{run.rows:,}",
+            f"{run.distinct:,}",
+            "yes" if run.asked else "no",
+            number(run.seconds),
+            number(run.cpu_s),
+            number(run.peak_mb),
+        )
+        for run in measured.runs
+    ] + [
+        (
+            loop.name,
+            f"{first.rows:,}",
+            f"{first.distinct:,}",
+            "yes" if loop.name == _CLIENT else "-",
+            f"{number(loop.of(first.rows))}, computed",
+            "-",
+            "-",
+        )
+        for loop in measured.loops
+        if loop.timed
+    ]
+    heads = ("", "rows", "different", "asked before", "took, s", "CPU of the command, s")
+    shown = table((*heads, "its peak memory, MB"), cells)
+    timed = " ".join(
+        f"{loop.name}: {loop.timed:,} rows took {number(loop.seconds)} s."
+        if loop.timed
+        else f"Not measured: {loop.name}: {loop.reason}."
+        for loop in measured.loops
+    )
+    judged = [_target(run, limit) for run, limit in zip(measured.runs, (120, 300), strict=True)]
+    peak = max(run.peak_mb for run in measured.runs)
+    judged.append(Target("peak memory of the command", peak, 1000, " MB"))
+    return f"{shown}\n\n{timed}\n\n{targets(judged)}"
+
+
+def _target(run: Run, limit: float) -> Target:
+    before = "asked before" if run.asked else "none asked before"
+    return Target(
+        f"{run.rows:,} rows, {run.distinct:,} different, {before}", run.seconds, limit, " s"
+    )
 
 
 def make_rows(file: Path, rows: int, distinct: int, seed: int) -> None:
-    """Write JSON Lines."""
-    chance = random.Random(seed)
-    outputs = set[str]()
-    while len(outputs) < distinct:
-        outputs.add(" ".join(chance.choices(_WORDS, k=5)))
-    texts = [json.dumps(output) for output in sorted(outputs)]
+    """Write JSON Lines: each of the different outputs at least once, then any of them again."""
     with file.open("w") as lines:
-        for number in range(rows):
-            output = texts[number] if number < distinct else chance.choice(texts)
-            lines.write(f'{{"id": {number}, "detector": "a-guard", "output": {output}}}\n')
+        for index, output in enumerate(_outputs(rows, distinct, seed)):
+            text = json.dumps(output)
+            lines.write(f'{{"id": {index}, "detector": "{_DETECTOR}", "output": {text}}}\n')
 
 
-def main() -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="bench.bulk", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--distinct", type=int, default=5_000)
-    parser.add_argument("--seed", type=int, default=1)
-    asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder, "in.jsonl"), Path(folder, "out.jsonl")
-        make_rows(source, asked.rows, asked.distinct, asked.seed)
-        began = time.monotonic()
-        command = [sys.executable, "-m", "llama_mapper.cli", "bulk", str(source), str(target)]
-        done = subprocess.run(command, check=False)
-        seconds = time.monotonic() - began
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu_s, peak_mb = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
-    print(
-        f"{asked.rows:,} rows, {asked.distinct:,} different: {seconds:.1f} s, "
-        f"{cpu_s:.1f} s of CPU in the command, {peak_mb:.0f} MB"
-    )
-    return done.returncode
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def _outputs(rows: int, distinct: int, seed: int) -> Iterator[str]:
+    chance = random.Random(seed)
+    phrases = set[str]()
+    while len(phrases) < distinct:
+        phrases.add(" ".join(chance.choices(_WORDS, k=5)))
+    known = sorted(phrases)
+    yield from known
+    for _ in range(rows - distinct):
+        yield chance.choice(known)

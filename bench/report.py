@@ -1,4 +1,4 @@
-"""Tables and blocks of docs/performance.md.
+"""Tables and blocks of docs/performance.md, and of docs/bulk.md.
 
 In: what a section measured, as cells. Out: Markdown, and the page with a section's block replaced.
 Knows nothing of what is measured.
@@ -15,6 +15,8 @@ from engine.runtime.cores import usable_cores
 from tools import markdown
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+#: Of sections that have another page.
+_PAGES = {"bulk": PAGE.with_name("bulk.md")}
 _ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
 _VERSIONS = ("onnxruntime", "numpy", "tokenizers", "tritonclient", "nvidia-pytriton")
 
@@ -101,5 +103,6 @@ def machine() -> str:
 
 
 def write(section: str, block: str) -> None:
-    """Put the block into the page."""
-    PAGE.write_text(markdown.render(PAGE.read_text("utf-8"), {section: f"{block}\n"}), "utf-8")
+    """Put the block into its page."""
+    page = _PAGES.get(section, PAGE)
+    page.write_text(markdown.render(page.read_text("utf-8"), {section: f"{block}\n"}), "utf-8")
