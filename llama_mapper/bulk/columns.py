@@ -6,15 +6,17 @@ from typing import Any
 
 from llama_mapper.bulk.streams import UsageError
 
+#: In place of the column of outputs: each line of JSON is an output itself.
+WHOLE = "@"
 #: Columns that an answer adds to a table.
 ADDED = ("mapped_taxonomy", "mapped_confidence", "mapped_source", "mapped_fallback_reason")
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """detector, output: names of columns. constant: the detector of all rows, in place of a column.
-    time: a column of ISO times, empty for none; period_chars: how much of them is a period, 10 for
-    days and 7 for months."""
+    """detector, output: names of columns; output is WHOLE where lines are outputs. constant: the
+    detector of all rows, in place of a column. time: a column of ISO times, empty for none;
+    period_chars: how much of them is a period, 10 for days and 7 for months."""
 
     detector: str = "detector"
     output: str = "output"

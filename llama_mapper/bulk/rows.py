@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from llama_mapper.bulk.columns import ADDED, Columns, cells_of
+from llama_mapper.bulk.columns import ADDED, WHOLE, Columns, cells_of
 from llama_mapper.bulk.pairs import Answer, Answers, Pair
 from llama_mapper.bulk.streams import Named, UsageError
 
@@ -88,7 +88,7 @@ class JsonRows:
         try:
             values = json.loads(_text(raw))
             detector = columns.constant or values[columns.detector]
-            output = values[columns.output]
+            output = values if columns.output == WHOLE else values[columns.output]
             period = columns.period(values.get(columns.time))
         except KeyError as error:
             raise BadRowError(f"{error} is missing") from None

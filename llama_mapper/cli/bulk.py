@@ -24,7 +24,9 @@ def bulk(
     ],
     detector: Annotated[str, typer.Option(help="the detector of all rows")] = "",
     detector_column: Annotated[str, typer.Option(help="the column of detectors")] = "detector",
-    output_column: Annotated[str, typer.Option(help="the column of outputs")] = "output",
+    output_column: Annotated[
+        str, typer.Option(help="the column of outputs, `@`: the line")
+    ] = "output",
     time_column: Annotated[str, typer.Option(help="ISO times, for the report")] = "",
     monthly: Annotated[bool, typer.Option("--monthly", help="report months, not days")] = False,
     earlier: Annotated[

@@ -70,6 +70,21 @@ def asked(gateway: FakeGateway) -> list[str]:
     return sorted(output for call in gateway.asked for output in call)
 
 
+def test_a_whole_line_is_an_output_where_asked(
+    served: str, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "collected.jsonl", tmp_path / "mapped.jsonl"
+    source.write_text('{"hate": true}\n[1]\n')
+    done = mapper(
+        served, "bulk", str(source), str(target), "--detector", DETECTOR, "--output-column", "@"
+    )
+    assert [json.loads(output) for output in asked(gateway)] == [{"hate": True}]
+    assert read_lines(target.read_bytes())[0]["mapped"]["taxonomy"] == [HATE]
+    assert done.exit_code == 1  # a list is no row
+    [bad] = read_lines((tmp_path / "mapped.jsonl.bad.jsonl").read_bytes())
+    assert bad["reason"] == "the line is not a JSON object"
+
+
 @pytest.mark.parametrize("ending", ["", ".gz", ".zst"])
 def test_lines_keep_their_text_and_get_the_answer(
     served: str, gateway: FakeGateway, tmp_path: Path, ending: str
