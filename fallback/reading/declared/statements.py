@@ -122,7 +122,7 @@ class Statements:
         """A name with what is said of it; its values are doubtful where that is nothing."""
         benign = self._vocabulary.benign(name) or is_whole(name)
         own = self._scales.own(name) and not benign
-        measure = Measure(scale, own, benign or lack(name) is not None)
+        measure = Measure(scale, own, lack(name) or (FAILED if benign else None))
         judged = _judged(extraction, entry, places, measure.judge)
         beside = [leaf for place in places for leaf in place.leaves]
         if judged is None or judged.basis is Basis.PRESENCE:

@@ -7,7 +7,7 @@ sure. Everything else says nothing: much of an unknown thing may be the best or 
 from dataclasses import dataclass, replace
 
 from fallback.reading.finding import Basis
-from fallback.reading.generic.vocabulary.goods import LACKS, lack
+from fallback.reading.generic.vocabulary.goods import LACKS, WHOLE, is_praise, lack
 from fallback.reading.judge import (
     AMOUNTS,
     Judged,
@@ -30,12 +30,23 @@ class Measure:
     """One measure of an output.
 
     scale: of its name. own: whether the detector's file has the name, so that it says which way the
-    scores go. good: whether the name is of something good, of which yes and much are clean.
+    scores go. lack: what is found where the name is of something good, of which yes and much are
+    clean; None for any other name.
     """
 
     scale: Scale
     own: bool
-    good: bool
+    lack: str | None
+
+    @property
+    def good(self) -> bool:
+        """Whether the name is of something good."""
+        return self.lack is not None
+
+    @property
+    def _direct(self) -> bool:
+        """Whether it is known what yes and much say of it."""
+        return self.good or (self.own and not self.scale.lower_is_worse)
 
     def judge(self, value: Scalar, basis: Basis) -> Judged:
         """What a value says. A share of an own name may be clean; any other number never is.
@@ -47,32 +58,31 @@ class Measure:
             lower = self.good or self.scale.lower_is_worse
             scale = replace(self.scale, good=lower, lower_is_worse=lower)
             judged = judge_number(number, scale, Basis.SCORE)
-            agreed = self.own and (self.good or not self.scale.lower_is_worse)
-            return judged if agreed and 0 <= number < 1 else _unless_clean(judged)
+            return (
+                judged if self.own and self._direct and 0 <= number < 1 else _unless_clean(judged)
+            )
         judged = judge(value, replace(self.scale, good=self.good), basis)
         if isinstance(value, str):
             return self._word(judged, value)
-        return judged if self.own or self.good else _unless_clean(judged)
+        return judged if self._direct else _unless_clean(judged)
 
     def _word(self, judged: Judged, text: str) -> Judged:
-        """`pass` and other words of something good are clean whatever they stand under."""
+        """`pass` and `safe` are clean whatever they stand under, `relevant` under its own name."""
         key = word_key(text)
-        if not judged.known and (outcome := _quality(key)) is not None:
+        if not judged.known and (outcome := self._quality(key)) is not None:
             return replace(judged, outcome=outcome, known=True)
-        direct = self.good or (self.own and not self.scale.lower_is_worse)
-        amount = direct and (key in AMOUNTS or not self.good)
-        if amount or ticked(text) is not None or lack(key) is not None:
+        amount = self._direct and (key in AMOUNTS or not self.good)
+        if amount or ticked(text) is not None or lack(key) in WHOLE:
             return judged
         return _unless_clean(judged)
+
+    def _quality(self, key: str) -> Outcome | None:
+        """What `relevant`, `not relevant`, `irrelevant`, `incorrect` say; None for other words."""
+        if is_praise(key) and lack(key) in (*WHOLE, self.lack):
+            return Outcome.CLEAN
+        denied = any(key.startswith(d) and is_praise(key.removeprefix(d).strip()) for d in _DENIALS)
+        return Outcome.FOUND if denied or key in LACKS else None
 
 
 def _unless_clean(judged: Judged) -> Judged:
     return judged if judged.hit is not False else Judged(Outcome.NONE, None, judged.basis, False)
-
-
-def _quality(key: str) -> Outcome | None:
-    """What `relevant`, `not relevant`, `irrelevant` and `incorrect` say; None for other words."""
-    if lack(key) is not None:
-        return Outcome.CLEAN
-    denied = any(key.startswith(d) and lack(key.removeprefix(d).strip()) for d in _DENIALS)
-    return Outcome.FOUND if denied or key in LACKS else None

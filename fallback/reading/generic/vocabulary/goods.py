@@ -23,6 +23,8 @@ _BESIDE = (_KEYS["general"] - {"unsafe", "harmful", "malicious", "suspicious", "
 _MEASURES = _KEYS["score_ends"] | _KEYS["severity_ends"] | frozenset({"index", "ratio", "value"})
 #: An ending that says that the good was found to be broken: `groundedness_violation`.
 _BROKEN = _KEYS["flag_ends"] - {"present", "match", "matched", "found"}
+#: What nouns among the goods end with.
+_NOUNS = ("ness", "ty", "cy", "ance", "ence", "ion", "ment", "st", "th", "call", "ing")
 _MAX_WORDS = 8
 
 
@@ -46,6 +48,11 @@ def lack(name: str) -> str | None:
             return found
     first = _GOODS.get(words[0])
     return first if first in WHOLE and _BESIDE.issuperset(words[1:]) else None
+
+
+def is_praise(word: str) -> bool:
+    """Whether a word says that something is good: `relevant`; not `relevance`, which names it."""
+    return word in _GOODS and not word.endswith(_NOUNS)
 
 
 def is_whole(name: str) -> bool:
