@@ -1,12 +1,12 @@
-"""`mapper evidence`: what an auditor takes, from answers that `mapper batch` or the facade kept."""
+"""`mapper evidence`: what an auditor takes, from mapped outputs or from what the facade kept."""
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,8 @@ from llama_mapper.cli.service import Json, Tenant, Url, connected
 from llama_mapper.evidence import (
     Answer,
     Catalogue,
+    Columns,
+    MappedRows,
     Outcome,
     Period,
     Rejected,
@@ -34,8 +36,8 @@ def evidence(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            help="JSON Lines of answers, `-` for standard input; or Parquet of the event sink: a "
-            "file or its folder"
+            help="JSON Lines of mapper batch or mapper bulk, `-` for standard input; or Parquet of "
+            "the event sink: a file or its folder"
         ),
     ] = None,
     database: Annotated[
@@ -45,6 +47,18 @@ def evidence(
         Path | None, typer.Option(help="folder to write, new or empty", file_okay=False)
     ] = None,
     by: Annotated[Period, typer.Option(help="how time is divided, in UTC")] = Period.MONTH,
+    time_column: Annotated[
+        str | None, typer.Option(help="in rows of `mapper bulk`: the field of the time, ISO")
+    ] = None,
+    detector_column: Annotated[
+        str, typer.Option(help="in rows of `mapper bulk`: the field of the detector")
+    ] = "detector",
+    detector: Annotated[
+        str | None, typer.Option(help="the detector of all rows of `mapper bulk`")
+    ] = None,
+    tenant_column: Annotated[
+        str | None, typer.Option(help="in rows of `mapper bulk`: the field of the tenant")
+    ] = None,
     plan: Annotated[
         str, typer.Option(help="the assessment plan that the OSCAL document refers to")
     ] = "#assessment-plan",
@@ -72,9 +86,12 @@ def evidence(
     with connected(url, tenant, as_json=as_json) as client:
         answers = (client.get("/frameworks"), client.get("/detectors"))
         catalogue = parse(lambda both: Catalogue.of(*both), answers)
+    rows = MappedRows(
+        Columns(time_column, detector_column, tenant_column, fixed=detector), catalogue
+    )
     try:
         summary = write_evidence(
-            _read(files or (), database=database),
+            _read(files or (), rows.event, database=database),
             out,
             catalogue,
             period=by,
@@ -119,7 +136,9 @@ def _verify(folder: Path, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _read(files: Iterable[Path], *, database: bool) -> Iterator[Answer | Rejected]:
+def _read(
+    files: Iterable[Path], event: Callable[[Any], Any], *, database: bool
+) -> Iterator[Answer | Rejected]:
     if database:
         yield from read_answers(database_lines(os.environ[_DATABASE]))
     for path in files:
@@ -132,4 +151,4 @@ def _read(files: Iterable[Path], *, database: bool) -> Iterator[Answer | Rejecte
                 if str(path) == "-"
                 else opened.enter_context(path.open(encoding="utf-8", errors="replace"))
             )
-            yield from read_answers(lines)
+            yield from read_answers(lines, event)

@@ -1,17 +1,20 @@
 """Evidence for an auditor from mapped outputs: counts by control, and records that show tampering.
 
-In: answers as `mapper batch` writes them, and what the service says of frameworks and detectors.
-Out: a folder of files (`write_evidence`), and what is wrong with such a folder (`verify`).
+In: answers of `mapper batch`, rows of `mapper bulk`, and what the service says of frameworks and
+detectors. Out: a folder of files (`write_evidence`), and what is wrong with one (`verify`).
 """
 
 from llama_mapper.evidence.answers import Answer, Outcome, Rejected, read_answers
 from llama_mapper.evidence.chain import verify
 from llama_mapper.evidence.folder import write_evidence
+from llama_mapper.evidence.rows import Columns, MappedRows
 from llama_mapper.evidence.summary import Catalogue, Period
 
 __all__ = [
     "Answer",
     "Catalogue",
+    "Columns",
+    "MappedRows",
     "Outcome",
     "Period",
     "Rejected",

@@ -1,11 +1,12 @@
 """Answers of the service as evidence: time, detector, tenant, labels and controls.
 
-In: lines of JSON, as `mapper batch` writes them. Out: an `Answer` for each, or why it is none.
-What a detector said stays outside: `record` has neither outputs nor notes, which may quote it.
+In: lines of JSON of `mapper batch`, or of `mapper bulk` as `rows` completes them. Out: an `Answer`
+for each, or why it is none. What a detector said stays outside: `record` has neither outputs nor
+notes, which may quote it.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -75,12 +76,22 @@ class Rejected:
     problem: str
 
 
-def read_answers(lines: Iterable[str]) -> Iterator[Answer | Rejected]:
-    """What each line that is not blank holds, in order."""
+class UnusableError(ValueError):
+    """Why a line is rejected, in words that follow `the line`."""
+
+
+def read_answers(
+    lines: Iterable[str], event: Callable[[Any], Any] = lambda data: data
+) -> Iterator[Answer | Rejected]:
+    """What each line that is not blank holds, in order.
+
+    event: makes an answer of a line's JSON value, where that is no answer yet; it may raise
+    UnusableError.
+    """
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
-                yield _answer(json.loads(line))
+                yield _answer(event(json.loads(line)))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 yield Rejected(number, _problem(line, error))
 
@@ -91,7 +102,7 @@ def _answer(data: Any) -> Answer:
     if not labels:
         raise ValueError("no label")
     if view := data["version_info"].get("view"):
-        raise _ViewError(view)
+        raise UnusableError(f"is in the view {view}; map without a view for evidence")
     return Answer(
         time=_time(provenance["ts"]),
         detector=_text(provenance["detector"]),
@@ -107,13 +118,9 @@ def _answer(data: Any) -> Answer:
     )
 
 
-class _ViewError(ValueError):
-    """The labels are those of a view, which no control knows."""
-
-
 def _problem(line: str, error: Exception) -> str:
-    if isinstance(error, _ViewError):
-        return f"is in the view {error}; map without a view for evidence"
+    if isinstance(error, UnusableError):
+        return str(error)
     try:
         failed = json.loads(line)["error"]
         return f"was not mapped: {failed['error_code']}"
