@@ -16,7 +16,7 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-# In this order the files of `scripts/` are one script; a later one uses what an earlier one declares.
+# In this order the files of `scripts/` are one script; later ones use what earlier ones declare.
 _SCRIPTS: Final = (
     "dom",
     "api",
