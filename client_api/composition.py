@@ -142,11 +142,11 @@ def make_review(
 
 def make_evaluations(settings: Settings, pipelines: TenantPipelines) -> "Evaluations | None":
     """What sends each answer to a collector; None without one."""
-    if settings.otlp_logs_endpoint is None:
+    if (endpoint := settings.otlp_logs_endpoint) is None:
         return None
     from client_api.events.evaluations import Evaluations
 
-    return Evaluations(settings.otlp_logs_endpoint, pipelines.known)
+    return Evaluations(endpoint, pipelines.known)
 
 
 def make_events(
@@ -158,12 +158,11 @@ def make_events(
     from client_api.events.sink import EventSink
     from client_api.review.words import StoreError
 
-    store: EventStore
     try:
         if settings.events_url:
             from client_api.events.database import DatabaseStore
 
-            store = DatabaseStore(settings.events_url.get_secret_value())
+            store: EventStore = DatabaseStore(settings.events_url.get_secret_value())
         else:
             from client_api.events.parquet import ParquetStore
 
