@@ -27,14 +27,15 @@ serve: .venv/.built ## Triton with the model and the REST facade; the first star
 	@$(SERVE) -m client_api serve
 
 test: .venv/.test .venv-export/.built model ## everything from a fresh clone to a green test suite
-	$(EXPORT) -m pytest tests/export
+	$(EXPORT) -m pytest tests/export -m "not slow"
 	$(SERVE) -m pytest -m "not (slow or $(ALONE))" $(ALL_CORES)
 	$(SERVE) -m pytest -m "not slow and ($(ALONE))"
 
 test-unit: .venv/.test ## within a minute: the tests without Triton and without a model
 	$(SERVE) -m pytest -m "$(UNIT)" $(ALL_CORES)
 
-test-long: .venv/.test .venv/.chart .venv-clients/.built .venv-perf/.built .venv-integrations/.built .venv-engines/.built model ## the long suites: versions, Schemathesis, clients, guards, engines, faults, Prometheus rules, chart, Chromium
+test-long: .venv/.test .venv/.chart .venv-export/.built .venv-clients/.built .venv-perf/.built .venv-integrations/.built .venv-engines/.built model ## the long suites: builds, versions, Schemathesis, clients, guards, engines, faults, Prometheus rules, chart, Chromium
+	$(EXPORT) -m pytest tests/export -m slow
 	.venv-integrations/bin/python -m pytest tests/integrations
 	.venv-engines/bin/python -m pytest tests/engines
 	$(SERVE) -m pytest -m "slow and not images"

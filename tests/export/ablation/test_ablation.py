@@ -177,6 +177,7 @@ def test_an_axis_with_one_value_has_no_table() -> None:
     assert "make ablation MINUTES" not in page([outcome], ["a"])
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_run_again(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

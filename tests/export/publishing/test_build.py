@@ -82,6 +82,7 @@ def build(
     return assembly, assembly.manifest.files
 
 
+@pytest.mark.slow
 def test_both_ways_give_the_same_files(
     exported: Path, base: Path, adapter: Path, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_both_ways_give_the_same_files(
     assert assembly.manifest.checks == checks
 
 
+@pytest.mark.slow
 def test_what_was_recorded_of_the_same_content_is_not_measured_again(
     exported: Path, base: Path, adapter: Path, tmp_path: Path
 ) -> None:
@@ -125,6 +127,7 @@ def test_what_was_recorded_of_the_same_content_is_not_measured_again(
     assert recorded.prefix(third.graph) is None
 
 
+@pytest.mark.slow
 def test_an_answer_that_was_not_recorded_is_computed(
     base: Path, adapter: Path, tmp_path: Path
 ) -> None:
@@ -143,6 +146,7 @@ def test_a_damaged_record_is_refused(tmp_path: Path) -> None:
         read_recorded(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_default_weights_are_those_that_torch_merges() -> None:
     built, taxonomy = BundledModel.load(ADAPTER), load_taxonomy()
     base = load_checkpoint(None)
