@@ -104,10 +104,13 @@ class ItemCache:
         served = tuple(versions[part] for part in ("model", "taxonomy", "frameworks"))
         if call >= self._heard:  # else one that set out later has been answered
             self._heard, self._named_at, self._served = call, self._clock(), served
+        if versions["rules"] != self._rules_version(item.tenant):
+            # One of the two has not read a changed file yet. The caller has this answer now, so the
+            # entry must not bring back the one before.
+            self._kept.pop(self._key(item, served), None)
+            return
         if reason is not None and not reason.has_candidate:
             return
-        if versions["rules"] != self._rules_version(item.tenant):
-            return  # one of the two has not read a changed file yet
         text = _dump(decision)
         if len(text) + _ENTRY_BYTES <= self._kept.maxsize:
             self._kept[self._key(item, served)] = text

@@ -233,6 +233,23 @@ def test_what_nobody_has_confirmed_lately_is_asked_again() -> None:
     asyncio.run(run())
 
 
+def test_an_answer_by_other_rules_takes_the_one_before_away() -> None:
+    async def run() -> None:
+        clocked = Clocked()
+        await clocked.map("hate")
+        clocked.now += STALE_S
+
+        def by_later_rules(item: Item) -> Decision:
+            decision = model(item)
+            return replace(decision, versions=decision.versions | {"rules": "later"})
+
+        clocked.gateway.answer = by_later_rules
+        await clocked.map("hate")
+        assert clocked.get("hate") is None
+
+    asyncio.run(run())
+
+
 def test_what_it_keeps_is_bounded_by_bytes_and_the_answers_used_last_stay() -> None:
     async def run() -> None:
         clocked = Clocked(max_bytes=20_000)
