@@ -1,7 +1,7 @@
-"""Whether one item may be mapped, for whom, and with how much time.
+"""Checks whether one item may be mapped, and sets its tenant and its time budget.
 
-In: a validated request, who sends it, what the policies say. Out: the item as the model and the
-rules see it, or an ApiError; in a batch that becomes the item's own error. Knows no routes.
+In: a validated request, its caller, the policies. Out: the item as the model and the rules see it,
+or an ApiError; in a batch the error becomes the item's own error. Independent of routes.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ _NO_LIMIT = float("inf")
 class Admitted:
     """An item that may be mapped.
 
-    usual_ms: the budget it gets unasked; most_ms: the longest that may be asked for.
+    usual_ms: the budget without a request for another; most_ms: the longest allowed budget.
     """
 
     item: Item
@@ -32,7 +32,7 @@ class Admitted:
 
 
 class Admission:
-    """Admits items, or says why not."""
+    """Admits items, or raises an ApiError with the reason."""
 
     def __init__(
         self, policies: PolicyFile, settings: Settings, is_known: Callable[[str], bool]
@@ -75,8 +75,8 @@ class Admission:
         return Admitted(item, tenant, usual, most)
 
     def _check_metadata(self, request: MapRequest, tenant: str | None) -> None:
-        """Raises ApiError for a key that means nothing, and for the vocabulary of a detector that
-        the tenant may not use."""
+        """Raises ApiError for an unknown key, and for a contributing detector whose vocabulary the
+        tenant may not use."""
         metadata = request.metadata or {}
         if unknown := [key for key in metadata if key not in HINTS]:
             raise ApiError(
@@ -85,7 +85,7 @@ class Admission:
         given = metadata.get("contributing_detectors")
         names = [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
         policies = self._policies.current()
-        for name in dict.fromkeys(names):  # thousands of equal names are one to look up
+        for name in dict.fromkeys(names):  # a name that is repeated is looked up once
             if not policies.allows(name, tenant) and self._is_known(name):
                 detail = "the tenant may not use the vocabulary of a contributing detector"
                 raise ApiError(ErrorCode.FORBIDDEN, detail)

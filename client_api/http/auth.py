@@ -1,10 +1,7 @@
-"""Who may come in: host, key, scope and rate limit, before a byte of the body is read.
+"""Authentication: checks host, key, scope and rate limit before a byte of the body is read.
 
 In: a request's headers and path. Out: a `Caller` in the scope for the handlers, or an ApiError;
-the tenant a request acts for. Knows which path wants what; nothing of bodies, items or how keys and
-limits are kept.
-
-Paths are refused by default: one that is not listed here wants a key, whatever it may do.
+the tenant of the request. Paths that are not listed here require a key.
 """
 
 import asyncio
@@ -30,8 +27,8 @@ _CALLER = "mapper.caller"
 _PROBES = frozenset({"/health", "/health/live", "/health/ready", "/health/model"})
 _PUBLIC = _PROBES | {"/", "/docs", "/openapi.json"} | {f"/docs/{name}" for name in ASSETS}
 _DETECTORS = ("/detectors/draft", "/detectors/check", "/detectors/add")
-# Pages that a browser shows or that switch something: another site must not reach them by a name
-# of its own that it points here.
+# Pages for browsers and paths that change state. Another site must not reach them by DNS
+# rebinding: a name of its own that resolves to this service.
 _OWN_HOST_ONLY = frozenset({"/", "/docs", "/openapi.json", "/admin", "/review", *_DETECTORS})
 _UNLIMITED = _PROBES | {"/metrics", "/admin"}
 _SCOPES = {
@@ -48,7 +45,7 @@ class AmbiguousKeyError(ValueError):
 
 
 class TenantMismatchError(ValueError):
-    """A request names another tenant than it may act for. The message names none."""
+    """A request names a tenant that it may not act for. The message contains no tenant name."""
 
 
 def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
@@ -56,8 +53,8 @@ def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
     headers: as ASGI gives them, names in lower case. The same key in both places is one key.
 
-    Raises AmbiguousKeyError when there are several: to choose one would let a proxy and this
-    service disagree on who is calling.
+    Raises AmbiguousKeyError for different keys: if this service chose one, a proxy might choose
+    the other and identify another caller.
     """
     found = set()
     for name, value in headers:
@@ -73,11 +70,12 @@ def presented_key(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
 
 
 def acting_tenant(principal: Principal | None, *claims: str | None) -> str | None:
-    """The tenant a request acts for: the key's, or without keys the one it claims.
+    """The tenant a request acts for: the key's tenant, or without keys the claimed one.
 
-    claims: what the header and the body say; None where they say nothing.
+    claims: the tenants that headers and body name; None for an absent one.
 
-    Raises TenantMismatchError when a claim contradicts the key or another claim, or is no name.
+    Raises TenantMismatchError when a claim contradicts the key or another claim, or is not a valid
+    name.
     """
     said = {claim for claim in claims if claim is not None}
     if not all(claim.isprintable() and claim == claim.strip() for claim in said):
@@ -102,29 +100,29 @@ class Caller:
 
 
 def get_caller(request: Request) -> Caller:
-    """Who sends the request; it passed the AuthMiddleware."""
+    """The caller of a request that passed the AuthMiddleware."""
     caller: Caller = request.scope[_CALLER]
     return caller
 
 
 class RateLimiter:
-    """Charges callers, and refuses who has sent too much."""
+    """Charges callers, and refuses those over their limit."""
 
     def __init__(self, limits: RateLimits) -> None:
         self._limits = limits
 
     async def test(self, caller: Caller) -> None:
-        """Raises ApiError for who has nothing left; counts nothing."""
+        """Raises ApiError for a caller with nothing left; counts nothing."""
         self._take(caller, await self._limits.test(**_who(caller)))
 
     async def charge(self, caller: Caller, items: int) -> None:
-        """Raises ApiError when it is too much, and counts nothing then; the caller's headers say
-        what is left."""
+        """Count items, or raise ApiError and count nothing when they exceed a limit. Sets the
+        caller's `limit_headers` to the remaining quota."""
         caller.charged = True
         self._take(caller, await self._limits.charge(**_who(caller), cost=items))
 
     async def settle(self, caller: Caller) -> None:
-        """A request that nobody charged, as it was not valid, costs one item."""
+        """Charge one item for a request that was not charged because it was not valid."""
         if not caller.charged:
             with suppress(ApiError):
                 await self.charge(caller, 1)
@@ -134,7 +132,7 @@ class RateLimiter:
         _raise_if_refused(outcome)
 
     async def charge_unauthenticated(self, address: str) -> None:
-        """For a wrong key. Raises ApiError when there were too many."""
+        """Charge an address for a wrong key. Raises ApiError after too many of them."""
         _raise_if_refused(
             await self._limits.charge(key_id=None, tenant=None, address=address, cost=1)
         )
@@ -145,11 +143,11 @@ class Changeable(Protocol):
 
     @property
     def changed(self) -> bool:
-        """Whether `current` has to read."""
+        """Whether the next `current` reads the file."""
         ...
 
     def current(self) -> object:
-        """Take over what has changed."""
+        """The content as it is now; reads a changed file."""
         ...
 
 
@@ -165,7 +163,7 @@ class AuthMiddleware:
         trusted_proxies: tuple[Network, ...],
         allowed_hosts: tuple[str, ...],
     ) -> None:
-        """keys: None lets everyone do everything, as behind loopback. files: besides the keys."""
+        """keys: None disables authentication, as on loopback. files: watched besides the keys."""
         self._app = app
         self._keys = keys
         self._files: tuple[Changeable, ...] = (*files, *([keys] if keys else []))
@@ -225,10 +223,11 @@ class AuthMiddleware:
 
 
 class RateLimitMiddleware:
-    """Refuses who has nothing left, and adds `RateLimit-*` to every answer that is counted.
+    """Refuses callers with nothing left, and adds `RateLimit-*` to every response that counts.
 
-    A mapping handler charges its items; a mapping request that never gets there costs one. Other
-    pages cost one, but probes, metrics and the kill switch: they must work under any load.
+    A mapping handler charges its items; a mapping request that does not reach its handler costs
+    one item. Other pages cost one. Probes, metrics and the kill switch are not limited, since they
+    must work under any load.
     """
 
     def __init__(self, app: ASGIApp, limiter: RateLimiter) -> None:
@@ -277,7 +276,7 @@ def _who(caller: Caller) -> _Who:
 
 
 def _belongs(path: str, places: frozenset[str]) -> bool:
-    """Whether the path is one of the places, or below one that has a name."""
+    """Whether the path is one of the places, or below one of them other than `/`."""
     return path in places or any(p != "/" and path.startswith(f"{p}/") for p in places)
 
 

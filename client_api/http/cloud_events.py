@@ -1,8 +1,8 @@
-"""Answers as CloudEvents 1.0, in the modes of its HTTP binding, where a request asks for that.
+"""Responses as CloudEvents 1.0, in the modes of its HTTP binding, for requests that ask for them.
 
-In: what a request accepts, and answers. Out: responses. `Accept` names a JSON form of CloudEvents
-(structured mode, or a batch); the header `X-CloudEvents` asks for binary mode, which no media type
-names.
+In: a request's headers, and answers. Out: responses. `Accept` names a JSON form of CloudEvents
+(structured mode, or a batch); the header `X-CloudEvents` asks for binary mode, which has no media
+type.
 """
 
 import uuid
@@ -34,7 +34,7 @@ class ContentMode(StrEnum):
 
 
 def accepts(request: Request, media_type: str) -> bool:
-    """Whether `Accept` names this type and weighs it no lower than plain JSON."""
+    """Whether `Accept` names this type with a weight of at least that of plain JSON."""
     weights = _weights(",".join(request.headers.getlist("accept")))
     return weights.get(media_type, 0.0) > 0 and weights[media_type] >= weights.get(_JSON, 0.0)
 
@@ -42,7 +42,7 @@ def accepts(request: Request, media_type: str) -> bool:
 def chosen(
     request: Request, mode: ContentMode | None
 ) -> tuple[str, Callable[[Mapping[str, Any]], Response]]:
-    """The form in which a request wants one answer, and what makes it; plain JSON is no form."""
+    """The requested form of one answer and its renderer; the form of plain JSON is empty."""
     if mode:
         return mode.value, _binary
     if accepts(request, STRUCTURED):
@@ -67,7 +67,7 @@ def _binary(answer: Mapping[str, Any]) -> Response:
 def batch(
     answers: Sequence[Mapping[str, Any] | None], errors: Iterable[dict[str, Any]]
 ) -> Response:
-    """An event for each item of a batch, in order. errors: of the items without an answer."""
+    """One event per item of a batch, in order. errors: those of the items without an answer."""
     refused = {error["index"]: error for error in errors}
     events = [
         {**_mapped(answer), "data": answer}
@@ -99,7 +99,7 @@ def _event(kind: str, time: str) -> dict[str, str]:
 
 
 def _weights(accept: str) -> dict[str, float]:
-    """The weight of each media type that an `Accept` names; one that is no number counts as 1."""
+    """The weight of each media type in an `Accept`; a weight that is not a number counts as 1."""
     found: dict[str, float] = {}
     for part in accept.lower().split(","):
         media_type, *parameters = (text.strip() for text in part.split(";"))

@@ -1,8 +1,8 @@
-"""Bounds what a connection may cost before a request is known: uvicorn's protocol with limits.
+"""uvicorn's HTTP protocol with limits on connections, header bytes, pipelined requests and time.
 
-In: bytes from anyone. Out: requests for the application, or a problem body and the end of the
-connection. uvicorn with httptools bounds neither header bytes nor pipelined requests nor
-connections, and waits for ever for the first request. Bodies are bounded by the application.
+In: bytes from a client. Out: requests for the application, or a problem body and a closed
+connection. uvicorn with httptools limits none of these, and waits without a timeout for the first
+request. The application limits the size of bodies.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ _SHARE: Final = (
 class ConnectionLimits:
     """total, per_address: connections open at once; an IPv6 /64 is one address, and the proxies
     in `trusted` have no limit of their own. head_s: seconds for a request line with its headers to
-    arrive; body_s: for a body. on_refusal: told the code of each refusal.
+    arrive; body_s: for a body. on_refusal: called with the code of each refusal.
     """
 
     total: int
@@ -63,7 +63,7 @@ class ConnectionLimits:
 
 
 def bounded(limits: ConnectionLimits) -> type[HttpToolsProtocol]:
-    """The protocol for `uvicorn.Config(http=...)`; connections are counted over all of its uses."""
+    """The class for `uvicorn.Config(http=...)`; all its instances share the connection counts."""
     return type("BoundedProtocol", (_BoundedProtocol,), {"limits": limits})
 
 
@@ -141,7 +141,7 @@ class _BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _refuse(self, status: HTTPStatus, code: ErrorCode, detail: str) -> None:
-        """Say why and hang up; nothing is said in the middle of another answer."""
+        """Send the problem and close the connection; abort it if another response is running."""
         self._refused = True
         self._stop_waiting()
         if self.transport.is_closing():

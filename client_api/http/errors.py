@@ -1,7 +1,7 @@
 """Every error a client can see: one table, one body (RFC 9457), one exception.
 
-In: whatever went wrong in a handler or in the framework. Out: a problem response. Knows no
-routes and never quotes an exception's text or what the client sent.
+In: an exception of a handler or of the framework. Out: a problem response. A response never
+quotes an exception's text or the client's input.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -40,7 +40,7 @@ _LONGEST_NAME: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class ErrorKind:
-    """One row of the table: usual status, title, and whether trying again can help."""
+    """One row of the table: usual status, title, and whether a retry can help."""
 
     status: int
     title: str
@@ -75,7 +75,7 @@ _FRAMEWORK_DETAILS: Final[Mapping[int, str]] = {
 
 
 class ApiError(Exception):
-    """A request or an item is refused, or failed, in a way the client should know."""
+    """A request or an item was refused or failed; the client gets this error."""
 
     def __init__(
         self,
@@ -86,8 +86,8 @@ class ApiError(Exception):
         headers: Mapping[str, str] | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> None:
-        """detail: for the client, without anything it sent; status: other than the usual one;
-        extra: members of the problem body beyond the standard ones.
+        """detail: text for the client, without its own input; status: replaces the usual one;
+        extra: members of the problem body besides the standard ones.
         """
         self.code, self.detail = code, detail
         self.status = status or ERRORS[code].status
@@ -116,7 +116,7 @@ def problem_response(path: str, error: ApiError) -> Response:
 
 
 def is_mapping(scope: Scope) -> bool:
-    """Whether it is `/map` or below: what costs, and so is counted and limited."""
+    """Whether the path is `/map` or below; the items of these requests are counted and limited."""
     path: str = scope.get("path", "")
     return path == "/map" or path.startswith("/map/")
 
@@ -138,7 +138,7 @@ def count(metrics: Metrics, scope: Scope, error: ApiError, *, ours: bool = False
 def describe(
     errors: Sequence[ErrorDetails] | Sequence[Any], known: Iterable[str] = MapRequest.model_fields
 ) -> str:
-    """What a validation found, as `place: problem`, without the offending values.
+    """The problems of a validation, as `place: problem`, without the invalid values.
 
     known: keys of the object that was validated.
     """
@@ -146,7 +146,8 @@ def describe(
 
 
 def unknown_name(name: str, known: Sequence[str]) -> str:
-    """Names a key where it is like one of ours: others may be anything, and are not repeated."""
+    """The problem of an unknown key. It repeats the key only if a known one resembles it, since
+    other keys may contain anything."""
     near = get_close_matches(name, known, n=1, cutoff=0.7) if len(name) <= _LONGEST_NAME else ()
     hint = f"{name!r} is not known; did you mean {near[0]!r}" if near else "a key is not known"
     return f"{hint}; known are {', '.join(known)}"
@@ -190,7 +191,7 @@ def install(app: FastAPI, metrics: Metrics) -> None:
         return respond(request, ApiError(code, detail, status=status, headers=headers))
 
     async def on_invalid(request: Request, error: Exception) -> Response:
-        """A body that is not JSON (400), or one of the wrong shape (422)."""
+        """A body that is not JSON (400), or has the wrong shape (422)."""
         assert isinstance(error, RequestValidationError)
         found = error.errors()
         if broken := next((e for e in found if e["type"] == "json_invalid"), None):

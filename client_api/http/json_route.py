@@ -1,6 +1,6 @@
 """Routes whose bodies are read by orjson: strict JSON (no NaN, no lone surrogates), bounded depth.
 
-Also what JSON endpoints answer with.
+Also the response class of JSON endpoints.
 """
 
 from collections.abc import Callable, Coroutine
@@ -17,17 +17,17 @@ from client_api.http.middleware import hold_memory
 from client_api.http.stored import StoredAnswer
 from schemas.contract import ErrorCode
 
-# What the items of a full batch may hold together.
+# The most values in all items of a full batch.
 _MAX_VALUES = MAX_BATCH * MAX_VALUES
-# What a value takes once parsed, however few bytes it has in the body: an empty list and its place.
+# Memory of a parsed value, however few bytes it has in the body: an empty list and its reference.
 _VALUE_BYTES = 64
-# A text takes as many bytes for each character as its widest needs.
+# Python stores a text with as many bytes per character as its widest character needs.
 _WIDEST = 4
 
 
 class _StrictRequest(Request):
     async def json(self) -> Any:
-        """Raises orjson.JSONDecodeError, a json.JSONDecodeError, for what is not JSON."""
+        """Raises orjson.JSONDecodeError, a json.JSONDecodeError, for a body that is not JSON."""
         body = await self.body()
         values = sum(map(body.count, b"[{,"))
         if values > _MAX_VALUES:
@@ -53,12 +53,12 @@ class JsonRoute(APIRoute):
 
 
 def stored_json(content: Any) -> StoredAnswer:
-    """`content` as an answer that is made once."""
+    """`content` as a stored answer."""
     return StoredAnswer(orjson.dumps(content)).prepare()
 
 
 def json_response(
     content: Any, status: int = 200, media_type: str = "application/json"
 ) -> Response:
-    """`content` as it is: it comes validated, and pydantic would walk it again."""
+    """`content` as a response; skips pydantic's validation, as the content is valid already."""
     return Response(orjson.dumps(content), status, media_type=media_type)

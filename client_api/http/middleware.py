@@ -1,4 +1,4 @@
-"""What surrounds every request: its ids, its log line, its last resort, its share of memory.
+"""The middleware of every request: ids, log line, unexpected errors, limits on memory.
 
 Pure ASGI, so that streamed bodies stay streamed and the context reaches every handler.
 """
@@ -36,8 +36,8 @@ def hold_memory(scope: Scope, size: int) -> None:
 
 
 class RequestContextMiddleware:
-    """Gives the request its ids, logs one line of metadata, and turns refusals of the other
-    middlewares, and what nobody caught, into problem bodies."""
+    """Sets the request's ids, logs one line of metadata, and turns the ApiErrors of the other
+    middlewares and uncaught exceptions into problem bodies."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -58,7 +58,7 @@ class RequestContextMiddleware:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["x-request-id"] = request.request_id
-                # Answers are of one caller, and mean what they say they are.
+                # An answer belongs to one caller, and browsers must not guess its media type.
                 headers.setdefault("cache-control", "no-store")
                 headers["x-content-type-options"] = "nosniff"
             await send(message)
@@ -74,7 +74,7 @@ class RequestContextMiddleware:
             count(self._metrics, scope, error)
             if status == 0:
                 await problem_response(scope["path"], error)(scope, receive, send_with_id)
-        except BaseException:  # cut off by us: at shutdown the server waits only so long
+        except BaseException:  # cancelled at shutdown, when the server's grace period ends
             if status == 0:
                 count(self._metrics, scope, _CUT_OFF)
             raise
@@ -90,11 +90,11 @@ class RequestContextMiddleware:
 
 
 class BodyLimitMiddleware:
-    """Bounds what bodies take: each by its path's limit, all together, and in time; together with
-    what `hold_memory` counts for them. Of both, and of the mapping requests in flight, a tenant has
-    a fair share; a request is in flight when its body is there.
+    """Limits bodies: the size of each by its path, the sum of all with the bytes that `hold_memory`
+    counts, and the time to arrive. A tenant has a fair share of the bytes and of the mapping
+    requests in flight; a request is in flight once its body has arrived.
 
-    A body that is declared too large is refused unread, a streamed one where it gets there.
+    A body with a Content-Length over the limit is refused unread, a streamed one at the limit.
     """
 
     def __init__(
@@ -105,8 +105,8 @@ class BodyLimitMiddleware:
         in_flight: int,
         timeout_s: float,
     ) -> None:
-        """limit: bytes a body may have at a path; total: bytes of all requests in flight;
-        in_flight: mapping requests at once: others pass, as probes must, and the kill switch.
+        """limit: bytes that a body may have at a path; total: bytes of all requests in flight;
+        in_flight: mapping requests at once; other requests, such as probes, are not limited.
         """
         self._app = app
         self._limit = limit
@@ -137,7 +137,7 @@ class BodyLimitMiddleware:
         async def counted() -> Message:
             nonlocal received, complete, in_flight
             if complete:
-                # Only the news that the client is gone can follow; that may take any time.
+                # Only a disconnect can follow, at any time, so there is no timeout.
                 return await receive()
             try:
                 async with asyncio.timeout_at(until):
@@ -164,8 +164,8 @@ class BodyLimitMiddleware:
 
 
 def _check(refusal: Refusal | None) -> None:
-    """Raises the one kind of exception that the framework lets through while it reads. Who has his
-    share is told so, and does not count against availability."""
+    """Raises the exception for a refusal, of the one class that the framework passes on while it
+    reads a body. A tenant over its share does not count against availability."""
     if refusal is not None:
         raise HTTPException(503 if refusal is Refusal.FULL else 429, headers=_BUSY)
 
@@ -186,12 +186,12 @@ class HeadMiddleware:
                 message = {**message, "body": b""}
             await send(message)
 
-        # A copy: the server looks into its own scope for what it may send.
+        # A copy: the server reads the method in its own scope to decide whether to send a body.
         await self._app({**scope, "method": "GET"}, receive, send_without_body)
 
 
 class DrainMiddleware:
-    """Tells clients to connect anew, to another process, while this one drains."""
+    """Closes connections while the process drains, so that clients connect to another process."""
 
     def __init__(self, app: ASGIApp, drain: Drain) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The server under the application: uvicorn, with what a connection may cost.
+"""The server under the application: uvicorn with limits on connections.
 
 In: the application and the settings. Out: a uvicorn configuration. Every program and test that
 serves the facade over real sockets takes it from here.
@@ -28,8 +28,8 @@ _KEEP_ALIVE_S = 75
 
 
 def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
-    """How the facade is served; call it last, for it also sets up the process: how many files it
-    may open, how soon threads take turns, and what the garbage collector looks at.
+    """The uvicorn configuration of the facade. Call it last, since it also sets up the process: the
+    limit of open files, the thread switch interval, and the garbage collector.
     """
 
     def count(code: ErrorCode) -> None:
@@ -58,15 +58,15 @@ def server_config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
-        # Whose X-Forwarded-For is believed is MAPPER_TRUSTED_PROXIES' to say.
+        # MAPPER_TRUSTED_PROXIES decides which X-Forwarded-For are trusted.
         proxy_headers=False,
-        # Limits, kept answers, metrics and the kill switch are one process's.
+        # Limits, kept answers, metrics and the kill switch belong to one process.
         workers=1,
     )
 
 
 def _open_files() -> int:
-    """How many files the process may open, after asking for as many as it may have."""
+    """Raises the limit of open files to its maximum and returns it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

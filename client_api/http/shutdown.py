@@ -1,8 +1,9 @@
-"""Leaving without dropping anybody.
+"""Graceful shutdown: no accepted request is dropped.
 
-In: a signal. Out: first readiness says no and answers close their connections while new requests
-are still taken; then, after a delay, no new ones; the process ends when the last is answered.
-Without the delay, whoever uses an idle connection in the moment it is closed gets no answer.
+In: a signal. Out: first readiness fails and responses close their connections, while new requests
+are still accepted; after a delay new requests are refused; the process ends after the last
+response. Without the delay, a client that uses an idle connection while it is being closed gets no
+response.
 """
 
 import asyncio
@@ -19,14 +20,14 @@ _SETTLE_S = 0.2
 
 
 class Drain:
-    """Whether the process is about to leave."""
+    """Whether the process is shutting down."""
 
     def __init__(self) -> None:
         self.begun = False
 
 
 class GracefulServer(uvicorn.Server):
-    """A uvicorn server that leaves in this order; on Ctrl-C without the delay."""
+    """A uvicorn server that shuts down in this order; on Ctrl-C without the delay."""
 
     def __init__(self, config: uvicorn.Config, drain: Drain, delay_s: float) -> None:
         """config: this sets its `timeout_graceful_shutdown`."""
@@ -43,8 +44,9 @@ class GracefulServer(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # Closing a listener resets who waits behind it. So first let nobody else queue up there,
-        # and take in who does; then let them say what they want, as uvicorn hangs up on silence.
+        # Closing a listener resets the connections in its backlog. So set the backlog to 0 and
+        # wait until the queued connections are accepted. Then wait for their requests, because
+        # uvicorn closes connections that have sent none.
         for server in self.servers:
             for listener in server.sockets:
                 with socket.socket(fileno=os.dup(listener.fileno())) as same:

@@ -1,4 +1,4 @@
-"""What the handlers of one app share, made once by `create_app`."""
+"""The objects that the handlers of one app share, made once by `create_app`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ if TYPE_CHECKING:  # it brings a database along, which a facade without a queue 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """started: `time.monotonic()` seconds; config_problems: what is wrong with files that are
-    served in an earlier version, in words for everyone; stored: answers made once, by their name;
-    compared: what the shadow found; review: None without a review queue.
+    """started: `time.monotonic()` seconds; config_problems: texts on files that are in use in an
+    earlier version, safe to publish; stored: stored answers by name; compared: the counts of the
+    shadow; review: None without a review queue.
     """
 
     settings: Settings
@@ -54,7 +54,7 @@ class State:
 
 
 async def get_state(request: Request) -> State:
-    """The state of the app that handles the request; async, for FastAPI calls others in threads."""
+    """The app's state. Async, because FastAPI runs other dependencies in threads."""
     return cast(State, request.app.state.shared)
 
 

@@ -1,6 +1,6 @@
-"""Answers made before they are sent: their bytes, plain and compressed, and their entity tag.
+"""Stored answers: their bytes, plain and compressed, and their entity tag.
 
-Also which encoding of a body a request takes.
+Also the choice of a body's encoding for a request.
 """
 
 import gzip
@@ -13,7 +13,7 @@ from fastapi import Request, Response
 
 @dataclass(frozen=True)
 class StoredAnswer:
-    """A body, with the headers that let a client keep it.
+    """A body, with the headers that let a client cache it.
 
     media_type: with its charset, if any; gzip_level: 1 (fast) to 9 (small).
     """
@@ -24,7 +24,7 @@ class StoredAnswer:
 
     @cached_property
     def etag(self) -> str:
-        """Weak, as plain and compressed bytes share it."""
+        """The entity tag; weak, since plain and compressed bytes share it."""
         return f'W/"{hashlib.sha256(self.body).hexdigest()[:32]}"'
 
     @cached_property
@@ -33,12 +33,12 @@ class StoredAnswer:
         return gzip.compress(self.body, self.gzip_level, mtime=0)
 
     def prepare(self) -> "StoredAnswer":
-        """Itself, with tag and compressed body made."""
+        """This object, after computing tag and compressed body."""
         _ = self.etag, self.packed
         return self
 
     def respond(self, request: Request) -> Response:
-        """The body in an encoding that the request takes; 304 where the client has it."""
+        """The body in an encoding that the request accepts; 304 if the client has it."""
         headers = {
             "ETag": self.etag,
             "Cache-Control": "private, no-cache",

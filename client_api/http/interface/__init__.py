@@ -1,1 +1,1 @@
-"""What the facade takes and answers, as models, and the OpenAPI document made from them."""
+"""Models of the facade's request and response bodies, and the OpenAPI document made from them."""

@@ -1,7 +1,7 @@
-"""The bodies that the facade answers with, as pydantic models: what the OpenAPI document states.
+"""The facade's response bodies as pydantic models, for the OpenAPI document.
 
-They document; handlers make their bodies as plain objects, which a test validates against these
-models. Problem bodies are here too.
+Handlers return plain objects; a test validates them against these models. Problem bodies are
+included.
 """
 
 from enum import StrEnum
@@ -76,7 +76,7 @@ class PolicyContext(Closed):
 
 
 class VersionInfo(Closed):
-    """Versions that made an answer."""
+    """The versions that an answer was made with."""
 
     taxonomy: str
     frameworks: str
@@ -88,7 +88,7 @@ class VersionInfo(Closed):
 
 
 class Shares(BaseModel):
-    """The probability of the model's likeliest answer, by who gave it; together at most 1."""
+    """The probability of the model's likeliest answer, by its source; the sum is at most 1."""
 
     llama: Annotated[float, Field(description="from the Llama's own distribution")]
     retrieval: Annotated[float, Field(description="from training texts that are equal or near")]
@@ -184,7 +184,7 @@ class MapResponse(Closed):
 
 
 class BatchError(Closed):
-    """Why the item at `index` has no result."""
+    """The error of the item at `index`, which has no result."""
 
     index: Annotated[int, Field(ge=0, description="position of the item in `requests`")]
     error_code: ErrorCode

@@ -1,6 +1,6 @@
-"""The bodies that the REST facade takes, as pydantic models: FastAPI validates and documents them.
+"""The request bodies of the REST facade as pydantic models; FastAPI validates and documents them.
 
-Pydantic's messages, unlike those of JSON Schema validators, do not quote what the client sent.
+Pydantic's messages, unlike those of JSON Schema validators, do not quote the client's input.
 """
 
 from typing import Annotated, Any, Final
@@ -20,16 +20,16 @@ from client_api.http.interface.answers import Closed
 from client_api.mapping.gateway import Item
 
 MAX_BATCH = 100
-#: Of one item's output and of its metadata. What detectors say has a few levels and, with every
-#: span of a long text, some thousand values.
+#: Limits of one item's output and of its metadata. Detectors' outputs have a few levels and, with
+#: every span of a long text, some thousand values.
 MAX_DEPTH = 32
 MAX_VALUES = 10_000
-#: The keys of `metadata`. Hints of a wrong shape are left out; a key that is not one is refused.
+#: The keys of `metadata`. Hints of a wrong shape are ignored; an unknown key is refused.
 HINTS: Final = ("contributing_detectors", "normalized_scores", "kind")
 
 
 def shape_problem(value: object) -> str | None:
-    """Which limit on nested JSON a value breaks; None when it keeps them all."""
+    """The limit on nested JSON that a value exceeds; None when it exceeds none."""
     level, values = [value], 0
     for _ in range(MAX_DEPTH + 1):
         nested: list[object] = []
@@ -113,7 +113,7 @@ class MapRequest(Closed):
         return output
 
     def item(self) -> Item:
-        """What the model and the rules see of it."""
+        """The item as the model and the rules get it."""
         output = self.output
         return Item(
             detector=self.detector,
@@ -128,7 +128,7 @@ _AsSent = Annotated[Any, PlainValidator(lambda item: item, json_schema_input_typ
 
 
 class BatchRequest(Closed):
-    """Up to 100 outputs; each is checked on its own, as a bad one never fails the others."""
+    """Up to 100 outputs. Each is validated separately: an invalid one does not fail the others."""
 
     model_config = ConfigDict(
         json_schema_extra={

@@ -106,7 +106,7 @@ class FileChange(Closed):
 
 
 class CheckAnswer(Closed):
-    """What is wrong with a detector file, and what it changes."""
+    """The problems of a detector file, and its changes to the rules."""
 
     detector: Annotated[str, Field(description="its name in the file; empty where it has errors")]
     valid: Annotated[bool, Field(description="whether it has no error")]

@@ -46,7 +46,7 @@ _RATE: Final = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 
 
 def problem_docs(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a route that may answer with these statuses, for its OpenAPI page."""
+    """The `responses` argument of a route with these statuses, for the OpenAPI document."""
     return {status: {"model": Problem} for status in statuses}
 
 

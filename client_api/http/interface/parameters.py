@@ -1,4 +1,4 @@
-"""What a mapping request asks besides its body: query and headers, validated and documented."""
+"""The parameters of a mapping request besides its body: query and headers."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +10,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """What a mapping request asks besides its body. Each but explain: None for none."""
+    """Query and header parameters of a mapping request. All but `explain` are None if absent."""
 
     explain: bool
     view: str | None
@@ -53,8 +53,8 @@ async def read_parameters(
         ),
     ] = None,
 ) -> Parameters:
-    """The parameters, validated. Async, for FastAPI calls others in threads; the route reads
-    the tenant from every header of that name."""
+    """The parameters, validated. Async, because FastAPI runs other dependencies in threads. The
+    tenant headers are read by the route, which needs all of them."""
     return Parameters(explain, view, budget_ms, replay)
 
 

@@ -24,7 +24,7 @@ def _printable(text: str) -> str:
 
 
 class DecisionBody(Closed):
-    """What a reviewer did."""
+    """A reviewer's action."""
 
     action: Action
     labels: list[Label]
@@ -36,7 +36,7 @@ class DecisionBody(Closed):
 
 
 class WordBody(Closed):
-    """A word of a detector that deserves a look."""
+    """A detector's word that a person should review."""
 
     id: Number
     version: Annotated[Number, Field(description="to be sent with an action")]
@@ -104,9 +104,9 @@ class DriftBody(Closed):
 
 
 class ActionBody(Closed):
-    """What to do with a word.
+    """An action on a word.
 
-    `correct` names labels; `accept` takes the proposal; `undo` takes the last decision back.
+    `correct` sets labels; `accept` takes the proposed labels; `undo` reverts the last decision.
     """
 
     action: Annotated[Action, Field(strict=False)]
@@ -138,6 +138,6 @@ class ImportBody(Closed):
 
 
 class ImportedBody(Closed):
-    """What an import changed."""
+    """The changes of an import."""
 
     new: Annotated[Number, Field(description="decisions that were not in force before")]

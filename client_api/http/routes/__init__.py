@@ -1,1 +1,1 @@
-"""The endpoints, a router for each resource."""
+"""The endpoints: one router per resource."""

@@ -24,16 +24,16 @@ _log = structlog.get_logger()
 
 @router.get("/mode", response_model=ModeBody)
 async def get_mode(state: Shared) -> Response:
-    """How this process answers; `/health` says who asks for it."""
+    """The mode of this process; `/health` has the source of `rules_only`."""
     return json_response({"mode": state.switch.current().mode})
 
 
 @router.put("/mode", response_model=ModeBody, responses=problem_docs(400, 408, 413, 415, 422))
 async def put_mode(body: ModeBody, state: Shared) -> Response:
-    """Switch this process, at once and beyond a restart. `rules_only` holds while the
-    environment or the policy file asks for it, whatever is said here: see the answer."""
+    """Switch this process, at once and across restarts. `rules_only` stays in force while the
+    environment or the policy file sets it; the response has the mode in force."""
     try:
-        # The file is synced: on a slow disk that takes long.
+        # Writing syncs the file, which takes long on a slow disk.
         holds = await asyncio.to_thread(state.switch.set, body.mode)
     except OSError as error:
         _log.error("the mode holds but was not kept", **exception_facts(error))

@@ -1,6 +1,6 @@
 """`/`: the console, and `/docs`: the API's reference with its OpenAPI document.
 
-The pages are for everyone; what the console shows is asked for with the reader's key.
+The pages need no key; the console fetches its data with the user's key.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/")
 async def console(state: Shared) -> Response:
-    """One page without outside assets."""
+    """One page without external assets."""
     page = build_page(keys=state.settings.keys_file is not None, review=state.review is not None)
     return Response(page.html, headers=dict(page.headers), media_type="text/html; charset=utf-8")
 

@@ -1,4 +1,4 @@
-"""Below `/detectors`: drafts of detector files, what is wrong with one, and adding one."""
+"""Below `/detectors`: draft, check and add detector files."""
 
 import asyncio
 from dataclasses import asdict
@@ -40,7 +40,7 @@ _LATER = {"Retry-After": "1"}
 
 @router.post("/draft", response_model=DraftAnswer)
 async def draft_detector(body: DraftBody, request: Request, state: Shared) -> Response:
-    """Draft a detector file from the detector's words, or from what it returned. Writes nothing."""
+    """Draft a detector file from the detector's words, or from its outputs. Writes nothing."""
     caller = get_caller(request)
     tenant = state.admission.tenant(caller, request.headers.getlist("x-tenant-id"))
     await state.limiter.charge(caller, len(body.words or body.outputs))
@@ -69,14 +69,14 @@ async def draft_detector(body: DraftBody, request: Request, state: Shared) -> Re
 
 @router.post("/check", response_model=CheckAnswer)
 async def check_detector(body: FileBody, state: Shared) -> Response:
-    """What is wrong with a detector file, and what it would change. Writes nothing."""
+    """The problems of a detector file, and the changes that it would make. Writes nothing."""
     return json_response(_checked(await asyncio.to_thread(state.files.check, body.file)))
 
 
 @router.post("/add", response_model=AddedAnswer, responses=problem_docs(409))
 async def add_detector(body: FileBody, state: Shared) -> Response:
-    """Put a detector file into the folder of own detectors, or in place of the one of that name.
-    It holds from the next request on. A file with errors is refused; the problem has them."""
+    """Add a detector file to the folder of own detectors, or replace the one of that name. It
+    applies from the next request on. A file with errors is refused; the problem lists them."""
     try:
         checked, path = await asyncio.to_thread(state.files.add, body.file)
     except RefusedFile as refused:

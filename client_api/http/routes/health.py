@@ -1,4 +1,4 @@
-"""`/health*`: is the process alive, can it answer, does the model answer."""
+"""`/health*`: whether the process runs, answers requests, and reaches the model."""
 
 import time
 from typing import Annotated, Any
@@ -49,7 +49,7 @@ async def live() -> Response:
 @router.get("", name="health", response_model=Readiness)
 @router.get("/ready", response_model=Readiness)
 async def ready(request: Request, state: Shared) -> Response:
-    """Requests are answered; `degraded` when by rules alone, or with settings of before."""
+    """Requests are answered. `degraded`: by rules alone, or with an earlier version of a file."""
     if request.app.state.drain.begun:
         return _unavailable(
             request, "shutting down: send requests elsewhere", {"status": "draining"}
@@ -67,7 +67,7 @@ async def ready(request: Request, state: Shared) -> Response:
 
 @router.get("/model", name="model_health", response_model=ModelState)
 async def model(request: Request, state: Shared) -> Response:
-    """A real canary mapping went through the model lately."""
+    """Whether the model answered a canary mapping lately."""
     health = state.canary.health()
     facts = _facts(state)
     if not health.ok:
@@ -88,7 +88,7 @@ def _facts(state: State) -> dict[str, Any]:
 
 
 def _unavailable(request: Request, problem: str, extra: dict[str, Any]) -> Response:
-    """The state, as a problem; a probe that hears it is no request that failed, so none counts."""
+    """The state as a problem body; a failed probe does not count as a failed request."""
     error = ApiError(ErrorCode.OVERLOADED, problem, headers={"Retry-After": "1"}, extra=extra)
     current().facts["error_code"] = error.code.value
     return problem_response(request.url.path, error)

@@ -76,7 +76,7 @@ class DetectorInfo(Closed):
 
 
 class DetectorsInfo(Closed):
-    """The detectors that are known."""
+    """The known detectors."""
 
     version: Annotated[str, Field(description="version of the rules")]
     detectors: list[DetectorInfo]
@@ -104,7 +104,7 @@ async def frameworks(request: Request, state: Shared) -> Response:
 async def detectors(request: Request, state: Shared) -> Response:
     """The detectors whose vocabularies are curated; others are read by common words.
 
-    Those of the operator's own files are among them, for a tenant also those of its files.
+    The list includes the operator's own detectors; a tenant also gets those of its own files.
     """
     tenant = state.admission.tenant(get_caller(request), request.headers.getlist("x-tenant-id"))
     return _detectors(state.pipelines.of(tenant).rules).respond(request)
@@ -118,7 +118,7 @@ async def served_version(state: Shared) -> Response:
 
 
 def stored_answers(guard: MappingGuard) -> dict[str, StoredAnswer]:
-    """The answers that no file of the operator changes, by the name of their path."""
+    """The stored answers that do not depend on the operator's files, by the name of their path."""
     bodies = {"taxonomy": _taxonomy(guard), "frameworks": _frameworks(guard)}
     return {name: stored_json(body) for name, body in bodies.items()}
 

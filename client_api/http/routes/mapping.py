@@ -84,9 +84,9 @@ async def map_batch(
     state: Shared,
     asked: Asked,
 ) -> Response:
-    """Map up to 100 outputs, in order; a bad item is reported and does not fail the others.
+    """Map up to 100 outputs, in order; an invalid item is reported and does not fail the others.
 
-    With `Accept: application/cloudevents-batch+json` the answer is a CloudEvent for each item.
+    With `Accept: application/cloudevents-batch+json` the answer is one CloudEvent per item.
     """
     view = _view(state, asked.view)
     caller = get_caller(request)
@@ -102,7 +102,7 @@ async def map_batch(
         except ApiError as error:
             state.metrics.rejected(error.code)
             refused[index] = error
-        # A long batch must not hold up who asks for one item.
+        # A long batch must not delay requests of one item.
         await asyncio.sleep(0)
     budget_s = _batch_budget_ms(list(admitted.values()), asked.budget_ms, state) / 1000
     as_events = cloud_events.accepts(request, cloud_events.BATCH)
@@ -156,7 +156,7 @@ async def _once(
     budget_s: float,
     answer: Callable[[], Awaitable[Response]],
 ) -> Response:
-    """The answer; with a key, the one that the same request for the same form got before."""
+    """The answer; with an idempotency key, the stored answer to the same request, if any."""
     granted = {"X-Budget-Granted-Ms": f"{budget_s * 1000:.15g}"}
     if key is None:
         made = await answer()
@@ -195,7 +195,7 @@ async def _once(
 
 
 def _claims(request: Request) -> list[str]:
-    """Every X-Tenant-ID: one that contradicts another must not hide behind it."""
+    """Every X-Tenant-ID of the request, so that contradicting ones are refused."""
     return request.headers.getlist("x-tenant-id")
 
 
@@ -240,8 +240,8 @@ def _result(
 
 
 def _logged(state: State, decisions: list[Decision]) -> dict[str, Any]:
-    """What the access log says of answers besides, where the operator chose that: their labels, the
-    lowest confidence, and the version of the taxonomy."""
+    """Fields of the access log that the operator may enable: the answers' labels, the lowest
+    confidence, and the version of the taxonomy."""
     if not (state.settings.log_labels and decisions):
         return {}
     labels = {label for one in decisions for label in cast(list[str], one.event["taxonomy"])}
@@ -253,7 +253,7 @@ def _logged(state: State, decisions: list[Decision]) -> dict[str, Any]:
 
 
 def _failure(error: Exception) -> ApiError:
-    """Why an accepted item has no answer."""
+    """The error of an accepted item without an answer."""
     if isinstance(error, BudgetSpent):
         detail = "the model did not answer within the budget"
         return ApiError(ErrorCode.REQUEST_TIMEOUT, detail)

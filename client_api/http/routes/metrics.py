@@ -1,4 +1,4 @@
-"""`/metrics` for Prometheus; `/metrics/summary` and `/metrics/alerts` for who has none."""
+"""`/metrics` for Prometheus; `/metrics/summary` and `/metrics/alerts` for use without it."""
 
 import asyncio
 import time
@@ -37,7 +37,7 @@ class Quantiles(Closed):
 
 
 class DetectorCounts(Closed):
-    """Items of a detector, by what answered them."""
+    """Items of a detector, by the source of their answers."""
 
     detector: str
     items: int
@@ -56,8 +56,8 @@ class History(Closed):
 
 
 class ShadowRow(Closed):
-    """Items of a detector that a candidate answered as well, by how the labels of both compare;
-    means over those that it answered, null without one."""
+    """Items of a detector that were sent to a candidate as well, by the comparison of the labels;
+    means over the items that the candidate answered, null without one."""
 
     detector: str
     same: int
@@ -70,7 +70,7 @@ class ShadowRow(Closed):
 
 
 class ShadowTable(Closed):
-    """What a candidate answered beside the served version since its shadow began."""
+    """Comparison of a candidate with the served version since its shadow began."""
 
     version: int
     share: Annotated[float, Field(description="of the items")]
@@ -101,7 +101,7 @@ class Summary(Closed):
 
 
 class Alert(BaseModel):
-    """A figure beyond its internal threshold."""
+    """A figure that exceeds its internal threshold."""
 
     metric: str
     value: float
@@ -112,7 +112,7 @@ class Alert(BaseModel):
 
 
 class AlertReport(Closed):
-    """What is beyond its threshold now."""
+    """The figures that exceed their thresholds now."""
 
     alerts: list[Alert]
     count: int
@@ -121,16 +121,16 @@ class AlertReport(Closed):
 
 @router.get("", name="metrics", response_class=PlainTextResponse, responses=UNCHANGED)
 async def exposition(request: Request, state: Shared) -> Response:
-    """Prometheus' text format, compressed for who takes that."""
+    """Prometheus' text format, compressed for clients that accept it."""
     text = state.metrics.exposition() + state.compared.exposition()
     answer = StoredAnswer(text, CONTENT_TYPE_LATEST, gzip_level=1)
-    # In a thread, which lets the event loop run meanwhile.
+    # In a thread, so that the event loop runs meanwhile.
     return await asyncio.to_thread(answer.respond, request)
 
 
 @router.get("/summary", name="metrics_summary", response_model=Summary)
 async def summary(state: Shared) -> Response:
-    """The last five minutes in numbers, and how this process keeps its service levels."""
+    """The figures of the last five minutes, and the service levels of this process."""
     window, slo = state.metrics.window, load_slo()
     counts, history = window.total(), window.history()
     return json_response(
@@ -160,7 +160,7 @@ async def summary(state: Shared) -> Response:
 
 
 def _sources(counts: Counts) -> dict[str, int]:
-    """Items by who answered them; `none` is for those that failed."""
+    """Items by the source of their answers; `none` is for those that failed."""
     found: Counter[Source | None] = Counter()
     for (_, source), items in counts.answers.items():
         found[source] += items
@@ -181,8 +181,8 @@ def _detectors(counts: Counts) -> list[dict[str, Any]]:
 
 @router.get("/alerts", name="metrics_alerts", response_model=AlertReport)
 async def alerts(state: Shared) -> Response:
-    """What of the last five minutes is beyond the service level document's internal thresholds;
-    Prometheus alerts on the objectives."""
+    """Figures of the last five minutes that exceed the internal thresholds of the service level
+    document; Prometheus alerts on the objectives."""
     window = state.metrics.window
     counts = window.total()
     p95_ms = _milliseconds(window.quantile(counts, 0.95))

@@ -1,4 +1,4 @@
-"""`/review`: the words that deserve a look, and what reviewers decide about them."""
+"""`/review`: the words that need a review, and the reviewers' decisions about them."""
 
 import asyncio
 from collections.abc import Callable
@@ -56,7 +56,7 @@ router = APIRouter(
 
 
 async def _desk(request: Request) -> "ReviewDesk":
-    """The queue; raises ApiError where there is none. Async, for others are called in threads."""
+    """The queue; raises ApiError without one. Async, because FastAPI runs others in threads."""
     desk = (await get_state(request)).review
     if desk is None:
         detail = "there is no review queue; MAPPER_REVIEW_DIR switches it on"
@@ -79,7 +79,7 @@ async def list_words(
     limit: Annotated[int, Query(ge=1, le=200, description="words at most")] = 50,
     offset: Annotated[int, Query(ge=0, le=1_000_000, description="words to leave out")] = 0,
 ) -> Response:
-    """The words of a state, the most frequent first: the caller's tenant's, with `admin` all."""
+    """The words of a state, most frequent first: those of the caller's tenant; with `admin` all."""
     page = await _ask(lambda: desk.page(_reviewer(request), state, detector, limit, offset))
     return json_response(
         {
@@ -95,7 +95,7 @@ async def list_drift(
     desk: Desk,
     limit: Annotated[int, Query(ge=1, le=1000, description="detectors at most")] = 200,
 ) -> Response:
-    """What became of each detector's items in the last days, and whether that has changed."""
+    """The outcomes of each detector's items in the last days, and whether their shares changed."""
     found = await _ask(lambda: desk.drift(_reviewer(request)))
     return json_response({"detectors": [_drift(one) for one in found[:limit]]})
 
@@ -122,8 +122,8 @@ async def get_word(word_id: WordId, request: Request, desk: Desk) -> Response:
 
 @router.post("/{word_id}", response_model=WordBody, responses=_CHANGED | problem_docs(409))
 async def act(word_id: WordId, body: ActionBody, request: Request, desk: Desk) -> Response:
-    """Decide about a word. The decision is an entry of a detector file: it holds for the next item
-    here, and within a second in every replica. 409: someone else decided in the meantime."""
+    """Decide about a word. The decision is an entry of a detector file: it applies to the next item
+    in this process, and within a second in every replica. 409: the word changed in the meantime."""
     labels = [label.value for label in body.labels]
     reviewer = _reviewer(request, body.reviewer)
     word = await _ask(
@@ -141,7 +141,7 @@ async def act(word_id: WordId, body: ActionBody, request: Request, desk: Desk) -
 
 
 async def _ask(work: Callable[[], _T]) -> _T:
-    """Run the work of the queue in a thread. Raises ApiError for what the queue refuses."""
+    """Run a call of the queue in a thread; the queue's exceptions become ApiErrors."""
     try:
         return await asyncio.to_thread(work)
     except NotFoundError:
