@@ -1,11 +1,11 @@
-"""How many items of a batch the model is asked at once.
+"""The number of a batch's items that go to the model in one call (a chunk).
 
-In: how chunks ended. Out: the size of the next one.
+In: durations and results of chunks. Out: the size of the next chunk.
 """
 
 
 class ChunkSizer:
-    """Additive increase, multiplicative decrease: together is cheaper, too many are late.
+    """Additive increase, multiplicative decrease: large chunks are cheap, too large ones are late.
 
     A late chunk halves the size; one that took less than half of an item's budget adds an item.
     """

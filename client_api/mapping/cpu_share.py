@@ -1,8 +1,8 @@
-"""Whether the process has used less than its share of the processor lately.
+"""Limits the processor time that the process uses for answers by rules.
 
-In: the processor time that it used. Out: how long to wait. Answers by rules are cheap, and a client
-that gets one at once sends its next request at once. Without a bound, the rules take the cores from
-the model.
+In: the processor time used. Out: the time to wait. Answers by rules are fast, and a client that
+gets one at once sends its next request at once. Without a limit, the rules take the cores from the
+model.
 """
 
 import time

@@ -27,12 +27,12 @@ _CHUNK_S: Final = 5.0
 
 
 class TooManyWords(ValueError):  # noqa: N818 - what was asked is too much
-    """A draft has at most MAX_WORDS words."""
+    """The request has more than MAX_WORDS words."""
 
 
 @dataclass(frozen=True, slots=True)
 class DraftRequest:
-    """What is to be drafted. outputs: text, or parsed JSON; only without words."""
+    """The input of a draft. outputs: text, or parsed JSON; only without words."""
 
     detector: str
     words: tuple[Word, ...] = ()
@@ -54,7 +54,7 @@ class Drafter:
         return self._turn.locked()
 
     async def draft(self, request: DraftRequest) -> Draft:
-        """Raises ModelError where the model does not answer, and TooManyWords."""
+        """The draft. Raises ModelError if the model does not answer, and TooManyWords."""
         async with self._turn:
             pipeline = self._pipelines.of(request.tenant)
             collected = await asyncio.to_thread(_collected, request, pipeline)

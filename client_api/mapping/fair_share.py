@@ -1,8 +1,8 @@
-"""Divides what the process has among those who ask for it at once.
+"""Divides a limited resource of the process among the parties that use it at the same time.
 
-In: who takes how much of it, and gives it back. Out: whether he may. Knows no requests. One caller
-alone may take everything. With others about, one may take at most `_EAGER` times what is free, so
-some is always left for who comes next: two may hold 44 % each, three 31 %.
+In: the amounts that parties take and give back. Out: whether a party may take an amount. A single
+active party may take everything. With several active parties, each may hold at most `_EAGER` times
+what is then free, so some is always left for the next one: two may hold 44 % each, three 31 %.
 """
 
 import time
@@ -12,21 +12,21 @@ from enum import Enum
 from typing import Final
 
 _EAGER: Final = 4
-#: Seconds for which one who took, or asked in vain, counts as being about.
+#: Seconds for which a party counts as active after it took, or was refused, an amount.
 _ABOUT_S: Final = 30.0
-#: Parties remembered at most; beyond, those who asked first are forgotten.
+#: The most active parties in memory; beyond it, those with the oldest calls are removed.
 _PARTIES: Final = 1024
 
 
 class Refusal(Enum):
-    """Why nothing was taken."""
+    """The reason for a refusal."""
 
     FULL = "full"
     SHARE = "share"
 
 
 class FairShare:
-    """`total` of something, for parties by name; None stands for who has no name. It may change."""
+    """`total` units for parties by name; None is a party of its own. `total` may change."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.total = total
@@ -36,7 +36,7 @@ class FairShare:
         self.taken = 0
 
     def take(self, party: str | None, amount: int = 1) -> Refusal | None:
-        """Take it, or say why not; None when it was taken."""
+        """Take an amount; None on success, else the reason why not."""
         free = self.total - self.taken
         self._note(party)
         if amount > free:
@@ -49,7 +49,7 @@ class FairShare:
         return None
 
     def give_back(self, party: str | None, amount: int = 1) -> None:
-        """End the use of what was taken."""
+        """Return an amount that was taken."""
         self.taken -= amount
         self._used[party] -= amount
         if not self._used[party]:

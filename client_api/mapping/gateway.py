@@ -1,6 +1,6 @@
-"""The seam between the facade and the model: everything above it talks to this one interface.
+"""The interface between the facade and the model; no other code of the facade calls Triton.
 
-So all of the facade runs alike against a real Triton, a fake and a broken one.
+So the whole facade runs in the same way with a real Triton and with a fake of the tests.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from schemas.contract import FallbackReason
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing to map.
+    """One output to map.
 
     output: raw text (JSON text for an object or a list); metadata: JSON text, or empty.
     tenant: whose detector files apply besides those of all tenants.
@@ -27,29 +27,29 @@ class Item:
 
 
 class ModelError(Exception):
-    """The model gave no answer; `reason` is what the fallback reports."""
+    """The model gave no answer; `reason` is the fallback reason of the item."""
 
     reason = FallbackReason.MODEL_ERROR
 
 
 class ModelTimeout(ModelError):  # noqa: N818 - a kind of ModelError, as in httpx
-    """The deadline passed first."""
+    """The deadline passed before the answer."""
 
     reason = FallbackReason.TIMEOUT
 
 
 class ModelRefused(ModelError):  # noqa: N818
-    """The model works and would not take these items: says nothing of its health."""
+    """The model refused these items; this does not count against its health."""
 
 
 class ModelOverloaded(ModelError):  # noqa: N818
-    """Nobody asked the model: it has all the work it can do in time."""
+    """The model was not asked, because it could not answer in time."""
 
     reason = FallbackReason.OVERLOADED
 
 
 class CircuitOpen(ModelError):  # noqa: N818
-    """Nobody asked the model: it is known to be lost; `reason` is how."""
+    """The model was not asked, because the circuit is open; `reason`: of the last failure."""
 
     def __init__(self, problem: str, reason: FallbackReason) -> None:
         super().__init__(problem)
@@ -57,7 +57,7 @@ class CircuitOpen(ModelError):  # noqa: N818
 
 
 class RulesOnly(ModelError):  # noqa: N818
-    """Nobody asked the model: the kill switch is on."""
+    """The model was not asked, because the kill switch is on."""
 
     reason = FallbackReason.RULES_ONLY
 
@@ -66,12 +66,12 @@ class ModelGateway(Protocol):
     """Asks the served model."""
 
     async def map(self, items: Sequence[Item], budget_s: float) -> list[Decision]:
-        """One decision an item, in order, within `budget_s` seconds.
+        """One decision per item, in order, within `budget_s` seconds.
 
-        Raises ModelError; never anything else for what an item contains.
+        Raises ModelError; the content of an item causes no other exception.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         ...

@@ -1,11 +1,11 @@
 """The kill switch: whether the model may be asked.
 
-In: what the environment, the policy file and an administrator of this process say. Out: the mode
-that holds, and who asks for it. Knows nothing of HTTP.
+In: the modes set by the environment, by the policy file and by an administrator of this process.
+Out: the mode in force, and its sources. Independent of HTTP.
 
-`rules_only` holds while anyone asks for it. So an administrator who goes back to `hybrid` takes
-back only his own word: he cannot undo, for one process, what was switched for the fleet. His word
-is kept in a file, since a restart in the middle of an incident must not bring the model back.
+`rules_only` is in force while any source sets it. An administrator's `hybrid` clears only the
+override of this process; environment and policy file, which apply to all processes, stay in force.
+The override is kept in a file, so that a restart during an incident does not enable the model.
 """
 
 import json
@@ -20,7 +20,7 @@ from schemas.policies import PolicyFile
 
 
 class Switch(StrEnum):
-    """Who can ask for `rules_only`."""
+    """The sources that can set `rules_only`."""
 
     ENVIRONMENT = "environment"
     FILE = "file"
@@ -29,17 +29,17 @@ class Switch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ModeState:
-    """The mode that holds; `asked_by` is empty in `hybrid`."""
+    """The mode in force; `asked_by` has the sources of `rules_only`, empty in `hybrid`."""
 
     mode: Mode
     asked_by: tuple[Switch, ...]
 
 
 class ModeSwitch:
-    """One process's view of the kill switch.
+    """The kill switch of one process.
 
-    environment: the setting this process was started with.
-    state: where the administrator's word is kept; None keeps it for the life of the process.
+    environment: the setting that this process was started with.
+    state: the file of the administrator's override; None keeps it in memory only.
 
     Raises ConfigError when `state` exists and cannot be read.
     """
@@ -51,7 +51,7 @@ class ModeSwitch:
         self._admin = Mode.HYBRID if state is None else _read(state)
 
     def current(self) -> ModeState:
-        """The mode that holds now: one `stat` of the policy file."""
+        """The mode in force now; costs one `stat` of the policy file."""
         asked = {
             Switch.ENVIRONMENT: self._environment,
             Switch.FILE: self._policies.current().mode,
@@ -61,9 +61,9 @@ class ModeSwitch:
         return ModeState(Mode.RULES_ONLY if by else Mode.HYBRID, by)
 
     def set(self, mode: Mode) -> ModeState:
-        """Take the administrator's word, and return what holds then.
+        """Set the administrator's override, and return the mode in force.
 
-        Raises OSError when it cannot be kept; it holds in this process all the same.
+        Raises OSError if the file cannot be written; the override applies to this process anyway.
         """
         self._admin = mode
         if self._state is not None:

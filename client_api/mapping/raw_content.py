@@ -1,8 +1,8 @@
-"""Whether an output quotes so much content that an operator may want to refuse it.
+"""Checks whether an output quotes so much content that an operator may want to refuse it.
 
-Detectors quote the text that they judged. The reader recognises such content and uses none of
-it, so accepting it is the default. With `MAPPER_RAW_CONTENT=refuse` an item is refused when both
-bounds below are exceeded.
+Detectors quote the text that they judged. The reader recognises such content and does not use it,
+so accepting it is the default. With `MAPPER_RAW_CONTENT=refuse` an item is refused if it exceeds
+both limits below.
 """
 
 from typing import Final
@@ -18,7 +18,7 @@ MAX_SHARE: Final = 0.5
 def is_raw_content(output: str, reading: Reading) -> bool:
     """Whether quoted content is longer than MAX_QUOTED and more than MAX_SHARE of `output`.
 
-    A running text that no format and no structure explains counts as quoted content.
+    Running text that matches no format and no structure counts as quoted content.
     """
     quoted = len(output) if reading.how is How.TEXT else reading.quoted
     return quoted > MAX_QUOTED and quoted > MAX_SHARE * len(output)

@@ -1,6 +1,6 @@
-"""Answers items: by the model where it can, else by the curated rules in this process.
+"""Answers items: by the model if it answers in time, else by the curated rules in this process.
 
-In: items and budgets. Out: a decision for each, counted. Knows no HTTP and no tensors.
+In: items and budgets. Out: one decision per item, counted. Independent of HTTP and tensors.
 """
 
 import asyncio
@@ -37,22 +37,22 @@ from schemas.requests import parse_metadata
 _log = structlog.get_logger()
 _Clock = Callable[[], float]
 
-#: Reasons of the moment: the same item later may be answered by the model.
+#: Temporary reasons: the model may answer the same item later.
 PASSING: Final = frozenset(
     {FallbackReason.TIMEOUT, FallbackReason.OVERLOADED, FallbackReason.MODEL_ERROR}
 )
 _LATE: Final = frozenset({FallbackReason.TIMEOUT, FallbackReason.OVERLOADED})
-#: Before a model that got to no item of a chunk is asked again: a tenth of an item's usual budget.
+#: The pause before a retry if the model answered no item of a chunk: a tenth of the usual budget.
 _PAUSE_S: Final = 0.024
-#: What the rules may take in the event loop: less than it takes to give the work to a thread.
+#: The longest work by rules in the event loop: less than the cost of a switch to a thread.
 _AT_ONCE_S: Final = 0.001
 
-# What the rules are measured with: an output with as many signals as its size allows.
+# The rules' time is measured on an output with as many signals as its size allows.
 _SAMPLE = json.dumps([{"label": f"label {n}", "score": 0.5} for n in range(200)])
 
 
 def answer_by_rules(pipelines: TenantPipelines, item: Item, reason: FallbackReason) -> Decision:
-    """An item's decision without the model; `reason` says why the model does not answer."""
+    """An item's decision without the model; reason: why the model did not answer."""
     pipeline = pipelines.of(item.tenant)
     read = pipeline.read(item.detector, item.output, parse_metadata(item.metadata))
     return pipeline.decide(read, threshold=item.threshold, reason=reason)
@@ -60,7 +60,7 @@ def answer_by_rules(pipelines: TenantPipelines, item: Item, reason: FallbackReas
 
 @cache
 def measure_rules(pipelines: TenantPipelines) -> float:
-    """Seconds that the rules take for a byte of an item, on this machine, as measured now."""
+    """Seconds per byte of an item that the rules take on this machine, measured now."""
     item = Item("warm-up", _SAMPLE)
     taken = []
     for _ in range(2):
@@ -71,13 +71,14 @@ def measure_rules(pipelines: TenantPipelines) -> float:
 
 
 class BudgetSpent(Exception):  # noqa: N818 - as TimeoutError is none of ours
-    """The model did not answer in time, and the operator chose that no rules stand in."""
+    """The model did not answer in time, and the operator chose an error instead of the rules."""
 
 
 @dataclass(frozen=True, slots=True)
 class Budgets:
-    """Budgets in seconds: of an item, and what of it is kept for the rules; the most items that
-    travel together in a batch; what the rules take for a byte; what a timeout becomes.
+    """item_s: of one item, in seconds; reserve_s: the part of it reserved for the rules; chunk: the
+    most items per call of the model; rules_s_per_byte: the rules' seconds per byte of an item;
+    on_timeout: the result of an item that timed out.
     """
 
     item_s: float
@@ -88,7 +89,7 @@ class Budgets:
 
 
 class MapperService:
-    """The facade's work, without its transport."""
+    """The facade's mapping service, independent of its transport."""
 
     def __init__(
         self,
@@ -103,9 +104,9 @@ class MapperService:
         records: Sequence[Callable[[Item, Decision], None]] = (),
         compare: Callable[[Item, Decision, float], None] = lambda item, answer, seconds: None,
     ) -> None:
-        """known: what the model answered to an item before, None if it is to be asked; cpu: what
-        the process may use while it answers by rules for a model that has too much to do; records:
-        told of every answer, and do not wait; compare: the same, with the seconds it took.
+        """known: the cached answer of the model to an item, or None; cpu: the processor share for
+        answers by rules while the model is overloaded; records: called with every answer, must not
+        block; compare: the same, with the seconds to the answer.
         """
         self._gateway = gateway
         self._known = known
@@ -119,16 +120,16 @@ class MapperService:
         self._compare = compare
 
     async def is_raw_content(self, item: Item) -> bool:
-        """Whether an output quotes so much content that an operator may refuse it."""
+        """Whether an output quotes more content than the limits of `raw_content` allow."""
         pipeline = self._pipelines.of(item.tenant)
         reading = await asyncio.to_thread(pipeline.reading, item.detector, item.output)
         return is_raw_content(item.output, reading)
 
     async def map(self, item: Item, started: float, budget_s: float) -> Decision:
-        """Answer one item, `started` (clock seconds) being when its request came in. With more than
-        the usual budget it waits for a model that has too much to do.
+        """Answer one item. started: clock seconds when its request arrived. With more than the
+        usual budget, an overloaded model is asked again until the budget ends.
 
-        Raises BudgetSpent, or what a defect in the rules raised; both are counted.
+        Raises BudgetSpent, or the exception of a defect in the rules; both are counted.
         """
         deadline = started + budget_s
         [answer] = await self._ask([item], deadline)
@@ -147,13 +148,12 @@ class MapperService:
     ) -> list[Decision | Exception]:
         """Answer items in order, a few at a time; an item that failed is its exception.
 
-        An item has its usual budget from when its chunk is sent, or its share of a raised one.
-        What the model did not get to is asked again after the other items, so that a model with an
-        empty cache answers as one that knows the items. When `budget_s` ends, the rules answer
-        what is left.
+        An item has its usual budget, or its share of a larger `budget_s`, from when its chunk is
+        sent. Items that the model did not answer in time are sent again after the others, so that
+        the results do not depend on the caches. When `budget_s` ends, the rules answer the rest.
         """
         item_s = max(self._budgets.item_s, budget_s / max(1, len(items)))
-        # Of this batch alone: another's has another budget.
+        # One sizer per batch, since batches have different budgets.
         sizer = ChunkSizer(self._budgets.chunk)
         deadline = started + budget_s
         outcomes: dict[int, Decision | Exception] = {}
@@ -177,19 +177,18 @@ class MapperService:
                     else:
                         outcomes[i] = await self._settle(items[i], answer, sent, deadline)
                 waiting.extend(again)
-                # Others have their turn, though rules alone answer. A model that got to nothing,
-                # and may have said so at once, is not asked again in the same moment.
+                # Yield to other requests even if only rules answer. If the model answered nothing
+                # of the chunk, pause before the retry.
                 await asyncio.sleep(min(_PAUSE_S, left_s) if again == chunk else 0)
 
-        # While the model answers one chunk, the next is on its way.
+        # Two workers: the next chunk is sent while the model answers the current one.
         await asyncio.gather(work(), work())
         return [outcomes[i] for i in range(len(items))]
 
     async def ask(self, items: Sequence[Item], chunk_s: float) -> list[Decision]:
-        """The model's decisions on items that are nobody's traffic, so that they do not count.
+        """The model's decisions on items that are not requests of clients; they are not counted.
 
-        chunk_s: seconds for each chunk of them. Raises ModelError where the model leaves one to
-        the rules.
+        chunk_s: seconds per chunk. Raises ModelError if the model does not answer an item.
         """
         found: list[Decision] = []
         while len(found) < len(items):
@@ -203,7 +202,7 @@ class MapperService:
         return found
 
     async def _ask(self, items: Sequence[Item], deadline: float) -> Sequence[Decision | ModelError]:
-        """The model's answer to each item, of now or of before, or why there is none."""
+        """The model's answer to each item, cached or new, or the error."""
         if self._switch.current().mode is Mode.RULES_ONLY:
             return [RulesOnly("the model is not asked")] * len(items)
         known = [self._known(item) for item in items]
@@ -230,9 +229,9 @@ class MapperService:
     async def _settle(
         self, item: Item, answer: Decision | ModelError, since: float, deadline: float
     ) -> Decision | Exception:
-        """The outcome of an item, counted; the rules answer where the model gave none.
+        """The outcome of an item, counted; the rules answer if the model did not.
 
-        since: clock seconds of when the item came in, or was sent to the model.
+        since: clock seconds when the item arrived, or was sent to the model.
         """
         while isinstance(answer, ModelOverloaded) and (wait_s := self._cpu.wait_s()) > 0:
             if (left_s := self._left_s([item], deadline)) <= 0:
@@ -258,11 +257,11 @@ class MapperService:
         return outcome
 
     def _left_s(self, items: Sequence[Item], deadline: float) -> float:
-        """Seconds that the model may take, so that the rules can still answer these items."""
+        """Seconds left for the model, minus the time that the rules may need for these items."""
         return deadline - self._budgets.reserve_s - self._rules_s(items) - self.clock()
 
     def _rules_s(self, items: Iterable[Item]) -> float:
-        """About how long the rules take for items."""
+        """An estimate of the seconds that the rules take for these items."""
         size = sum(len(item.output) + len(item.metadata) for item in items)
         return size * self._budgets.rules_s_per_byte
 
@@ -271,7 +270,7 @@ class MapperService:
             if self._rules_s([item]) < _AT_ONCE_S:
                 return answer_by_rules(self._pipelines, item, reason)
             return await asyncio.to_thread(answer_by_rules, self._pipelines, item, reason)
-        except Exception as error:  # one item's defect is not the other items'
+        except Exception as error:  # an error of one item must not fail the others
             _log.error("the rules failed", **exception_facts(error))
             return error
 
@@ -281,6 +280,6 @@ def _reason(answer: Decision | ModelError) -> FallbackReason | None:
 
 
 def _is_late(answer: Decision | ModelError) -> bool:
-    """Whether the model did not get to an item, and may when it is asked again. A model that is
-    known to be lost is not waited for, also where it was lost by timeouts."""
+    """Whether the model may answer the item on a retry: it was late or overloaded. While the
+    circuit is open there is no retry, also if timeouts opened it."""
     return _reason(answer) in _LATE and not isinstance(answer, CircuitOpen)

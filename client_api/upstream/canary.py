@@ -1,7 +1,7 @@
-"""Whether the model really answers: a canary mapping every few seconds.
+"""Checks that the model answers: a canary mapping every few seconds.
 
-In: the gateway. Out: when the model last answered, what is wrong if it does not, and the circuit
-breaker's way back. Triton's own health is not asked: it stays green when a Python stub is dead.
+In: the gateway. Out: the time of the model's last answer and the current problem; a good canary
+closes the circuit. Triton's own health is not used: it stays green when a Python stub is dead.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ModelHealth:
-    """ok: the model answered lately; age_s: since its last answer, None before the first;
-    problem: empty when ok; model: the version that answered last; lost_s: since the first of the
-    failures that it has had in a row, None when its last canary was answered.
+    """ok: the model answered lately; age_s: seconds since its last answer, None before the first;
+    problem: empty when ok; model: the version that answered last; lost_s: seconds since the first
+    of the current consecutive failures, None when the last canary was answered.
     """
 
     ok: bool
@@ -40,7 +40,7 @@ class ModelHealth:
 
 
 class Canary:
-    """Asks the model now and then; `run` it as a task."""
+    """Sends a canary to the model at an interval; `run` it as a task."""
 
     def __init__(
         self,
@@ -54,8 +54,8 @@ class Canary:
         on_answer: Callable[[Decision], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """gateway: not a guarded one, as the canary is how the circuit closes again; on_answer:
-        told every answer, as it names the served versions.
+        """gateway: without circuit breaker, since a good canary closes the circuit; on_answer:
+        called with every answer, which names the served versions.
         """
         self._gateway = gateway
         self._switch = switch
@@ -82,13 +82,13 @@ class Canary:
         return ModelHealth(not problem, age, problem, self._model, lost)
 
     async def run(self) -> None:
-        """Until cancelled; tries again sooner while the model is lost."""
+        """Runs until cancelled, with a shorter interval while the model does not answer."""
         while True:
             try:
                 if self._switch.current().mode is Mode.HYBRID:
                     await self.ask()
                 else:
-                    self._lost_since = None  # nobody looks
+                    self._lost_since = None  # no canaries are sent
             except Exception as error:
                 _log.error("a round of the canary failed", **exception_facts(error))
             pause = _RETRY_S if self._problem else self._interval_s
@@ -98,7 +98,7 @@ class Canary:
             self._doubt.clear()
 
     def doubt(self) -> None:
-        """The circuit opened: ask again soon, not only when the interval has passed."""
+        """The circuit opened: send the next canary soon, before the interval has passed."""
         self._doubt.set()
 
     async def ask(self) -> None:
@@ -111,12 +111,12 @@ class Canary:
         except ModelError as error:
             self._fail(str(error), error.reason)
         except Exception as error:
-            # The canary must outlive every defect: a dead one would keep its last word.
+            # The task must survive every exception: otherwise its last result would stay.
             _log.error("the canary failed", **exception_facts(error))
             self._fail(f"the canary failed: {type(error).__name__}", FallbackReason.MODEL_ERROR)
 
     def _judge(self, decision: Decision) -> None:
-        """Take an answer over. Raises for one that is not as the contract says."""
+        """Record an answer. Raises for one that violates the contract."""
         reason = decision.fallback_reason
         if reason is not None and not reason.has_candidate:
             self._fail(f"the ensemble answered without the model: {reason.value}", reason)

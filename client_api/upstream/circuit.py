@@ -1,9 +1,9 @@
 """The circuit breaker in front of the model.
 
-In: how calls and canaries ended. Out: whether to call at all. Knows no gateway and no clock.
+In: the results of calls and canaries. Out: whether requests may call the model.
 
-A known library (purgatory, aiobreaker) closes its circuit by risking a user's request after a
-fixed pause. Here the canary, which asks the model anyway, is the trial: no request is spent on it.
+The known libraries (purgatory, aiobreaker) test a recovery with a user's request after a fixed
+pause. Here the canary, which runs anyway, is the test, so that no user's request fails for it.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ _log = structlog.get_logger()
 
 
 class CircuitBreaker:
-    """Opens after some failures in a row, or one failed canary; one good canary closes it.
+    """Opens after some consecutive failures, or one failed canary; one good canary closes it.
 
-    In a row is one after another. Calls that were under way together when the first of them failed
-    are one failure: they were in one batch, and a batch that is late once is no lost model.
+    Calls that were in flight together when the first of them failed count as one failure: they
+    were in one batch, and one late batch does not show that the model is lost.
 
     `mapper_circuit_state` shows its state: 0 closed (the model is asked), 1 half open (a canary
     is under way), 2 open (the rules answer).
@@ -32,7 +32,7 @@ class CircuitBreaker:
         failures: int,
         on_change: Callable[[CircuitState], None] = lambda state: None,
     ) -> None:
-        """failures: of calls in a row that open it; on_change: told the new state."""
+        """failures: consecutive failed calls that open it; on_change: called with the new state."""
         self._limit: Final = failures
         self._on_change = on_change
         self._in_a_row = 0
@@ -57,10 +57,10 @@ class CircuitBreaker:
         self._answered_since_probe = True
 
     def record_failure(self, problem: str, reason: FallbackReason, epoch: int) -> None:
-        """A request got no answer, for another cause than its content.
+        """A request got no answer, and its content was not the cause.
 
-        reason: the fallback reason of its answer, and of others while the circuit is open; epoch:
-        from `call_started`.
+        reason: the fallback reason of its answer, and of other answers while the circuit is open;
+        epoch: from `call_started`.
         """
         if epoch < self._failures:
             return
@@ -82,12 +82,12 @@ class CircuitBreaker:
             self._become(CircuitState.CLOSED, "", self.reason)
 
     def is_overload(self, reason: FallbackReason) -> bool:
-        """Whether a canary that failed for this reason shows load instead of a lost model: it was
-        late while requests got their answers."""
+        """Whether a canary that failed for this reason shows load, not a lost model: it timed out
+        while requests got their answers."""
         return self.closed and self._answered_since_probe and reason is FallbackReason.TIMEOUT
 
     def probe_failed(self, problem: str, reason: FallbackReason) -> None:
-        """The canary got no answer; the arguments as of `record_failure`."""
+        """The canary got no answer; arguments as for `record_failure`."""
         if self.state is not CircuitState.OPEN:
             self._become(CircuitState.OPEN, problem, reason)
 

@@ -1,4 +1,4 @@
-"""A cache of the model's whole answers: an equal item needs no call to Triton and no reading.
+"""A cache of whole answers: an equal item needs no call to Triton and no reading.
 
 In: a gateway, and the version of a tenant's rules. Out: a gateway that stores answers, and a
 look-up. The cache stores an answer only if the model answered every signal. It uses an entry only
@@ -22,13 +22,13 @@ from client_api.telemetry.logs import exception_facts
 from fallback.decision.decision import NO_MODEL, Decision
 from schemas.contract import FallbackReason, Source
 
-#: Seconds since Triton last named its versions: from the first on it is asked again, beside the
-#: requests; from the second on no entry is used until it has answered.
+#: Ages in seconds of the last answer with Triton's versions. After the first, the cache asks Triton
+#: in the background; after the second, it uses no entry until Triton has answered.
 FRESH_S: Final = 0.5
 STALE_S: Final = 2.0
-#: Seconds that an entry is kept: a Triton with other code may name the same versions.
+#: Time to live of an entry in seconds: a Triton with other code may name the same versions.
 KEPT_S: Final = 300.0
-#: What the cache takes for an entry besides its text, measured: key, link and their places.
+#: Memory of an entry besides its text, measured: key, link and references.
 _ENTRY_BYTES: Final = 600
 
 _log = structlog.get_logger()
@@ -36,7 +36,7 @@ _Versions = tuple[str, ...]
 
 
 class ItemCache:
-    """A `ModelGateway` that remembers; the answers used last, bounded by bytes."""
+    """A `ModelGateway` with an LRU cache of answers, bounded by bytes."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class ItemCache:
         on_lookup: Callable[[bool], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """gateway: Triton's, as the canary asks it; rules_version: of a tenant's rules now;
-        max_bytes: 0 keeps nothing; timeout_s: of a question whether Triton still serves the same;
-        on_lookup: told whether an item was known.
+        """gateway: Triton's, without circuit breaker; rules_version: the current version of a
+        tenant's rules; max_bytes: 0 disables the cache; timeout_s: of a check of Triton's versions;
+        on_lookup: called with whether an item was in the cache.
         """
         self._gateway = gateway
         self._rules_version = rules_version
@@ -66,7 +66,7 @@ class ItemCache:
         self._asking: asyncio.Task[None] | None = None
 
     def get(self, item: Item) -> Decision | None:
-        """What the model answered to the same item, as an answer of now; None if not known."""
+        """The cached answer to an equal item, with the current time; None if there is none."""
         if not self._kept.maxsize:
             return None
         age = self._clock() - self._named_at
@@ -79,7 +79,7 @@ class ItemCache:
         return _load(kept).dated()
 
     def forget_versions(self) -> None:
-        """What Triton serves is not known: no entry is used before it has named it again."""
+        """Forget Triton's versions: no entry is used until Triton has named them again."""
         self._named_at = -float("inf")
 
     async def map(self, items: Sequence[Item], budget_s: float) -> list[Decision]:
@@ -124,7 +124,7 @@ class ItemCache:
             self._asking = None
 
     def _key(self, item: Item, served: _Versions) -> bytes:
-        """A digest of all that an answer depends on; JSON keeps the parts apart."""
+        """A digest of everything that an answer depends on; JSON separates the parts."""
         rules = self._rules_version(item.tenant)
         asked = (item.detector, item.output, item.metadata, item.threshold)
         return hashlib.blake2b(orjson.dumps((served, rules, asked)), digest_size=16).digest()

@@ -1,6 +1,6 @@
-"""How many items may be in the model at once: as many as it answers in time.
+"""Limits the items in the model to as many as it answers in time.
 
-In: calls as they begin and end. Out: a permit, or none, at once. Knows nothing of what is called.
+In: begin and end of calls. Out: a permit or None, without waiting. Independent of the callee.
 """
 
 import math
@@ -10,16 +10,16 @@ from typing import Final
 
 from client_api.mapping.fair_share import FairShare
 
-#: Seconds of work over which the pace is measured; what was before counts less and less.
+#: Seconds of work over which the rate is measured; the weight of older work decays.
 _MEASURED_S: Final = 1.0
-#: Before anything is measured: a slow model's pace.
+#: The rate before the first measurement: that of a slow model.
 _FIRST_PER_S: Final = 20.0
-#: Of the time that an item has, the share that may be planned: a pass ends for all of its rows.
+#: The share of an item's time that may be planned, since all rows of a pass end together.
 _PLANNED: Final = 0.85
 
 
 class Pace:
-    """Items a second that the model answers while it has any to answer."""
+    """Items per second that the model answers while it is busy."""
 
     def __init__(self, now: float) -> None:
         self._since = now
@@ -31,7 +31,8 @@ class Pace:
         return self._answered / self._worked_s
 
     def passed(self, now: float, *, at_work: bool, answered: int = 0) -> None:
-        """Time until `now`, in which the model was at work or not; answered: items at its end."""
+        """Account for the time until `now`. at_work: whether the model was busy in it; answered:
+        the items that it answered at its end."""
         passed_s, self._since = now - self._since, now
         if at_work:
             faded = math.exp(-passed_s / _MEASURED_S)
@@ -41,12 +42,11 @@ class Pace:
 
 
 class Permits:
-    """Permits for calls of some items each; it fails fast, and knows that a call given up is still
-    being worked on.
+    """Permits for calls of one or more items; a call that cannot be answered in time gets none.
 
-    Cancelling a call does not reach a running ensemble. So its permit stays taken for as long as
-    the model needs for all that it was given, at most `hold_s`, or, where one model works in order,
-    until a call that set out later is answered.
+    Cancelling a call does not stop a running ensemble. So the permit of a cancelled call stays
+    taken for the time that the model needs for its current work, at most `hold_s` seconds. If one
+    model answers in order, the permit is free once a later call is answered.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Permits:
         *,
         in_order: bool = True,
     ) -> None:
-        """in_order: one model takes all calls; of several, another's answer says nothing."""
+        """in_order: one model takes all calls in order; False for several models."""
         self._in_order = in_order
         self._share = FairShare(0, clock)
         self._pace = Pace(clock())
@@ -67,11 +67,11 @@ class Permits:
         self._held: dict[int, tuple[float, tuple[str | None, int]]] = {}  # until it is free of it
 
     def take(self, items: int, within_s: float, party: str | None = None) -> int | None:
-        """A permit, by its number; None when the model would not answer the items within so many
-        seconds, or when the party has its share of what it would.
+        """The number of a permit; None if the model would not answer the items within `within_s`
+        seconds, or if the party exceeds its fair share.
 
-        Items that come together leave half of the room to those that come alone. A model that has
-        nothing to do takes any call.
+        Calls of several items leave half of the capacity to calls of one item. An idle model takes
+        any call.
         """
         now = self._free_held()
         self._pace.passed(now, at_work=self._share.taken > 0)
@@ -85,31 +85,31 @@ class Permits:
 
     @property
     def busy(self) -> bool:
-        """Whether the model has anything to do for these calls."""
+        """Whether the model works on any of these calls."""
         self._free_held()
         return self._share.taken > 0
 
     def answered(self, permit: int, items: int) -> None:
-        """The call came back with an answer, of the model's to so many items: one model is past
-        all that it was given before."""
+        """The call returned with the model's answers to `items` items. A model that works in order
+        has finished all earlier calls."""
         self._pace.passed(self._clock(), at_work=True, answered=items)
         self.failed(permit)
         if self._in_order:
             self._free(older for older in self._held if older < permit)
 
     def failed(self, permit: int) -> None:
-        """The call came back without one."""
+        """The call returned without an answer."""
         self._share.give_back(*self._running.pop(permit))
 
     def given_up(self, permit: int) -> None:
-        """Nobody waits for the call any more; the model does not know that."""
+        """The call was cancelled; the model still works on it."""
         now = self._clock()
         self._pace.passed(now, at_work=True)
         work_s = self._share.taken / self._pace.per_second
         self._held[permit] = (now + min(work_s, self._hold_s), self._running.pop(permit))
 
     def _free_held(self) -> float:
-        """Give back what the model is past by now; returns the time."""
+        """Free the permits whose hold time has passed; returns the time."""
         now = self._clock()
         self._free(permit for permit, (until, _) in self._held.items() if until <= now)
         return now

@@ -23,24 +23,24 @@ _WITHOUT_MODEL = frozenset({"model_error", "timeout", "overloaded"})
 
 
 class Answerer(StrEnum):
-    """What has to come back: an answer of the model's, or any that is well formed."""
+    """The required answer: one of the model, or any valid one."""
 
     MODEL = "model"
     ANY = "any"
 
 
 class CanaryError(Exception):
-    """The mapping did not come back as it should; the message says why."""
+    """The mapping failed, or its answer is not the required one; the message has the reason."""
 
 
 def new_output() -> str:
-    """What nobody asked before, so that no cache answers; no vocabulary has such words, so no
-    draft spares the model its work either."""
+    """A new text for each call, so that no cache answers; no vocabulary has such words, so the
+    model gets no draft either."""
     return f"qwyx zorble {''.join(random.choices(string.ascii_lowercase, k=12))}"
 
 
 def ask(url: str, model: str, timeout_s: float) -> str:
-    """Map something; returns the fallback reason, empty when the model's answer stood.
+    """Send one mapping; returns the fallback reason, empty if the model's answer stood.
 
     Raises CanaryError.
     """

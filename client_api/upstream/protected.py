@@ -1,7 +1,6 @@
-"""What stands between requests and the model: the circuit breaker and the permits.
+"""Protects the model from requests that it cannot answer: circuit breaker and permits.
 
-In: a gateway. Out: the same gateway, which says no at once where asking would be in vain. The
-canary goes around it.
+In: a gateway. Out: a gateway that refuses such requests without a call. The canary does not use it.
 """
 
 from collections.abc import Sequence
@@ -70,7 +69,7 @@ class ProtectedGateway:
             failure = ModelError(f"asking the model failed: {type(error).__name__}")
             self._breaker.record_failure(str(failure), failure.reason, epoch)
             raise failure from error
-        except BaseException:  # cancelled: whoever asked has gone
+        except BaseException:  # cancelled: the client disconnected
             self._permits.given_up(permit)
             raise
         late = sum(one.fallback_reason is FallbackReason.TIMEOUT for one in decisions)

@@ -1,9 +1,9 @@
-"""Asks a candidate version a share of the live items, after they were answered.
+"""Sends a share of the live items to a candidate version, after they were answered.
 
-In: live items with their answers, and the file that says which candidate is asked how much. Out:
-counts of how both answers compare. Nothing of it reaches a caller: the candidate has a channel of
-its own, and circuit, permits, caches and the service levels do not see it. It is asked one item at
-a time, and only while the model has no live item; what waits for that is bounded.
+In: live items with their answers, and the file with the candidate and the share. Out: counts that
+compare both answers. Callers see nothing of it: the candidate has its own channel, and does not
+affect circuit, permits, caches and service levels. It gets one item at a time, and only while the
+model has no live item; the queue of waiting items is bounded.
 """
 
 import asyncio
@@ -32,25 +32,25 @@ from schemas.requests import parse_metadata
 #: Items that wait for the candidate; further ones are dropped.
 _MOST_WAITING: Final = 100
 _LOOK_S: Final = 1.0
-#: Between looks whether the model has live items.
+#: Seconds between two checks whether the model has live items.
 _PAUSE_S: Final = 0.01
 
 _log = structlog.get_logger()
 
 
 class CandidateModel(Protocol):
-    """Asks one candidate."""
+    """A client of one candidate."""
 
     async def ask(self, shadow: Shadow, item: ReadItem) -> CandidateSet:
         """Its answers to the signals of an item. Raises ModelError."""
 
     async def close(self) -> None:
-        """End its connection."""
+        """Close the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """A live item and what of its answer is compared."""
+    """A live item and the parts of its answer that are compared."""
 
     item: Item
     labels: frozenset[str]
@@ -60,7 +60,7 @@ class _Served:
 
 
 class ShadowTraffic:
-    """One a process; `run` it as a task."""
+    """One per process; `run` it as a task."""
 
     def __init__(
         self,
@@ -70,8 +70,8 @@ class ShadowTraffic:
         busy: Callable[[], bool],
         counts: ShadowCounts,
     ) -> None:
-        """repository: whose hidden file says what is asked; busy: whether the model has live items
-        now."""
+        """repository: the model repository, whose hidden file names candidate and share; busy:
+        whether the model has live items now."""
         self._file = WatchedFile(shadow_file(repository), _read)
         self._model = model
         self._pipelines = pipelines
@@ -81,8 +81,8 @@ class ShadowTraffic:
         self._waiting: asyncio.Queue[_Served] = asyncio.Queue(_MOST_WAITING)
 
     def offer(self, item: Item, answer: Decision, seconds: float) -> None:
-        """A live item was answered, which took so long; does not wait. What the model gave no
-        answer to, or is not of the share, is passed over."""
+        """Queue a live item that was answered after `seconds`; does not block. Skips items outside
+        the share and items that the model did not answer."""
         reason = answer.fallback_reason
         if self._on is None or answer.versions["model"] == NO_MODEL:
             return
@@ -96,7 +96,7 @@ class ShadowTraffic:
             self._counts.dropped()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Runs until cancelled."""
         while True:
             try:
                 await self._next()
@@ -105,7 +105,7 @@ class ShadowTraffic:
                 await asyncio.sleep(_LOOK_S)
 
     async def _next(self) -> None:
-        """Compare one item, if one comes."""
+        """Compare one item, if one is queued."""
         self._look()
         try:
             served = await asyncio.wait_for(self._waiting.get(), _LOOK_S)
@@ -118,7 +118,7 @@ class ShadowTraffic:
             await self._compare(self._on, served)
 
     def _look(self) -> None:
-        """Take over what the file says now."""
+        """Apply the current content of the file."""
         if (now := self._file.current()) != self._on:
             self._on = now
             self._counts.begin(now)
@@ -159,14 +159,14 @@ def _comparison(served: _Served, answer: Decision, seconds: float) -> Comparison
 
 
 def _is_in(share: float, item: Item) -> bool:
-    """Whether an item is of the share: the same item always is, or never, in every process."""
+    """Whether an item belongs to the share; the same for equal items in every process."""
     asked = orjson.dumps((item.tenant, item.detector, item.output, item.metadata))
     digest = hashlib.blake2b(asked, digest_size=8).digest()
     return int.from_bytes(digest, "big") < share * 2**64
 
 
 def _read(path: Path) -> Shadow | None:
-    """None for a damaged file as well: no candidate is asked then."""
+    """The content of the file; None also for a damaged file, and then no candidate is asked."""
     try:
         return read_shadow(path.parent)
     except ConfigError as error:

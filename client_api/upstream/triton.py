@@ -1,7 +1,7 @@
-"""Asks the public Triton model over gRPC, and a candidate version beside it.
+"""gRPC clients of the public Triton model and of a candidate version.
 
-In: items and a budget. Out: decisions, or ModelError. Knows tensors and channels; nothing of
-rules, HTTP or metrics. One channel of each a process, made on its event loop.
+In: items and a budget. Out: decisions, or ModelError. Independent of rules, HTTP and metrics. One
+channel each per process, made on its event loop.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from schemas.contract import FallbackReason, Source
 
 #: How often a silent connection is tried.
 KEEPALIVE_MS = 5000
-# Nobody waits for a candidate; one that takes longer is of no use.
+# No client waits for a candidate, but one that takes longer could not be served.
 _CANDIDATE_S = 10.0
 
 # Given at all, they replace the client's defaults, so the message sizes stand here too.
@@ -34,12 +34,12 @@ _CHANNEL_ARGS = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    # A peer that has vanished without a word is noticed; what Triton must allow is in its launcher.
+    # Keepalive detects a lost peer; Triton's launcher sets the options that allow it.
     ("grpc.keepalive_time_ms", KEEPALIVE_MS),
     ("grpc.keepalive_timeout_ms", 2000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
-    # One connection sticks to one pod: spread over what a `dns:///` name resolves to.
+    # One connection stays with one pod: balance over all addresses of a `dns:///` name.
     ("grpc.lb_policy_name", "round_robin"),
 ]
 
@@ -48,7 +48,7 @@ class TritonGateway:
     """A `ModelGateway` over `tritonclient.grpc.aio`."""
 
     def __init__(self, url: str, model: str, margin_s: float) -> None:
-        """margin_s: seconds kept from what the model is told, for the steps after it."""
+        """margin_s: seconds of the budget reserved for the steps after the model."""
         self._client = triton.InferenceServerClient(url, channel_args=_CHANNEL_ARGS)
         self._model = model
         self._margin_s = margin_s
@@ -83,8 +83,8 @@ class TritonGateway:
 
 
 class TritonCandidate:
-    """A `CandidateModel` over `tritonclient.grpc.aio`: the model step alone, which counts nothing
-    among the ensemble's answers."""
+    """A `CandidateModel` over `tritonclient.grpc.aio`: calls the model step alone, so that the
+    ensemble's metrics do not count it."""
 
     def __init__(self, url: str) -> None:
         self._client = triton.InferenceServerClient(url, channel_args=_CHANNEL_ARGS)
