@@ -1,12 +1,12 @@
-"""Which address a request really comes from.
+"""Finds the client's address of a request.
 
-In: the peer of the connection and the `X-Forwarded-For` it sent. Out: one address, and the
-subject it is limited as. Knows no limits and no routes.
+In: the peer of the connection and its `X-Forwarded-For`. Out: one address, and the subject of its
+rate limit. Independent of limits and routes.
 
-Anyone can write anything into `X-Forwarded-For`; each proxy only appends the peer that it saw. So
-the list is read from its end, as long as the hop that wrote an entry is one we trust. The first
-address beyond is the client. The server in front must not rewrite the peer by itself (uvicorn:
-`proxy_headers=False`), for that would be believed here.
+A client can send any `X-Forwarded-For`; each proxy appends its own peer. So the list is read from
+its end while the hop that wrote an entry is a trusted proxy. The first address that is not a
+trusted proxy is the client. The server must not rewrite the peer itself (uvicorn:
+`proxy_headers=False`), because this module trusts the peer.
 """
 
 import ipaddress
@@ -15,12 +15,12 @@ from collections.abc import Iterable, Sequence
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# A customer of IPv6 is given a /64 at least, so 2**64 addresses are one client.
+# An IPv6 customer gets at least a /64, so 2**64 addresses count as one client.
 _CLIENT_PREFIX_V6 = 64
 
 
 def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """`10.0.0.0/8` and the like; raises ValueError naming the text that is no network."""
+    """Networks such as `10.0.0.0/8`; raises ValueError with the text that is not a network."""
     return tuple(ipaddress.ip_network(text.strip()) for text in texts)
 
 
@@ -29,11 +29,11 @@ def client_address(
 ) -> str:
     """The address of the client.
 
-    peer: who holds the connection; None when it has no address, as on a Unix socket.
+    peer: the address of the connection's peer; None without an address, as on a Unix socket.
     forwarded_for: the values of all `X-Forwarded-For` headers, in order.
-    trusted: the proxies whose entries are believed.
+    trusted: the proxies whose entries are trusted.
 
-    An entry that is no address ends the reading: the hop that sent it is then the client.
+    At an entry that is not an address, the hop that sent it is the client.
     """
     found = _parse(peer or "")
     if found is None:
@@ -48,7 +48,7 @@ def client_address(
 
 
 def limit_subject(address: str) -> str:
-    """Whom an address is counted as: itself, or in IPv6 its /64."""
+    """The subject that an address counts for: the address, or in IPv6 its /64."""
     found = _parse(address)
     if isinstance(found, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((found, _CLIENT_PREFIX_V6), strict=False))

@@ -1,11 +1,11 @@
-"""The same request twice, one answer: what `Idempotency-Key` promises.
+"""`Idempotency-Key`: a repeated request gets the stored answer of the first one.
 
-In: a tenant, the caller's key, a fingerprint of the request, and how to answer it. Out: the
-answer, made now or given before. Knows nothing of HTTP routes or of where answers are kept (see
-the stores). Only successes are kept: a refusal or a failure is no result, and may be tried again.
+In: a tenant, the caller's key, a fingerprint of the request, and a function that answers it. Out:
+the answer, new or stored. Independent of HTTP routes and of the stores. Only successes are stored,
+so that a refused or failed request can be repeated.
 
-To answer is free of side effects here, so whatever goes wrong with a store (an outage, a holder
-that died, an answer too large to keep) ends in answering again, never in an error.
+Answering has no side effects here. So if a store fails (an outage, a holder that died, an answer
+that is too large), the request is answered again, and never fails.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 class KeyReusedError(ValueError):
-    """The key was used for another request of this tenant. The message quotes neither."""
+    """The key was used for another request of this tenant. The message quotes neither of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptResponse:
-    """A response as it is kept: `headers` are those worth replaying, not the connection's;
-    `passing`: it is only for who waits for it now, as the same request later may get a better one.
+    """A stored response. headers: without those of the connection; passing: only requests that wait
+    for it now get it, because the same request may get a better answer later.
     """
 
     status: int
@@ -40,12 +40,12 @@ class KeptResponse:
     passing: bool = False
 
 
-#: How long a passing answer is replayed.
+#: Seconds for which a passing answer is replayed.
 PASSING_S = 1.0
 
 
 class ClaimState(StrEnum):
-    """What a store says when a slot is claimed."""
+    """The result of a claim on a slot."""
 
     MINE = "mine"
     BUSY = "busy"
@@ -54,7 +54,7 @@ class ClaimState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The state of a slot, and of which request; `answer` when it is done."""
+    """The state of a slot and the fingerprint of its request; `answer` when it is done."""
 
     state: ClaimState
     fingerprint: str
@@ -62,13 +62,13 @@ class Claim:
 
 
 class Store(Protocol):
-    """Where answers are kept. Every method may raise RedisOutageError.
+    """A store of answers. Every method may raise RedisOutageError.
 
-    A slot is claimed under a token, and only the holder of the token may fill or free it.
+    A slot is claimed with a token, and only the holder of the token may fill or free it.
     """
 
     async def claim(self, slot: str, fingerprint: str, token: str) -> Claim:
-        """Take a free slot, or say what is in it; atomic."""
+        """Take a free slot, or return the state of a taken one; atomic."""
         ...
 
     async def wait(self, slot: str, timeout_s: float) -> bool:
@@ -76,11 +76,11 @@ class Store(Protocol):
         ...
 
     async def finish(self, slot: str, token: str, answer: KeptResponse) -> None:
-        """Keep the answer and wake who waits; an answer too large to keep frees the slot."""
+        """Store the answer and wake the waiting requests; too large an answer frees the slot."""
         ...
 
     async def release(self, slot: str, token: str) -> None:
-        """Free the slot and wake who waits."""
+        """Free the slot and wake the waiting requests."""
         ...
 
 
@@ -92,15 +92,14 @@ def check_key(key: str) -> str:
 
 
 def fingerprint(path: str, query: str, form: str, body: bytes) -> str:
-    """Says whether two requests are the same: their path, query, the form of answer that they ask
-    for, and exact body."""
+    """A digest of a request's path, query, requested form of the answer, and exact body."""
     return _digest([path, query, form, hashlib.sha256(body).hexdigest()])
 
 
 class Idempotency:
-    """Answers each request of a tenant once for a key.
+    """Answers each request of a tenant once per key.
 
-    on_outage: called once for each request that was answered without the store's help.
+    on_outage: called once per request that was answered without the store.
     """
 
     def __init__(self, store: Store, on_outage: Callable[[], None] = lambda: None) -> None:
@@ -118,12 +117,12 @@ class Idempotency:
         """The answer, and whether it is a replay.
 
         request: its `fingerprint`. answer: makes the answer; called at most once.
-        wait_s: how long to wait for the same request in flight before answering apart from it.
+        wait_s: seconds to wait for the same request in flight before answering independently.
 
-        Raises KeyReusedError when the key stands for another request, and whatever `answer`
-        raises; the slot is free again then.
+        Raises KeyReusedError when the key was used for another request, and every exception of
+        `answer`; the slot is free again then.
         """
-        # Hashed as a list, so that no tenant and key together spell another tenant's.
+        # Hashed as a list, so that different pairs of tenant and key never have the same text.
         slot, token = _digest([tenant, key]), secrets.token_hex(16)
         claim = await self._claim(slot, request, token, wait_s)
         if claim is None:
@@ -133,7 +132,7 @@ class Idempotency:
         return await self._answer(slot, token, answer), False
 
     async def _claim(self, slot: str, request: str, token: str, wait_s: float) -> Claim | None:
-        """The slot, ours or done; None when this request is to be answered apart from it."""
+        """The slot, taken or done; None if this request is to be answered independently of it."""
         now = asyncio.get_running_loop().time
         until = now() + wait_s
         try:

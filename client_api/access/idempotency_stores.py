@@ -1,7 +1,6 @@
-"""Where answers are kept for `Idempotency-Key`: in this process, or in a Redis that pods share.
+"""The stores of answers for `Idempotency-Key`: in this process, or in a Redis that pods share.
 
-In and out: slots, as `client_api.access.idempotency.Store` says. Neither knows what an answer
-means.
+In and out: slots, as defined by `client_api.access.idempotency.Store`.
 """
 
 import asyncio
@@ -53,10 +52,10 @@ class _Kept:
 
 
 class MemoryStore:
-    """Keeps answers in this process, the least recently used making room for new ones.
+    """Keeps answers in this process; new ones replace the least recently used.
 
-    ttl_s: how long an answer is replayed, in seconds.
-    max_bytes: the most that all answers may take together.
+    ttl_s: seconds for which an answer is replayed.
+    max_bytes: the most memory of all answers together.
     """
 
     def __init__(
@@ -71,7 +70,7 @@ class MemoryStore:
 
     @property
     def size_bytes(self) -> int:
-        """What the kept answers take now."""
+        """The memory of the stored answers in bytes."""
         return self._bytes
 
     async def claim(self, slot: str, fingerprint: str, token: str) -> Claim:
@@ -118,7 +117,7 @@ class MemoryStore:
 class RedisStore:
     """Keeps answers in Redis, whose own `maxmemory` bounds them; answers over 1 MiB are not kept.
 
-    ttl_s: how long an answer is replayed, in seconds.
+    ttl_s: seconds for which an answer is replayed.
     """
 
     def __init__(self, shared: SharedRedis, ttl_s: float) -> None:

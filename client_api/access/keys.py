@@ -1,14 +1,14 @@
-"""API keys: who presents one, for which tenant, and what it may do.
+"""API keys: authenticates a key and finds its tenant and scopes.
 
-In: a file of hashed keys, and what a caller presented. Out: a `Principal`, or nothing. Knows
-nothing of HTTP. The file is read again when it changes; a bad version of it is not taken over.
+In: a file of hashed keys, and a presented key. Out: a `Principal`, or None. Independent of HTTP.
+The file is read again when it changes; an invalid version is not used.
 
-A key reads `lm_<id>_<secret>`: 16 hex digits that find its record in one look-up, and 256 random
-bits that prove it. The file holds `sha256(salt + secret)` with a salt of its own for each key.
-A slow hash (scrypt, bcrypt) guards secrets that people choose, a few dozen bits that can be
-guessed one by one; nobody guesses 256 random bits at any speed. Here it would only cost a good
-part of a request's budget and megabytes of memory, before anything is known of the caller: a gift
-to whoever wants to stop the service. The salt keeps records from being compared across files.
+A key has the form `lm_<id>_<secret>`: 16 hex digits identify its record, and 256 random bits are
+the secret. The file has `sha256(salt + secret)` with one salt per key. A slow hash (scrypt,
+bcrypt) protects passwords, which have few bits and can be guessed; 256 random bits cannot be
+guessed. A slow hash would cost a large part of a request's budget and megabytes of memory before
+the caller is authenticated, and would help denial-of-service attacks. The salt prevents comparing
+records of different files.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ _TENANT_CHARS = 200
 
 
 class Scope(StrEnum):
-    """What a key may do; none includes another."""
+    """The permissions of a key; no scope includes another."""
 
     MAP_WRITE = "map:write"
     METRICS_READ = "metrics:read"
@@ -44,7 +44,7 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who is calling."""
+    """An authenticated caller."""
 
     key_id: str
     tenant: str
@@ -53,9 +53,9 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """One key as the file knows it; the secret is not in it.
+    """One key's record in the file, without the secret.
 
-    expires: when it stops working, None for never; times are in UTC.
+    expires: when the key stops working, None for never; times are in UTC.
     """
 
     key_id: str
@@ -67,7 +67,7 @@ class KeyRecord:
     expires: datetime | None = None
 
     def proves(self, secret: str) -> bool:
-        """Whether the secret is this key's; takes as long for a wrong one as for the right."""
+        """Whether the secret belongs to this key; compares in constant time."""
         return hmac.compare_digest(_digest(self.salt, secret), self.hash)
 
     def expired(self, now: datetime) -> bool:
@@ -93,7 +93,7 @@ def _hex(length: int) -> BeforeValidator:
 def check_tenant(name: str) -> str:
     """A tenant's name: up to 200 printable characters, without white space at its ends.
 
-    Raises ValueError for anything else: two spellings of a name must not be two tenants.
+    Raises ValueError for any other text: two spellings of a name must not be two tenants.
     """
     if name and name == name.strip() and name.isprintable() and len(name) <= _TENANT_CHARS:
         return name
@@ -126,7 +126,7 @@ class _KeyFile(ConfigModel):
     keys: dict[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], _Record]
 
 
-# Compared with when the id is unknown, so that both refusals take the same time.
+# The record for unknown ids, so that both refusals take the same time.
 _NOBODY = KeyRecord(
     "0" * 16, "", frozenset(), bytes(16), secrets.token_bytes(32), datetime.now(UTC)
 )
@@ -160,7 +160,7 @@ class KeyStore:
 
     @property
     def changed(self) -> bool:
-        """Whether the next look reads the file, which takes as long as that takes."""
+        """Whether the next access reads the file, which may block for that time."""
         return self._file.changed
 
     def current(self) -> Mapping[str, KeyRecord]:
@@ -168,7 +168,7 @@ class KeyStore:
         return self._file.current()
 
     def authenticate(self, presented: str) -> Principal | None:
-        """Who holds this key; None when it is malformed, unknown, wrong or expired."""
+        """The owner of the key; None for a malformed, unknown, wrong or expired one."""
         match = _KEY.fullmatch(presented)
         key_id, secret = match.groups() if match else ("", "")
         record = self._file.current().get(key_id, _NOBODY)
@@ -178,13 +178,13 @@ class KeyStore:
 
     @property
     def problem(self) -> ConfigError | None:
-        """What is wrong with the file now, while an earlier version of it is served."""
+        """The error of the current file while an earlier version is in use; else None."""
         self._file.current()
         return self._file.problem
 
 
 def read_keys(path: Path) -> dict[str, KeyRecord]:
-    """The records of a key file by id, in the order they were made.
+    """The records of a key file by id, in the order of the file.
 
     Raises ConfigError, which never quotes a hash, when the file or a record is not as
     `render_keys` writes it.

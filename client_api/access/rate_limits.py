@@ -1,15 +1,15 @@
-"""Rate limits: how many items a key, a tenant or an address may send.
+"""Rate limits on the items of a key, a tenant or an address.
 
-In: who is calling, and how many items. Out: yes or no, with the headers that say so. Knows
-nothing of HTTP requests or keys. Windows move (no burst at a window's edge), and a refused call
-costs nothing. In memory the limits are this process's own; through Redis all pods share them.
-When Redis does not answer, calls pass and are counted as unlimited: limits protect, and must not
-become the outage.
+In: a caller, and a number of items. Out: allowed or not, with the response headers. Independent of
+HTTP requests and keys. Windows slide (no burst at the edge of a window), and a refused call costs
+nothing. In memory the limits are per process; through Redis all pods share them. While Redis does
+not answer, calls are allowed and counted as unlimited, so that an outage of Redis does not stop the
+service.
 
 A caller with a key is limited by the key and by its tenant (the sum over the tenant's keys): a
-call is charged to both, or to neither. A caller without one is limited by address. A tenant that is
-only claimed limits nobody: claims could be varied to escape a limit, or used to spend another
-tenant's.
+call is charged to both, or to neither. A caller without a key is limited by address. A claimed
+tenant without a key has no limit of its own: a caller could vary it to escape a limit, or use
+another tenant's quota.
 """
 
 import math
@@ -29,11 +29,11 @@ from client_api.access.redis import RedisOutageError, SharedRedis
 
 @dataclass(frozen=True, slots=True)
 class LimitOutcome:
-    """Whether a call may go on.
+    """Whether a call is allowed.
 
     headers: `RateLimit-*`, and `Retry-After` on a refusal, in lower case.
-    retry_after_s: seconds >= 1 until a repetition may pass; None when it passed, or when the
-        call costs more than the whole limit and never will.
+    retry_after_s: seconds >= 1 until a retry may be allowed; None when the call was allowed, or
+        when it costs more than the whole limit.
     """
 
     allowed: bool
@@ -75,11 +75,11 @@ class _State:
 
 
 class RateLimits:
-    """Counts items and refuses what is too much.
+    """Counts items and refuses calls over a limit.
 
     key, tenant, address: the limits, None for none.
     shared: the Redis to count in; None counts in memory.
-    on_outage: called once for each call that was let through because Redis did not answer.
+    on_outage: called once per call that was allowed because Redis did not answer.
     """
 
     def __init__(
@@ -92,8 +92,8 @@ class RateLimits:
         on_outage: Callable[[], None] = lambda: None,
         clock: Callable[[], float] | None = None,
     ) -> None:
-        """clock: seconds; by default one that nobody can set for counts in memory, and the wall
-        clock for those in Redis, whose windows are in its own time.
+        """clock: seconds; by default a monotonic clock for counts in memory, and the wall clock for
+        counts in Redis, whose windows have Redis' time.
         """
         self._limits = {"key": key, "tenant": tenant, "address": address}
         self._clock = clock or (time.monotonic if shared is None else time.time)
@@ -115,7 +115,7 @@ class RateLimits:
     async def test(
         self, *, key_id: str | None, tenant: str | None, address: str, cost: int = 1
     ) -> LimitOutcome:
-        """What `charge` would say; counts nothing."""
+        """The outcome of `charge` with the same arguments; counts nothing."""
         return await self._ask(self._windows(key_id, tenant, address), cost, hit=False)
 
     async def charge(
@@ -129,7 +129,7 @@ class RateLimits:
         return await self._ask(self._windows(key_id, tenant, address), cost, hit=True)
 
     def _windows(self, key_id: str | None, tenant: str | None, address: str) -> list[_Subject]:
-        """The limits that hold for a caller, and whom they count."""
+        """The limits of a caller, each with the subject that it counts."""
         subjects = (
             [("address", limit_subject(address))]
             if key_id is None
@@ -147,7 +147,7 @@ class RateLimits:
                 fits = all(state.remaining >= cost for state in states)
                 if fits and hit:
                     for window, state in zip(windows, states, strict=True):
-                        # Another pod may have been quicker since the look.
+                        # Another pod may have used the quota since the check.
                         fits &= await self._limiter.hit(*window, cost=cost)
                         state.charge(cost)
         except RedisOutageError:
@@ -163,13 +163,13 @@ class RateLimits:
 
 
 def _outcome(states: list[_State], cost: int, *, allowed: bool) -> LimitOutcome:
-    """The headers speak of the limit that is nearest: of those that refuse, or of all."""
+    """The headers describe the limit with the least left, of those that refuse, or of all."""
     refusing = [state for state in states if state.remaining < cost]
     candidates = states if allowed else (refusing or states)
     nearest = min(candidates, key=lambda s: (s.remaining, -s.reset_s))
     kind, amount, window_s = nearest.kind, nearest.limit.amount, nearest.window_s
     headers = [
-        # The names that clients read today, and the two of the current IETF draft.
+        # The names that clients use today, and the two of the current IETF draft.
         ("ratelimit-limit", str(amount)),
         ("ratelimit-remaining", str(nearest.remaining)),
         ("ratelimit-reset", str(nearest.reset_s)),
@@ -203,11 +203,11 @@ class _Window:
 
 
 class _Memory(MemoryStorage):
-    """Moving windows in memory, in time and space that follow the traffic.
+    """Sliding windows in memory; time and memory are proportional to the traffic.
 
-    The library's own walks over all subjects, with a thread switch for each, after every call.
-    Here a call drops what has left its own window, and the subjects that nobody used for a whole
-    one, so the memory is bounded by the calls of one window.
+    The library's own storage walks over all subjects after every call, with a thread switch for
+    each. Here a call removes the entries that have left its own window, and the subjects without a
+    call in a whole window, so the memory is bounded by the calls of one window.
     """
 
     STORAGE_SCHEME = None  # type: ignore[assignment]  # not reachable by a URL

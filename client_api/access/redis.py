@@ -1,7 +1,7 @@
-"""The Redis that several pods share, reached so that its outage costs little.
+"""The connection to a Redis that several pods share, with a small cost during its outages.
 
-In: a URL. Out: a connection pool for one event loop, and a guard around each use of it. Knows
-nothing of what is stored.
+In: a URL. Out: a connection pool for one event loop, and a context manager for each use of it.
+Independent of the stored data.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from redis.exceptions import RedisError
 
 # A request has 0.24 s for everything.
 DEFAULT_TIMEOUT_S = 0.05
-# After a failure Redis is left alone for a while: an outage must not cost every request a wait.
+# After a failure Redis is not used for a while, so that not every request waits for it.
 _PAUSE_S = 1.0
 # Each is used for a fraction of a millisecond.
 _MOST_CONNECTIONS = 32
 
 
 class RedisOutageError(Exception):
-    """Redis does not answer, or not as it should."""
+    """Redis does not answer, or answers with an error."""
 
 
 class SharedRedis:
@@ -43,7 +43,7 @@ class SharedRedis:
             timeout=timeout_s,
             socket_timeout=timeout_s,
             socket_connect_timeout=timeout_s,
-            # Who uses it fails open: trying again would spend the request's budget for nothing.
+            # The callers work without Redis, so a retry would only use up the request's budget.
             retry=Retry(NoBackoff(), 0),
         )
         self._paused_until = -math.inf

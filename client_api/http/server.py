@@ -17,7 +17,7 @@ from schemas.contract import ErrorCode
 
 # Of the files that the process may open: for Triton, Redis, files and listeners.
 _OWN_FILES = 128
-# A body may take its time in the application; the connection is ended a little later.
+# The application's timeout for a body comes first; the connection is closed a little later.
 _BODY_GRACE_S = 5.0
 # How long a thread that reads an output may keep the event loop waiting; Python's default is 5 ms,
 # and an answer takes several turns of the loop.

@@ -1,7 +1,7 @@
-"""What belongs to the request being handled: its ids, and what its log line will say.
+"""The context of the current request: its ids, and the fields of its log line.
 
-Set by the middleware, read wherever a problem body or a log line is made. Holds metadata only,
-never a detector's output.
+Set by the middleware, read by the code that makes problem bodies and log lines. It has metadata
+only, never a detector's output.
 """
 
 import re
@@ -20,9 +20,9 @@ _REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
 
 @dataclass(slots=True)
 class RequestContext:
-    """trace_id: of the caller's trace or a new one (W3C); caller: his span, if he has one;
-    started: `time.perf_counter()` seconds; facts: for the access log; accepted: whether the
-    request's items count by themselves from here; passing: whether its answer is one of the moment.
+    """trace_id: of the caller's trace or a new one (W3C); caller: the caller's span, or None;
+    started: `time.perf_counter()` seconds; facts: fields of the access log; accepted: whether the
+    request's items are counted one by one; passing: whether its answer is temporary.
     """
 
     request_id: str
@@ -38,23 +38,23 @@ _context: ContextVar[RequestContext | None] = ContextVar("request", default=None
 
 
 def current() -> RequestContext:
-    """The running request's; outside of one, a new one that nobody sees."""
+    """The context of the current request; outside a request, a new unused one."""
     return _context.get() or RequestContext(request_id=uuid.uuid4().hex)
 
 
 def current_or_none() -> RequestContext | None:
-    """The running request's, if there is one."""
+    """The context of the current request; None outside a request."""
     return _context.get()
 
 
 def tenant() -> str | None:
-    """Whose key the running request came with; None without keys, and outside of a request."""
+    """The tenant of the current request's key; None without keys, and outside a request."""
     context = _context.get()
     return None if context is None else context.facts.get("tenant")
 
 
 def enter(request_id: str | None, caller: SpanContext | None = None) -> RequestContext:
-    """Begin a request: echo the id if it is a harmless one, else make one."""
+    """Start the context of a request; keep the client's id if its form is valid, else make one."""
     usable = request_id and _REQUEST_ID.fullmatch(request_id)
     context = RequestContext(
         request_id=request_id if request_id and usable else uuid.uuid4().hex,

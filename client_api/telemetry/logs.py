@@ -1,6 +1,6 @@
 """JSON log lines of metadata: no raw outputs, no keys, no exception texts.
 
-Everything the process logs goes through here, uvicorn's own lines included.
+All log lines of the process pass through this module, including uvicorn's.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    # A line that cannot be written is lost; by default each is explained on the same full disk.
+    # Ignore lines that cannot be written; by default logging reports each to the same full disk.
     logging.raiseExceptions = False
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers = []
@@ -50,7 +50,7 @@ def configure(level: str) -> None:
 
 
 def on_loop_exception(_: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> None:
-    """An event loop's exception handler: the loop's own quotes exceptions in its message."""
+    """An event loop's exception handler; the default one quotes exceptions in its message."""
     error = facts.get("exception")
     found = exception_facts(error) if isinstance(error, BaseException) else {}
     structlog.get_logger().error("a task failed unseen", **found)
@@ -78,7 +78,7 @@ def _name_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 
 def exception_facts(error: BaseException) -> dict[str, Any]:
-    """What a log line may say of an exception: its class and place, never its text."""
+    """The log fields of an exception: its class and place, never its text."""
     frames = traceback.extract_tb(error.__traceback__)
     return {
         "exception": type(error).__name__,

@@ -1,7 +1,7 @@
-"""The facade's own Prometheus metrics: contract section 4, names and labels to the letter.
+"""The facade's own Prometheus metrics, with the names and labels of the contract's section 4.
 
 In: items, batches and refusals as they happen. Out: the exposition text and the five-minute
-window. Knows no HTTP. Every answer that a client got counts here once and nowhere else.
+window. Independent of HTTP. Every answer to a client is counted here, exactly once.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +27,7 @@ from schemas.taxonomy import load_taxonomy
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody reads
 
-#: Edges on the objectives (0.12, 0.2 and 0.25 s), fine below for answers from a cache.
+#: Edges at the objectives (0.12, 0.2 and 0.25 s), and fine ones below for answers from a cache.
 LATENCY_EDGES: Final = (
     *(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.12, 0.15, 0.175, 0.2),
     *(0.225, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0),
@@ -43,7 +43,7 @@ _CONFIDENCE_EDGES: Final = tuple(n / 20 for n in range(1, 21))
 
 
 class Metrics:
-    """One a process."""
+    """One per process."""
 
     def __init__(self, detectors: DetectorSeries) -> None:
         """detectors: bounds the values that the label `detector` may have."""
@@ -158,7 +158,7 @@ class Metrics:
         self._exposition = Exposition(self._written)
 
     def answered(self, detector: str, seconds: float, decision: Decision) -> None:
-        """An item got its answer, `seconds` after it came in (or its chunk was sent)."""
+        """An item got its answer, `seconds` after it arrived (or its chunk was sent)."""
         label = self._begun(self._detectors.count(detector))
         reason, schema_valid = decision.fallback_reason, decision.schema_valid
         validated = reason is None or reason.has_candidate
@@ -202,34 +202,34 @@ class Metrics:
         self._rejected.labels(code.value).inc()
 
     def failed(self, code: ErrorCode) -> None:
-        """A request or a batch item failed for a reason of ours: every 5xx, a spent budget."""
+        """A request or a batch item failed by the service's fault: every 5xx, a spent budget."""
         self._errors.labels(code.value).inc()
 
     def turned_away(self, code: ErrorCode) -> None:
-        """A mapping request failed for a reason of ours before its items were taken in. It counts
-        as one item that failed, of no detector, and has no time."""
+        """A mapping request failed by the service's fault before its items were accepted. It counts
+        as one failed item, without a detector and without a duration."""
         self.failed(code)
         self._requests.labels(OTHER, "error").inc()
         self.window.add(None, detector=OTHER, source=None, valid=None, reason=None)
 
     def outage(self, use: SharedUse) -> None:
-        """A request was answered without what Redis would have told."""
+        """A request was answered without Redis."""
         self._outages.labels(use.value).inc()
 
     def looked_up(self, known: bool) -> None:
-        """An item was looked up among the answers that the model gave before."""
+        """An item was looked up in the item cache."""
         self._lookups.labels("hit" if known else "miss").inc()
 
     def replayed(self) -> None:
-        """A request was answered by an answer given before; its items count nowhere again."""
+        """A request was answered by a stored answer; its items are not counted again."""
         self._replays.inc()
 
     def dropped(self, queue: str, count: int) -> None:
-        """A queue of `_LOST` had no room for so many."""
+        """A full queue of `_LOST` dropped `count` entries."""
         self._dropped[queue].inc(count)
 
     def follow_mode(self, mode: Callable[[], Mode]) -> None:
-        """mode: the one in force; asked whenever someone looks."""
+        """mode: returns the mode in force; called for each scrape."""
         for each in Mode:
             self._mode.labels(each.value).set_function(partial(_is_mode, mode, each))
 
@@ -238,17 +238,17 @@ class Metrics:
         self._circuit.set(state)
 
     def set_build(self, version: str, versions: Mapping[str, str]) -> None:
-        """Replace the versions being served; what `versions` names beyond the four is left out."""
+        """Replace the served versions; entries of `versions` other than the four are ignored."""
         four = {name: versions.get(name, "") for name in _BUILD_PARTS}
         self._build.clear()
         self._build.labels(version=version, **four).set(1)
 
     def label(self, detector: str) -> str:
-        """The value of the label `detector` that a detector's items count under now."""
+        """The value of the label `detector` for a detector's items now."""
         return self._detectors.of(detector)
 
     def exposition(self) -> bytes:
-        """What `/metrics` says, in Prometheus' text format."""
+        """The body of `/metrics`, in Prometheus' text format."""
         return self._exposition.text().encode() + generate_latest(self._gauges)
 
     def _count_labels(self, event: Mapping[str, object]) -> None:
@@ -261,14 +261,14 @@ class Metrics:
                 self._frameworks.labels(framework).inc()
 
     def _begun(self, name: str) -> str:
-        """The value of the label `detector`; its series begin at first sight."""
+        """The value of the label `detector`; creates its series at first use."""
         if name not in self._seen:
             self._seen.add(name)
             self._begin(name)
         return name
 
     def _begin(self, detector: str) -> None:
-        """Series at zero, so that the first event is an increase that `rate` can see."""
+        """Create series at zero, so that `rate` includes the first event."""
         for status in ("success", "error"):
             self._requests.labels(detector, status)
         for valid in ("true", "false"):
@@ -291,7 +291,7 @@ class Metrics:
 
 
 def _category(label: str) -> str:
-    """The first part of its name."""
+    """The first part of the label's name."""
     return label.partition(".")[0]
 
 

@@ -1,7 +1,7 @@
-"""What a shadow found: how a candidate's answers compare with the served ones, by detector.
+"""The results of a shadow: comparison of a candidate's answers with the served ones, by detector.
 
-In: comparisons as they are made. Out: metrics of their own, and a table for the console. All of it
-is of one candidate: another one begins at zero.
+In: comparisons. Out: separate metrics, and a table for the console. All counts belong to one
+candidate and are reset for another one.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,8 +18,8 @@ _MOST_DETECTORS: Final = 10
 
 
 class Agreement(StrEnum):
-    """How the labels of an item compare: equal, some in common, none; or the candidate gave no
-    answer that could be validated."""
+    """The comparison of an item's labels: equal, some in common, none in common; or the candidate
+    gave no answer that could be validated."""
 
     SAME = "same"
     PARTIAL = "partial"
@@ -31,8 +31,8 @@ class Agreement(StrEnum):
 class Comparison:
     """One item, answered by both.
 
-    shift: the candidate's confidence less the served one; served_s, candidate_s: seconds to the
-    served answer, and those that the candidate took. All are 0 where it gave no answer.
+    shift: the candidate's confidence minus the served one; served_s, candidate_s: seconds to the
+    served answer, and seconds of the candidate. All are 0 if the candidate gave no answer.
     """
 
     agreement: Agreement
@@ -49,7 +49,7 @@ class _Sums:
 
 
 class ShadowCounts:
-    """One a process."""
+    """One per process."""
 
     def __init__(self, label: Callable[[str], str]) -> None:
         """label: the bounded value of a detector's label."""
@@ -85,7 +85,7 @@ class ShadowCounts:
         self._on: Shadow | None = None
 
     def begin(self, shadow: Shadow | None) -> None:
-        """Another candidate is asked, or none; what was counted is forgotten."""
+        """Start with another candidate, or None; resets the counts."""
         self._on, self._lost = shadow, 0
         self._sums, self._counts = {}, {}
         for metric in (self._items, self._shift, self._latency):
@@ -113,16 +113,16 @@ class ShadowCounts:
         self._latency.labels(name, "candidate").observe(found.candidate_s)
 
     def dropped(self) -> None:
-        """The candidate is not asked an item of the share."""
+        """An item of the share was not sent to the candidate."""
         self._lost += 1
         self._dropped.inc()
 
     def exposition(self) -> bytes:
-        """Their part of `/metrics`."""
+        """The shadow's part of `/metrics`."""
         return generate_latest(self._registry)
 
     def table(self) -> Mapping[str, object] | None:
-        """What the console shows; None while no candidate is asked."""
+        """The table for the console; None without a candidate."""
         if self._on is None:
             return None
         busiest = sorted(self._counts, key=lambda name: -sum(self._counts[name].values()))

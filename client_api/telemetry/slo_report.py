@@ -1,7 +1,7 @@
-"""How this process keeps the service levels: each indicator now, and what is left of its budget.
+"""The service levels of this process: each indicator now, and the rest of its error budget.
 
-In: counted items and the service level document. Out: plain data for `/metrics/summary`. Knows no
-Prometheus: the budget of the whole fleet over the whole period is Prometheus' to say.
+In: counted items and the service level document. Out: plain data for `/metrics/summary`. The error
+budget of all processes over the whole period comes from Prometheus.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,10 @@ _P95 = 0.95
 
 
 def service_levels(window: Window, history: Sequence[Counts], slo: Slo) -> list[dict[str, Any]]:
-    """An entry for each objective of the CPU profile, whose latency is the one that pages.
+    """One entry per objective of the CPU profile, whose latency objective pages.
 
-    `value` is of the window and null without events, `series` the same for each part of `history`,
-    `budget` since the process began. `remaining_percent` falls below 0 when more is spent than
-    there is.
+    `value`: over the window, null without events; `series`: the same per part of `history`;
+    `budget`: since the process began. `remaining_percent` is below 0 when the budget is exceeded.
     """
     goal_s = slo.profiles[Profile.CPU].seconds
     total = window.total()
@@ -41,7 +40,7 @@ _SHARES_OF_GOOD = frozenset({Indicator.SCHEMA_VALID, Indicator.AVAILABILITY})
 
 
 def _level(objective: Objective, goal_s: float) -> float:
-    """What the indicator's value is held against: milliseconds or percent."""
+    """The objective of the indicator's value, in milliseconds or percent."""
     if objective.indicator is Indicator.LATENCY:
         return round(goal_s * 1000, 3)
     good = objective.good_percent
@@ -71,7 +70,7 @@ def _budget(window: Window, objective: Objective, goal_s: float) -> dict[str, An
 
 
 def _events(window: Window, counts: Counts, indicator: Indicator, goal_s: float) -> tuple[int, int]:
-    """How many events count for an indicator, and how many of them are bad."""
+    """(events of an indicator, bad events)."""
     match indicator:
         case Indicator.LATENCY:
             return counts.timed, window.slower(counts, goal_s)

@@ -1,9 +1,9 @@
-"""OpenTelemetry spans: one a request, one a call to Triton, both of one trace.
+"""OpenTelemetry spans: one per request and one per call to Triton, in the same trace.
 
-In: where spans are sent, if anywhere. Out: a provider for the process, what FastAPI's own
-telemetry is to do, and a span with the headers that carry a trace on. Every request has a trace
-id, for log lines and problem bodies, also when its spans are sent nowhere. A span holds metadata
-only: no query, no header and no exception's text.
+In: the endpoint for spans, or None. Out: a provider for the process, the settings of FastAPI's own
+telemetry, and a span with the headers that propagate the trace. Every request has a trace id, for
+log lines and problem bodies, also without an endpoint. A span has metadata only: no query, no
+header and no exception's text.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,9 +19,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _tracer = trace.get_tracer(__name__)
-# Not the configured one: a caller's baggage is not Triton's business.
+# Not the configured one, which would send the caller's baggage to Triton.
 _propagator = TraceContextTextMapPropagator()
-# What FastAPI writes down of a request in a client's own words.
+# FastAPI's span attributes that contain text of the client.
 _CLIENTS_WORDS = ("url.path", "url.query", "url.full", "user_agent.original", "server.address")
 
 #: FastAPI makes the span of each request. Its logs would quote exceptions; the metrics are ours.
@@ -35,15 +35,15 @@ FASTAPI: Final[TelemetryConfig] = {
 
 
 def resource() -> Resource:
-    """What spans and events are of."""
+    """The OpenTelemetry resource of spans and events."""
     return Resource.create({SERVICE_NAME: "llama-mapper"})
 
 
 def install(otlp_endpoint: str | None) -> None:
-    """Make spans in this process; once, before the first request."""
+    """Enable spans in this process; call once, before the first request."""
     provider = TracerProvider(resource=resource())
     if otlp_endpoint is not None:
-        # Half a second and some megabytes that nobody pays who sends no spans.
+        # Imported here, since it takes half a second and some megabytes.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
@@ -53,7 +53,7 @@ def install(otlp_endpoint: str | None) -> None:
 
 
 class _WithoutState(TraceContextTextMapPropagator):
-    """Continues a caller's trace; his `tracestate`, a text of his own, ends here."""
+    """Continues a caller's trace, without its `tracestate`, which is free text of the caller."""
 
     def extract(self, carrier: Any, context: Any = None, getter: Any = default_getter) -> Context:
         found = super().extract(carrier, context, getter)
@@ -65,7 +65,7 @@ class _WithoutState(TraceContextTextMapPropagator):
 
 
 def follow(*, trust_tracestate: bool) -> None:
-    """How callers' traces are continued in this process; their baggage is nobody's business."""
+    """Sets how this process continues callers' traces; it ignores their baggage."""
     kind = TraceContextTextMapPropagator if trust_tracestate else _WithoutState
     propagate.set_global_textmap(kind())
 
@@ -78,13 +78,13 @@ def caller(headers: Mapping[str, str]) -> trace.SpanContext | None:
 
 
 def trace_id() -> str | None:
-    """Of the running request, as 32 hex digits; None when it has no trace."""
+    """The trace id of the current request, as 32 hex digits; None without a trace."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
 
 
 def hide_words() -> None:
-    """Take the client's own words out of the running request's span: a query may hold anything."""
+    """Remove the client's text from the current request's span: a query may contain anything."""
     span = trace.get_current_span()
     for name in _CLIENTS_WORDS:
         span.set_attribute(name, "")
@@ -92,7 +92,7 @@ def hide_words() -> None:
 
 @contextmanager
 def client_span(name: str, attributes: Mapping[str, Any]) -> Iterator[dict[str, str]]:
-    """A span around a call to another service; yields the headers that carry the trace on."""
+    """A span around a call to another service; yields the headers that propagate the trace."""
     with _tracer.start_as_current_span(
         name,
         kind=trace.SpanKind.CLIENT,

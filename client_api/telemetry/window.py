@@ -1,8 +1,8 @@
-"""The last five minutes, for the gauges, `/metrics/alerts` and the console; and the sum since the
-process began, for its error budgets.
+"""Counts of the last five minutes, for the gauges, `/metrics/alerts` and the console; and totals
+since the process began, for its error budgets.
 
 In: items as they are answered. Out: shares and quantiles. Prometheus computes the same from the
-counters; this is for who has no Prometheus at hand. Memory is bounded: counts per time slot.
+counters; this module is for use without Prometheus. Memory is bounded: counts per time slot.
 """
 
 import math
@@ -20,10 +20,10 @@ SLOT_S = 5.0
 
 @dataclass(slots=True)
 class Counts:
-    """What happened in a span of time.
+    """Counts of a span of time.
 
-    buckets: latencies of the items that were taken in, one count per upper edge; answers: items by
-    detector and by who answered, None for nobody; reasons: why the model's answer did not stand.
+    buckets: latencies of the accepted items, one count per upper edge; answers: items by detector
+    and source, None for items without an answer; reasons: fallback reasons.
     """
 
     items: int = 0
@@ -36,7 +36,7 @@ class Counts:
     reasons: Counter[FallbackReason] = field(default_factory=Counter)
 
     def merge(self, other: "Counts") -> None:
-        """Add what happened in another span."""
+        """Add the counts of another span."""
         self.items += other.items
         self.succeeded += other.succeeded
         self.validated += other.validated
@@ -48,7 +48,7 @@ class Counts:
 
     @property
     def timed(self) -> int:
-        """Items whose time was taken: all but those that were turned away."""
+        """Items with a latency: all except those that were turned away."""
         return sum(self.buckets)
 
     @property
@@ -87,11 +87,11 @@ class Window:
         valid: bool | None,
         reason: FallbackReason | None,
     ) -> None:
-        """One item.
+        """Count one item.
 
         seconds: to its answer, None when it was turned away; detector: one of a bounded set;
-        source: None when nobody answered; valid: None when there was no candidate to validate;
-        reason: why the model's answer did not stand.
+        source: None without an answer; valid: None without a candidate to validate;
+        reason: the fallback reason.
         """
         for counts in (self._current(), self.lifetime):
             counts.items += 1
@@ -114,7 +114,7 @@ class Window:
         return total
 
     def history(self) -> list[Counts]:
-        """The window slot by slot, the oldest first; what had no items is there as well."""
+        """The window slot by slot, the oldest first; slots without items are included."""
         self._expire()
         known, now = dict(self._slots), int(self._clock() // SLOT_S)
         slots = range(now - int(WINDOW_S / SLOT_S) + 1, now + 1)
