@@ -1,4 +1,4 @@
-"""Puts middleware and routes on the objects of a process: settings in, an ASGI application out."""
+"""Makes the ASGI application of a process from its settings: objects, middleware and routes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -58,13 +58,13 @@ _FILE_BODY = 1024 * 1024
 
 
 def triton_gateway(settings: Settings) -> ModelGateway:
-    """The gateway that serves; call it inside the event loop."""
+    """The gateway of Triton; call it inside the event loop."""
     margin_s = settings.budget_margin_ms / 1000
     return TritonGateway(settings.triton_url, settings.triton_model, margin_s)
 
 
 def triton_candidate(settings: Settings) -> CandidateModel:
-    """What a shadow asks; call it inside the event loop."""
+    """The client of a shadow's candidate; call it inside the event loop."""
     return TritonCandidate(settings.triton_url)
 
 
@@ -73,8 +73,8 @@ def create_app(
     gateway: Callable[[Settings], ModelGateway] = triton_gateway,
     candidate: Callable[[Settings], CandidateModel] = triton_candidate,
 ) -> FastAPI:
-    """The facade over one gateway, and what a shadow asks. Raises ConfigError for a bad file of
-    keys, policies or mode."""
+    """The facade over a gateway and the client of a shadow's candidate. Raises ConfigError for a
+    bad file of keys, policies or mode."""
     settings = settings or Settings()
     tracing.follow(trust_tracestate=settings.trust_tracestate)
     pipelines = TenantPipelines(
@@ -142,7 +142,7 @@ def create_app(
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        # A redirect would send key and body to where the Host header says.
+        # A redirect would send key and body to the host in the Host header.
         redirect_slashes=False,
         telemetry=tracing.FASTAPI,
     )

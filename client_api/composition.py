@@ -1,7 +1,7 @@
-"""The objects of one process, made from its settings; `app.py` puts middleware and routes on them.
+"""Makes the objects of one process from its settings; `app.py` adds middleware and routes.
 
 In: the settings. Out: keys, policies, kill switch, limits and kept answers; then the mapping
-service, the canary and all else that handlers share.
+service, the canary and the other objects that handlers share.
 """
 
 import os
@@ -56,11 +56,11 @@ _log = structlog.get_logger()
 class AccessParts:
     """Keys, policies, the kill switch, limits and kept answers, made once per process.
 
-    Raises ConfigError when a file is bad: there is no earlier version of it.
+    Raises ConfigError for a bad file, since there is no earlier version of it.
     """
 
     def __init__(self, settings: Settings, pipelines: TenantPipelines, metrics: Metrics) -> None:
-        """pipelines: the detectors whose names the files use."""
+        """pipelines: resolve the detector names in the files."""
         self._pipelines = pipelines
         self._redis = (
             SharedRedis(settings.redis_url.get_secret_value(), settings.redis_timeout_ms / 1000)
@@ -89,7 +89,7 @@ class AccessParts:
         )
 
     def problems(self) -> list[str]:
-        """Which files are served in an earlier version; the log says what is wrong with them."""
+        """The files that are in use in an earlier version; the log has their errors."""
         files = {
             "keys": self.keys,
             "policies": self.policies,
@@ -109,7 +109,7 @@ class AccessParts:
 
 
 def detector_folders(settings: Settings) -> list[Path]:
-    """The folders of detector files, the review queue's last; made where it is missing."""
+    """The folders of detector files; the last is the review queue's, created if it is missing."""
     if settings.review_dir:
         settings.review_dir.mkdir(parents=True, exist_ok=True)
     return [folder for folder in (settings.detectors_dir, settings.review_dir) if folder]
@@ -141,7 +141,7 @@ def make_review(
 
 
 def make_evaluations(settings: Settings, pipelines: TenantPipelines) -> "Evaluations | None":
-    """What sends each answer to a collector; None without one."""
+    """The sender of answers to a collector; None without one."""
     if (endpoint := settings.otlp_logs_endpoint) is None:
         return None
     from client_api.events.evaluations import Evaluations
@@ -152,7 +152,7 @@ def make_evaluations(settings: Settings, pipelines: TenantPipelines) -> "Evaluat
 def make_events(
     settings: Settings, pipelines: TenantPipelines, metrics: Metrics
 ) -> "EventSink | None":
-    """The event sink, not started; None without one. Raises ConfigError for one that cannot be."""
+    """The event sink, not started; None without one. Raises ConfigError if it cannot be made."""
     if settings.events_dir is None and settings.events_url is None:
         return None
     from client_api.events.sink import EventSink
@@ -198,7 +198,7 @@ def make_state(
     """What handlers share; call it inside the event loop. client: of Triton; candidate: that a
     shadow asks; stored: answers made once.
     """
-    # Validators and indexes are built at first use; better now than in someone's budget.
+    # Validators and indexes are built at first use; build them before a request needs them.
     for output in ("hate", '{"categories": {"hate": true}, "scores": {"hate": 0.9}}'):
         answer_by_rules(pipelines, Item("warm-up", output), FallbackReason.RULES_ONLY)
 
@@ -246,7 +246,7 @@ def make_state(
         access.switch,
         metrics,
         budgets,
-        # Where the model has the same cores, most of them are for it.
+        # If the model shares the cores, most of them are for it.
         CpuShare(len(os.sched_getaffinity(0)) / 8),
         records=[one.record for one in (review, events, evaluations) if one],
         compare=shadow.offer,

@@ -1,7 +1,7 @@
 """The one settings object of the facade process, read once from `MAPPER_*` variables.
 
-Knows names, defaults and bounds; what they do is said where they are used. `docs/configuration.md`
-has a table made from it.
+It has names, defaults and bounds; the code that uses a setting documents its effect.
+`docs/configuration.md` has a table made from it.
 """
 
 import difflib
@@ -24,7 +24,7 @@ from schemas.contract import Mode, OnTimeout, RawContent
 
 
 def _split(value: object) -> object:
-    """`a, b` as a list; what is no text stays as it is."""
+    """`a, b` as a list; other values than texts are returned unchanged."""
     if not isinstance(value, str):
         return value
     return [part for part in (text.strip() for text in value.split(",")) if part]
@@ -46,7 +46,7 @@ _DEFAULT_LIMITS = {"key": "6000/minute", "tenant": "off", "address": "1200/minut
 
 
 class LogLevel(StrEnum):
-    """The least grave log lines that are written."""
+    """The lowest level of log lines that are written."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -74,7 +74,7 @@ _OTHER_NAMES = (
 
 
 class RepositorySettings(BaseSettings):
-    """What the commands about versions read: how the facade listens is nothing to them."""
+    """The settings of the commands about versions, without the facade's HTTP settings."""
 
     model_config = _CONFIG
 
@@ -273,7 +273,7 @@ class Settings(RepositorySettings, ReviewSettings, EventSettings):
 
     @property
     def single_max_bytes(self) -> int:
-        """Body of `/map`: the item, were every byte of it written as a JSON escape."""
+        """The largest body of `/map` in bytes: an item with every byte written as a JSON escape."""
         return 6 * self.item_max_bytes + 16 * 1024
 
     def rate_limit(self, kind: str) -> RateLimitItem | None:
@@ -285,7 +285,7 @@ class Settings(RepositorySettings, ReviewSettings, EventSettings):
 
 
 def unknown_names(environment: Iterable[str]) -> list[str]:
-    """What is wrong with the `MAPPER_*` names of an environment, one sentence per name.
+    """The errors of the `MAPPER_*` names of an environment, one sentence per name.
 
     Without this check a misspelt setting would be ignored.
     """

@@ -1,7 +1,7 @@
-"""Loads model versions into a running Triton, and says which are loaded.
+"""Loads model versions into a running Triton, and lists the loaded ones.
 
-In: the socket that Triton's launcher made. Out: the effect, or TritonError. Knows Triton's
-repository API; nothing of processes.
+In: the socket that Triton's launcher made. Out: the effect, or TritonError. Uses Triton's
+repository API; independent of processes.
 """
 
 import compileall
@@ -26,8 +26,8 @@ _INDEX_TIMEOUT_S = 2.0
 def write_bytecode(folder: Path) -> None:
     """Write the bytecode that Python would write while it loads the models below the folder.
 
-    Triton takes new bytecode for a change to the model. When it loads an ensemble, it loads changed
-    models again, by their own version policy. A folder that is read-only stays as it is.
+    Triton treats new bytecode as a change of the model. When it loads an ensemble, it reloads
+    changed models by their own version policy. A read-only folder is left unchanged.
     """
     compileall.compile_dir(folder, quiet=2)
 
@@ -36,8 +36,8 @@ class TritonControl:
     """The repository API of one Triton."""
 
     def __init__(self, path: str, repository: Path, trials: Path | None = None) -> None:
-        """path: of Triton's socket; repository: the one that Triton serves; trials: another one
-        that it looks into, for versions that nobody is to meet yet."""
+        """path: of Triton's socket; repository: the one that Triton serves; trials: Triton's second
+        repository, for versions that are not to be served yet."""
         self._path = path
         self._trials = trials
         self._repository = repository
@@ -56,11 +56,11 @@ class TritonControl:
         timeout_s: float,
         anew: bool = False,
     ) -> None:
-        """Load a model; versions: these and no others, whatever its configuration says; anew: also
-        what is loaded already, with new processes.
+        """Load a model. versions: exactly these, regardless of its configuration; anew: reload also
+        loaded versions, with new processes.
 
-        Raises LoadError with Triton's reason when a version does not load, and what was served
-        before is served then; TritonError when Triton does not answer.
+        Raises LoadError with Triton's reason when a version does not load; the versions that were
+        served before stay in service. Raises TritonError when Triton does not answer.
         """
         body: dict[str, Any] = {}
         if versions is not None or anew:
@@ -70,14 +70,14 @@ class TritonControl:
         self._post(f"models/{model}/load", body, timeout_s)
 
     def loaded(self, model: str) -> tuple[int, ...]:
-        """Versions of the model that are ready, ascending; an ensemble's step takes the last.
+        """Versions of the model that are ready, ascending; an ensemble's step uses the last.
 
-        Raises TritonError when Triton does not say.
+        Raises TritonError when Triton does not answer.
         """
         return tuple(sorted(version for name, version in self.ready() if name == model))
 
     def ready(self) -> tuple[tuple[str, int], ...]:
-        """Models with the versions that serve. Raises TritonError when Triton does not say."""
+        """Models with their ready versions. Raises TritonError when Triton does not answer."""
         answer = self._post("index", {"ready": True}, _INDEX_TIMEOUT_S)
         try:
             return tuple((str(e["name"]), int(e["version"])) for e in json.loads(answer))
@@ -86,7 +86,7 @@ class TritonControl:
 
     @contextmanager
     def on_trial(self, model: str, version: int, *, timeout_s: float) -> Iterator[str]:
-        """Load a version under another name, which no ensemble follows; yields that name.
+        """Load a version under another name, which no ensemble uses; yields that name.
 
         Raises as `load` does.
         """
@@ -98,7 +98,7 @@ class TritonControl:
             self.unload(name, timeout_s=timeout_s)
 
     def load_beside(self, model: str, version: int, name: str, *, timeout_s: float) -> None:
-        """Load a version of a model as a model of another name, which no ensemble follows.
+        """Load a version of a model as a model of another name, which no ensemble uses.
 
         Raises as `load` does.
         """
@@ -116,7 +116,7 @@ class TritonControl:
         self.load(name, timeout_s=timeout_s)
 
     def unload(self, name: str, *, timeout_s: float) -> None:
-        """End what `load_beside` loaded, as far as it is loaded."""
+        """Unload a model of `load_beside`, if it is loaded."""
         with suppress(TritonError):
             self._post(f"models/{name}/unload", {}, timeout_s)
         if self._trials is not None:

@@ -1,7 +1,7 @@
-"""Builds the default model version where none is published, while the rules answer.
+"""Builds the default model version if none is published, while the rules answer.
 
-In: the model repository. Out: a published version, or the word that there is none. The build is a
-process of its own: it takes gigabytes for half a minute, and ends with this one.
+In: the model repository. Out: a published version, or False. The build runs in its own process,
+since it needs gigabytes of memory for half a minute; it ends with this process.
 """
 
 import subprocess
@@ -21,10 +21,10 @@ _log = structlog.get_logger()
 
 
 def build_when_none(model: Path, stop: threading.Event) -> bool:
-    """Whether a version of a model is published, if need be after building one.
+    """Build a version if none is published; returns whether one is published.
 
-    model: the model's folder in the repository. stop: ends the build when set. A build that fails
-    says why on standard error.
+    model: the model's folder in the repository. stop: ends the build when set. A failed build
+    prints the reason to standard error.
     """
     if published_versions(model):
         return True

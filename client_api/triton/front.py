@@ -1,9 +1,9 @@
-"""`python -m client_api.triton.front SOCKET HOST PORT`: Triton's HTTP for callers of this machine.
+"""`python -m client_api.triton.front SOCKET HOST PORT`: a proxy for Triton's HTTP on this machine.
 
-In: requests of anyone who reaches the port. Out: those that Triton's own parser can take, sent on
-through a socket that this user alone can open; an error in Triton's form for all others. Triton
-2.51 dies of a body of 200,000 `[` or of 600,000 chunks, and a page in a browser can send the first.
-A process of its own: what callers send costs the facade nothing.
+In: requests from any client of the port. Out: requests that Triton's own parser can handle, sent
+through a socket that only this user can open; all others get an error in Triton's form. Triton
+2.51 crashes on a body of 200,000 `[` or of 600,000 chunks, and a page in a browser can send the
+first. It runs in its own process, so that this traffic does not slow down the facade.
 """
 
 import re
@@ -21,9 +21,9 @@ from starlette.responses import JSONResponse, Response
 from client_api.access.addresses import is_address
 from client_api.http.connection import ConnectionLimits, bounded
 
-#: Of a body, tensors included.
+#: The largest body in bytes, tensors included.
 MAX_BYTES: Final = 8 * 1024 * 1024
-#: Opening brackets of the JSON outside its strings, hence how deep it may be.
+#: The most opening brackets of the JSON outside its strings, which limits its depth.
 MAX_BRACKETS: Final = 4096
 _CONNECTIONS: Final = 64
 _ARRIVE_S: Final = 10.0
@@ -41,7 +41,7 @@ _PATHS: Final = {
 
 
 class Front:
-    """The ASGI application. Raises nothing for what a caller sends."""
+    """The ASGI application. No request makes it raise an exception."""
 
     def __init__(self, triton: httpx.AsyncClient) -> None:
         self._triton = triton

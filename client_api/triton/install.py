@@ -1,8 +1,8 @@
 """The Triton server inside the installed `nvidia-pytriton` wheel, made to run this interpreter.
 
-In: the installed wheel. Out: where its parts are, an environment and a backend directory for them.
-Nothing is written below site-packages: the Python backend and the stub that fits this interpreter
-are linked into a runtime directory of their own.
+In: the installed wheel. Out: the paths of its parts, an environment and a backend directory for
+them. Nothing is written below site-packages: the Python backend and the stub for this interpreter
+are linked into a separate runtime directory.
 """
 
 import importlib.util
@@ -22,7 +22,7 @@ class TritonError(RuntimeError):
 
 
 class LoadError(TritonError):
-    """Triton does not start with these models, or does not load one: trying again is in vain."""
+    """Triton does not start with these models, or does not load one; a retry cannot help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def find_installation() -> Installation:
 
 
 def environment(installation: Installation) -> dict[str, str]:
-    """The environment in which the stub embeds this very interpreter and its packages.
+    """The environment variables with which the stub embeds this interpreter and its packages.
 
     The embedded Python finds its home through the first `python3` on PATH, so the virtual
     environment's bin comes first; an inherited PYTHONHOME would override that.
@@ -76,7 +76,7 @@ def environment(installation: Installation) -> dict[str, str]:
 
 
 def link_runtime(installation: Installation) -> Path:
-    """A backend directory with the stub beside the Python backend, made of links."""
+    """A backend directory with links to the Python backend and the stub."""
     runtime = Path(tempfile.mkdtemp(prefix="mapper-triton-"))
     try:
         python = runtime / "backends" / "python"

@@ -1,6 +1,6 @@
-"""Processes that end with this one, and the children of a process.
+"""Starts and ends processes that end with this one, and lists the children of a process.
 
-In: a command. Out: a running process, its end, and what it started itself. Knows nothing of Triton.
+In: a command. Out: a running process and its children. Independent of Triton.
 """
 
 import contextlib
@@ -52,9 +52,9 @@ if os.getppid() == int(sys.argv[1]):
 def spawn(
     command: Sequence[str], log: BinaryIO, env: Mapping[str, str], folder: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a session of its own; the kernel ends it with the thread that calls this.
+    """Start a command in a new session; the kernel ends it when the calling thread ends.
 
-    log: takes its output; folder: where it works. Raises OSError.
+    log: receives its output; folder: its working directory. Raises OSError.
     """
     launcher = (sys.executable, "-I", "-S", "-c", _BECOME, str(os.getpid()))
     return subprocess.Popen(
@@ -70,7 +70,7 @@ def spawn(
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float) -> None:
-    """SIGTERM, then SIGKILL after `grace_s`, for the process and what it started."""
+    """SIGTERM, then SIGKILL after `grace_s`, for the process and its children."""
     process.terminate()
     try:
         process.wait(grace_s)
@@ -84,7 +84,7 @@ def end(process: subprocess.Popen[bytes], grace_s: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """ended: it died and its parent did not notice; command: empty then."""
+    """A child process. ended: a zombie, which its parent has not collected; command: empty then."""
 
     pid: int
     ended: bool
@@ -92,7 +92,7 @@ class Child:
 
 
 def children(parent: int) -> Iterator[Child]:
-    """The children of a process, as far as they do not vanish while one looks."""
+    """The children of a process; those that end meanwhile are left out."""
     try:
         # Every thread has its own: Triton starts a stub from the thread that loads its model.
         lists = [f.read_text() for f in Path(f"/proc/{parent}/task").glob("*/children")]

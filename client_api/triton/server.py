@@ -1,7 +1,7 @@
 """Runs the real Triton server that ships in the `nvidia-pytriton` wheel, on this machine.
 
-In: a model repository, ports, the models to load. Out: a running Triton that answers, the front of
-its HTTP, and the socket for orders. Knows nothing of the facade or of what the models compute.
+In: a model repository, ports, the models to load. Out: a running Triton that answers, the proxy of
+its HTTP, and the control socket. Independent of the facade and of the models' computation.
 """
 
 import glob
@@ -45,7 +45,7 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where Triton listens."""
+    """The addresses on which Triton listens."""
 
     http: int = 8000
     grpc: int = 8001
@@ -53,7 +53,7 @@ class Ports:
 
 
 class LocalTriton:
-    """One Triton process and everything it leaves behind.
+    """One Triton process with its child processes, shared memory and runtime files.
 
     Usable as a context manager; `start` and `stop` may be repeated.
     """
@@ -70,8 +70,8 @@ class LocalTriton:
         log_verbose: int = 0,
         extra_env: Mapping[str, str] | None = None,
     ) -> None:
-        """repository: the model repository; models: what to load, in order; ready_model: the one
-        whose readiness means ready; log_path: where Triton's own output goes (appended).
+        """repository: the model repository; models: to load, in order; ready_model: the model whose
+        readiness means that Triton is ready; log_path: Triton's own output is appended to it.
         """
         self.repository = repository.resolve()
         self.models = tuple(models)
@@ -103,7 +103,7 @@ class LocalTriton:
 
     @property
     def address(self) -> ControlAddress:
-        """Where it takes orders; valid after `start`."""
+        """The address of the control socket; valid after `start`."""
         if self._runtime is None:
             return ControlAddress("", self.grpc_url)
         path, trials = self._runtime / _SOCKET, self._runtime / _TRIALS
@@ -111,12 +111,12 @@ class LocalTriton:
 
     @property
     def control(self) -> TritonControl:
-        """Gives it orders."""
+        """The client of the control socket."""
         return TritonControl.at(self.address, self.repository)
 
     @property
     def pid(self) -> int | None:
-        """Triton's process id while it runs with its front."""
+        """Triton's process id while Triton and its proxy run; else None."""
         both = (self._process, self._front)
         running = all(process and process.poll() is None for process in both)
         return self._process.pid if self._process and running else None
@@ -139,13 +139,13 @@ class LocalTriton:
     ) -> None:
         """Start Triton and wait until `ready_model` is ready.
 
-        Call it from a thread that lives on: the kernel ends Triton with the calling thread.
+        Call it from a thread that stays alive: the kernel ends Triton with the calling thread.
 
-        versions: of models that are not to follow their own version policy.
+        versions: the versions of models that are not to follow their own version policy.
         abort: ends the wait when set.
 
-        Raises LoadError with the end of Triton's log when it exits or does not load what it
-        should; TritonError when a port is taken, when `timeout_s` passes, or on `abort`.
+        Raises LoadError with the end of Triton's log when it exits or does not load a model;
+        TritonError when a port is taken, when `timeout_s` passes, or on `abort`.
         """
         if self.pid is not None:
             raise TritonError(f"Triton already runs as process {self.pid}")
@@ -184,8 +184,8 @@ class LocalTriton:
         timeout_s: float,
         anew: bool = False,
     ) -> None:
-        """As `TritonControl.load`; also raises LoadError as soon as Triton ends. Its stubs hold its
-        connections open, so nobody who waits for an answer would be told.
+        """As `TritonControl.load`; also raises LoadError as soon as Triton ends. The stubs keep the
+        connections of a dead Triton open, so a client of it would wait until its timeout.
         """
         process = self._process
         assert process is not None
@@ -254,7 +254,7 @@ class LocalTriton:
             f"--http-address=unix:{self._runtime / _SOCKET}",
             f"--grpc-address={self.host}",
             f"--grpc-port={self.ports.grpc}",
-            # Clients may try a silent connection; by default that gets them disconnected.
+            # Allow keepalive pings on idle connections; by default Triton closes them.
             f"--grpc-http2-min-recv-ping-interval-without-data={_PING_INTERVAL_MS}",
             f"--metrics-address={self.host}",
             f"--metrics-port={self.ports.metrics}",
@@ -265,8 +265,8 @@ class LocalTriton:
         ]
 
     def _hold(self, pinned: Mapping[str, Sequence[int]], end_s: float) -> None:
-        """Loading an ensemble loads its models anew when their folders changed, as while a version
-        is being published, and then by their own policy: insist.
+        """Load the pinned versions again if others are loaded: when a folder changes, as while a
+        version is published, loading an ensemble reloads its models by their own version policy.
         """
         for model, versions in pinned.items():
             if self.control.loaded(model) != tuple(sorted(versions)):
@@ -274,7 +274,7 @@ class LocalTriton:
                 self.load(model, versions, timeout_s=left_s)
 
     def _check_ports(self) -> None:
-        """So that a taken port is not mistaken for models that do not load."""
+        """Raises TritonError for a taken port, which would look like models that do not load."""
         for port in (self.ports.http, self.ports.grpc, self.ports.metrics):
             try:
                 socket.create_server((self.host, port)).close()
@@ -282,7 +282,7 @@ class LocalTriton:
                 raise TritonError(f"port {port} of {self.host} is taken") from error
 
     def _wait_for(self, path: str, end_s: float, abort: threading.Event | None) -> None:
-        """Until Triton says 200; end_s: `time.monotonic()` seconds."""
+        """Wait until Triton answers 200; end_s: `time.monotonic()` seconds."""
         process = self._process
         assert process is not None
         while time.monotonic() < end_s:

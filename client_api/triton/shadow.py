@@ -1,7 +1,7 @@
 """Loads a candidate beside the served version, to answer a share of the items as well.
 
-In: a version, the share, and the Triton that serves. Out: the candidate under a name of its own,
-which no ensemble follows, and the file that tells the facade. Knows no items.
+In: a version, the share, and the running Triton. Out: the candidate under its own model name,
+which no ensemble uses, and the file that the facade reads.
 """
 
 import os
@@ -37,16 +37,16 @@ _log = structlog.get_logger()
 
 
 class ShadowError(Exception):
-    """No candidate is loaded; the message says why and what to do."""
+    """No candidate is loaded; the message has the reason and the remedy."""
 
 
 def begin(
     repository: Path, address: ControlAddress, model: str, version: int, share: float
 ) -> None:
-    """Load a published version as the candidate, and tell the facade.
+    """Load a published version as the candidate, and write the file for the facade.
 
-    share: of the items, above 0 and at most 1. Raises ShadowError where memory is short,
-    TritonError where it does not load, OSError where the file cannot be written.
+    share: of the items, above 0 and at most 1. Raises ShadowError for too little memory,
+    TritonError if the version does not load, OSError if the file cannot be written.
     """
     folder = repository / model / str(version)
     needed, free = _needed_bytes(folder), _free_bytes()
@@ -68,9 +68,9 @@ def begin(
 
 
 def end(repository: Path, address: ControlAddress | None, model: str) -> None:
-    """Tell the facade that no candidate is asked any more, and unload it.
+    """Remove the file for the facade, and unload the candidate.
 
-    address: None where no Triton runs. Raises OSError.
+    address: None if no Triton runs. Raises OSError.
     """
     remove_shadow(repository)
     if address is not None:
@@ -78,20 +78,20 @@ def end(repository: Path, address: ControlAddress | None, model: str) -> None:
 
 
 def resume(repository: Path, model: str) -> None:
-    """Load the candidate of a shadow again, after Triton was started anew. Where that fails, the
-    shadow ends and the log says why: it must not keep the served version from its work.
+    """Load the candidate of a shadow again after a restart of Triton. If that fails, the shadow
+    ends and the error is logged: the served version must not depend on it.
     """
     while True:
         try:
             with one_at_a_time(repository):
                 _resume(repository, model)
             return
-        except BlockingIOError:  # a command is at it, which may be about the shadow
+        except BlockingIOError:  # another command is running, which may change the shadow
             time.sleep(_PAUSE_S)
 
 
 def loaded_as(repository: Path, control: TritonControl, model: str, version: int) -> str | None:
-    """The name under which a version is loaded as the candidate; None where it is not. Raises
+    """The model name of a version that is loaded as the candidate; None if it is not loaded. Raises
     TritonError."""
     try:
         shadow = read_shadow(repository)
@@ -119,7 +119,7 @@ def _resume(repository: Path, model: str) -> None:
 
 
 def _holds(repository: Path, model: str, shadow: Shadow) -> bool:
-    """Whether the version's folder has what the shadow began with."""
+    """Whether the version's manifest is unchanged since the shadow began."""
     return manifest_hash(repository / model / str(shadow.version)) == shadow.manifest
 
 
@@ -128,13 +128,13 @@ def _name(model: str) -> str:
 
 
 def _stand_back(triton: int, name: str) -> None:
-    """Let the candidate compute only while nothing else wants the processor, and let the kernel
-    end it first where memory is short. A system that forbids this loads it all the same.
+    """Give the candidate the lowest scheduling priority, and make it the first process that the
+    kernel ends when memory is short. The candidate is loaded also on systems that forbid this.
     """
     for pid in _stubs(triton, name):
         with suppress(OSError):
             Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
-        for thread in os.listdir(f"/proc/{pid}/task"):  # a policy is a thread's
+        for thread in os.listdir(f"/proc/{pid}/task"):  # a scheduling policy belongs to a thread
             with suppress(OSError):
                 os.sched_setscheduler(int(thread), os.SCHED_IDLE, os.sched_param(0))
 
@@ -146,12 +146,12 @@ def _stubs(triton: int, name: str) -> Iterator[int]:
 
 
 def _needed_bytes(version: Path) -> int:
-    """About what a version takes in memory when it is loaded."""
+    """An estimate of the memory of a loaded version, in bytes."""
     return int(sum(f.stat().st_size for f in version.iterdir()) * _OF_FILES)
 
 
 def _free_bytes() -> int | None:
-    """What this machine, or the control group of this process, has left; None where nobody says."""
+    """Free memory in bytes of this machine or of this process's control group; None if unknown."""
     free = _field(Path("/proc/meminfo"), "MemAvailable:")
     if free is None:
         return None

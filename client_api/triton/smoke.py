@@ -1,8 +1,8 @@
-"""Whether a loaded version answers the golden set: mappings that every tuned model knows.
+"""Tests a loaded version on the golden set: mappings that every tuned model knows.
 
-In: Triton's gRPC address, a version. Out: how many it knew, or SmokeError. The version is asked by
-its number and its own candidates are judged, so it need not be the one that is served, and neither
-kill switch nor rules nor thresholds have a say.
+In: Triton's gRPC address, a version. Out: the number of right answers, or SmokeError. The test
+calls the version by its number and checks its own candidates. So it also works for versions that
+are not served, and kill switch, rules and thresholds have no effect.
 """
 
 import json
@@ -19,12 +19,12 @@ from schemas.candidate import Candidate, CandidateStatus
 from schemas.event import candidate_errors
 
 _FILE: Final = Path(__file__).parent / "golden.jsonl"
-#: Share of the rows that it has to know. Whether it is good is the export's gate to say.
+#: The least share of right rows. The export's quality gate checks how good a version is.
 _ENOUGH: Final = 0.75
 
 
 class SmokeError(Exception):
-    """The version must not be served; the message says why."""
+    """The version must not be served; the message has the reason."""
 
 
 def smoke_test(grpc_url: str, model: str, version: int, *, timeout_s: float) -> tuple[int, int]:
@@ -61,7 +61,7 @@ def smoke_test(grpc_url: str, model: str, version: int, *, timeout_s: float) -> 
 
 
 def _labels(name: str, candidate: str) -> set[str]:
-    """What the model says of an item, all its signals together."""
+    """The model's labels for an item, of all its signals together."""
     try:
         found = wire.load_candidates(candidate)
     except ValueError as error:

@@ -1,8 +1,8 @@
 """`python -m client_api versions | promote [N] | rollback [N] | shadow N`: which version is served.
 
-In: the model repository and the Triton that serves it. Out: a list; or another version, served
-without a request that fails, and kept across restarts; or a candidate beside the served version.
-Knows no facade: answers name the version that they came from.
+In: the model repository and the Triton that serves it. Out: a list; or another served version,
+switched without a failed request and kept across restarts; or a candidate beside the served
+version. The facade is not involved: answers name their version.
 """
 
 import signal
@@ -37,7 +37,7 @@ _NONE_RUNS: Final = "no Triton serves {}: start it with `make serve`"
 
 
 class SwitchError(Exception):
-    """What is served is what was served before; the message says why."""
+    """The switch failed, and the served version is unchanged; the message has the reason."""
 
 
 def main(command: str, repository: Path, wanted: str | None, share: float = 0.0) -> int:
@@ -61,12 +61,12 @@ def main(command: str, repository: Path, wanted: str | None, share: float = 0.0)
 
 
 def switch(repository: Path, wanted: str | None, *, back: bool) -> None:
-    """Serve another version, and say so.
+    """Serve another version, and print the result.
 
-    wanted: its number; None: the one served before this. back: where nobody has switched yet, that
-    is the next lower one.
+    wanted: its number; None for the previously served one. back: without an earlier switch, None
+    means the next lower version.
 
-    Raises SwitchError, TritonError or ConfigError, and the version served before goes on.
+    Raises SwitchError, TritonError or ConfigError; the served version is then unchanged.
     """
     with _alone(repository):
         address, control = _connect(repository)
@@ -74,9 +74,9 @@ def switch(repository: Path, wanted: str | None, *, back: bool) -> None:
 
 
 def switch_shadow(repository: Path, wanted: str | None, share: float) -> None:
-    """Let a candidate answer a share of the items as well, and say so.
+    """Let a candidate answer a share of the items as well, and print the result.
 
-    wanted: its number, or `off`, which ends that. Raises as `switch` does, and no candidate is
+    wanted: its number, or `off` to end the shadow. Raises as `switch` does, and no candidate is
     asked then.
     """
     if wanted == "off":
@@ -127,7 +127,7 @@ def _switch(
         print(f"version {target} is served already")
         return
     try:
-        # Under another name: the ensemble takes the highest version as soon as it is loaded.
+        # Under another name: the ensemble uses the highest version as soon as it is loaded.
         candidate = shadow.loaded_as(repository, control, MODEL, target)
         with (
             nullcontext(candidate)
@@ -145,7 +145,7 @@ def _switch(
         raise
     print(f"version {target} is served (before: {served}); golden set: {right} of {rows} right")
     if candidate:
-        shadow.end(repository, address, MODEL)  # it has nothing left to show
+        shadow.end(repository, address, MODEL)  # the candidate is now served
 
 
 def _target(
@@ -181,7 +181,7 @@ def _choose(repository: Path, version: int, previous: int | None) -> Choice:
 
 
 def _note(repository: Path, served: int) -> None:
-    """Choose what is served already, as when something else was chosen and did not load."""
+    """Record the served version as the choice, such as after a chosen version did not load."""
     try:
         choice = read_choice(repository)
     except ConfigError:
@@ -196,7 +196,7 @@ def _note(repository: Path, served: int) -> None:
 
 
 def describe(repository: Path) -> str:
-    """A paragraph a published version: its state, what it was made from, what its checks said.
+    """One paragraph per published version: its state, its sources, and the results of its checks.
 
     Raises ConfigError for a damaged choice.
     """
@@ -236,7 +236,7 @@ def _state(
 
 
 def _facts(folder: Path) -> Iterator[str]:
-    """What the manifest says."""
+    """The contents of the manifest."""
     try:
         manifest = read_manifest(folder)
     except ConfigError as error:

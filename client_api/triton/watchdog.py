@@ -1,8 +1,8 @@
-"""Keeps the local Triton alive: loads a model anew whose stub died, and restarts a Triton that
-ended or only seems to live.
+"""Keeps the local Triton running: reloads a model whose stub died, and restarts a Triton that ended
+or does not answer.
 
-In: the launcher, the choice of version, and what the canary found. Out: a Triton that serves that
-version. Knows no requests; those are answered by rules in the meantime.
+In: the launcher, the choice of version, and the canary's results. Out: a Triton that serves that
+version. The rules answer requests in the meantime.
 """
 
 import threading
@@ -36,14 +36,14 @@ _POLL_S: Final = 0.25
 _PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 30.0
 _LONGEST_PATIENCE_S: Final = 300.0
-# Triton never ends the instance of a stub that died: it waits for the stub. So not without end.
+# Triton never frees the instance of a dead stub: it waits for the stub. So reloads are limited.
 _MOST_RELOADS: Final = 3
 
 _log = structlog.get_logger()
 
 
 class Watchdog:
-    """Owns a LocalTriton from start to stop, in a thread of its own: the kernel ends Triton with
+    """Runs a LocalTriton from start to stop in its own thread, since the kernel ends Triton with
     the thread that started it. Usable as a context manager.
     """
 
@@ -57,9 +57,10 @@ class Watchdog:
         start_timeout_s: float,
         prepare: Callable[[threading.Event], bool] = lambda stop: True,
     ) -> None:
-        """model: whose version is chosen; health: by the canary, None before there is one;
-        patience_s: how long canaries may fail before a Triton that runs is restarted; prepare: runs
-        before Triton starts, until it is done or told to stop; False: Triton is not to start.
+        """model: the model with a chosen version; health: the canary's, None before the first;
+        patience_s: seconds of failing canaries before a running Triton is restarted; prepare: runs
+        before Triton starts, until it is done or stopped; if it returns False, Triton does not
+        start.
         """
         self._prepare = prepare
         self._triton = triton
@@ -80,7 +81,7 @@ class Watchdog:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stops Triton, too."""
+        """End the thread and Triton."""
         self._stop.set()
         self._thread.join()
 
@@ -112,13 +113,13 @@ class Watchdog:
         if problem := "a stub died" if stubless else self._problem():
             _log.error("restarting Triton", problem=problem)
             remove_control_file(self._triton.repository)
-            # Killed: it cannot end well with a dead or a stopped stub, and clients wait for it.
+            # Kill it: with a dead stub it cannot end in order, and clients wait for it.
             self._triton.stop(grace_s=0.0)
             self._up_since = None
             self._bring_up()
 
     def _problem(self) -> str:
-        """Why Triton has to be restarted; empty while it works."""
+        """The reason to restart Triton; empty while it works."""
         if self._triton.pid is None:
             return "it ended"
         health = self._health()
@@ -126,7 +127,7 @@ class Watchdog:
             return ""
         if health.ok:
             self._patience_s = self._usual_patience_s
-        # A failure from before this start is not this Triton's.
+        # Failures before this start do not count.
         up_s = time.monotonic() - (self._up_since or 0.0)
         lost_s = min(health.lost_s or 0.0, up_s)
         if lost_s > self._patience_s:
@@ -135,9 +136,9 @@ class Watchdog:
         return ""
 
     def _stubless(self) -> frozenset[str]:
-        """Models of which a version that Triton serves has no process any more, twice in a row. One
-        process alone that ended says little: Triton ends the stubs of what it unloads, and may take
-        long to collect them.
+        """Models with a served version that had no process in two consecutive checks. A single
+        ended process is not enough: Triton also ends the stubs of unloaded models, and may collect
+        them late.
         """
         pid = self._triton.pid
         before, self._suspects = self._suspects, self._lacking(pid) if pid else frozenset()
@@ -149,7 +150,7 @@ class Watchdog:
             return frozenset()
         alive = {argument for stub in stubs for argument in stub.command}
         try:
-            # Asked afterwards: a version leaves the index before its stub ends.
+            # After the list of processes: a version leaves the index before its stub ends.
             served = self._triton.control.ready()
         except TritonError:
             return frozenset()
@@ -160,7 +161,7 @@ class Watchdog:
         return frozenset(m for m, file in files if file.exists() and str(file) not in alive)
 
     def _revives(self, models: frozenset[str]) -> bool:
-        """Whether models whose stubs died were loaded anew, which takes a third of a restart."""
+        """Reload models whose stubs died, in a third of a restart's time; returns the success."""
         pid = self._triton.pid
         if pid is None or self._reloads >= _MOST_RELOADS:
             return False
@@ -181,7 +182,7 @@ class Watchdog:
         return True
 
     def _reload(self, model: str) -> None:
-        """Raises TritonError, and OSError while versions are being switched."""
+        """Reload a model. Raises TritonError, and OSError while versions are being switched."""
         triton = self._triton
         versions = triton.control.loaded(model) if model == self._model else None
         choice = self._choice() if versions else None
@@ -190,7 +191,7 @@ class Watchdog:
         triton.load(model, versions, timeout_s=self._start_timeout_s, anew=True)
 
     def _bring_up(self) -> None:
-        """Start Triton, however often it takes."""
+        """Start Triton; retries until it succeeds or the watchdog stops."""
         pause_s = _PAUSE_S
         while not self._stop.is_set():
             try:
@@ -206,7 +207,7 @@ class Watchdog:
             pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
 
     def _choice(self) -> Choice | None:
-        """What is chosen; the newest version when nothing is yet; None when nobody can say."""
+        """The chosen version, or the newest without a choice; None if there is no usable one."""
         published = published_versions(self._triton.repository / self._model)
         try:
             choice = read_choice(self._triton.repository)
@@ -233,8 +234,8 @@ class Watchdog:
         return Choice(version, manifest=manifest_hash(self._folder(version)))
 
     def _to_try(self, choice: Choice | None) -> Iterator[tuple[int, ...]]:
-        """Versions to load, best first: what is chosen, with the one before it and alone; then, as
-        a broken version must not keep the others from serving, each from the newest on.
+        """Versions to load, best first: the chosen one with the one before it, then alone; then
+        each version from the newest on, so that one broken version does not prevent serving.
         """
         published = published_versions(self._triton.repository / self._model)
         if not published:
@@ -261,7 +262,8 @@ class Watchdog:
         )
 
     def _loads(self, versions: Sequence[int]) -> bool:
-        """Whether Triton serves these; raises TritonError when that is not the versions' fault."""
+        """Whether Triton serves these; raises TritonError if another cause than the versions
+        prevents it."""
         begun = time.monotonic()
         try:
             self._triton.start(
@@ -276,16 +278,16 @@ class Watchdog:
         return True
 
     def _settle(self, choice: Choice | None, served: int) -> None:
-        """Record the first choice, and tell the commands where Triton is."""
+        """Record the first choice, and write Triton's address for the commands."""
         triton = self._triton
         if choice is not None and choice.version != served:
             _log.error("another version than the chosen one", chosen=choice.version, served=served)
         try:
             if choice is not None and not has_choice(triton.repository):
                 write_choice(triton.repository, self._as_chosen(served))
-            # Last: a command that finds Triton finds the choice.
+            # Last, so that a command that finds Triton also finds the choice.
             write_control_file(triton.repository, triton.address)
-            # Of its own: a load takes seconds, in which the served version is to be watched.
+            # In its own thread: a load takes seconds, and the watchdog must go on meanwhile.
             resuming = (triton.repository, self._model)
             threading.Thread(target=resume, args=resuming, daemon=True).start()
         except OSError as error:
