@@ -1,5 +1,6 @@
-"""The event sink: each answer as a canonical event, appended for those who must show it later.
+"""The event sink: stores each answer as a canonical event, as evidence for audits.
 
-`record` says what of an answer is kept: never an output, notes or signals. `sink` takes events off
-the answer's path; `parquet` and `database` append them and delete what is older than the retention.
+`record` makes the event of an answer, without output, notes and signals. `sink` collects events
+outside the request's path; `parquet` and `database` append them and delete those older than the
+retention.
 """

@@ -40,7 +40,7 @@ events_table = Table(
 )
 _LOCK: Final = 0x6D617065  # held while the table is made: two processes must not make it together
 _ROWS: Final = 1000
-#: Of one statement, so that none outlasts the database's patience.
+#: Rows per DELETE statement, so that none reaches the database's statement timeout.
 _DELETED: Final = 10_000
 
 
@@ -50,7 +50,7 @@ class DatabaseStore:
     patience_s = 0.5
 
     def __init__(self, url: str) -> None:
-        """Raises ValueError for a URL that is none of PostgreSQL."""
+        """Raises ValueError for a URL of another database than PostgreSQL."""
         self._engine = make_engine(url)
         if self._engine.dialect.name != "postgresql":
             raise ValueError("is no URL such as postgresql://USER:PASSWORD@HOST/DATABASE")

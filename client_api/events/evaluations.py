@@ -1,8 +1,8 @@
-"""Answers as OpenTelemetry's event `gen_ai.evaluation.result`, one log record for each.
+"""Answers as OpenTelemetry's event `gen_ai.evaluation.result`, one log record per answer.
 
-In: items and their decisions, while their request runs. Out: records to a collector, off the
-answer's path and in batches. A record has the detector, the labels and the confidence: no output
-and no notes. Its parent is the caller's own span, so that it stands with what was evaluated.
+In: items and their decisions, while their request runs. Out: records to a collector, sent in
+batches outside the request's path. A record has the detector, the labels and the confidence: no
+output and no notes. Its parent is the caller's span, which evaluated the text.
 """
 
 import time
@@ -24,8 +24,8 @@ EVENT: Final = "gen_ai.evaluation.result"
 
 
 class Evaluations:
-    """Sends to one collector. `record` is for the event loop and does not wait; what waits is
-    bounded by OpenTelemetry's SDK, whose log says what was lost."""
+    """Sends to one collector. `record` is called on the event loop and does not block.
+    OpenTelemetry's SDK bounds the queue and logs lost records."""
 
     def __init__(self, endpoint: str, known: Known) -> None:
         """endpoint: of OTLP over HTTP, for logs; known: detectors whose names are sent."""
@@ -53,12 +53,12 @@ class Evaluations:
         )
 
     def close(self) -> None:
-        """Send what waits."""
+        """Send the queued records."""
         self._provider.shutdown()
 
 
 def _parent() -> Context | None:
-    """The caller's span; the request's own one, which is the current one, where he sent none."""
+    """The caller's span; without one, the current context, which has the request's own span."""
     request = context.current_or_none()
     if request is None or request.caller is None:
         return None

@@ -1,6 +1,6 @@
-"""Events as Parquet files: `date=2026-11-29/143005-….parquet`, each written once and whole.
+"""Events as Parquet files: `date=2026-11-29/143005-….parquet`, each written once, as a whole.
 
-Processes may share the folder. Any reader of Parquet takes it as a table partitioned by `date`.
+Processes may share the folder. Readers of Parquet see a table partitioned by `date`.
 """
 
 import json
@@ -30,13 +30,13 @@ _DAY = re.compile(r"date=\d{4}-\d\d-\d\d")
 
 
 class ParquetStore:
-    """A folder of files, a folder in it for each day (UTC)."""
+    """A folder of files, with one subfolder per day (UTC)."""
 
     #: Many small files are slow to read.
     patience_s = 60.0
 
     def __init__(self, folder: Path) -> None:
-        """Raises StoreError where the folder cannot be made or written."""
+        """Raises StoreError if the folder cannot be created or written."""
         self._folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ class ParquetStore:
         pass
 
     def _write(self, folder: Path, events: Sequence[Event]) -> tuple[Path, Path]:
-        """A finished file under the name that no reader takes, and the name that it is to get."""
+        """A finished file under a name that readers ignore, and its final name."""
         rows = [{**one.columns(), "event": json.dumps(one.body)} for one in events]
         final = folder / f"{events[0].time:%H%M%S}-{uuid.uuid4().hex[:12]}.parquet"
         written = final.with_suffix(".part")

@@ -1,7 +1,7 @@
-"""What of an answer is kept as an event.
+"""Makes the stored event of an answer.
 
-In: an item and its decision. Out: an `Event`. Never the output, the notes or the signals, which may
-quote it; of an unknown detector's name, which is the caller's own text, a digest.
+In: an item and its decision. Out: an `Event`, without the output, and without notes and signals,
+which may quote it. An unknown detector's name is text of the caller; the event has its digest.
 """
 
 import uuid
@@ -14,7 +14,7 @@ from client_api.mapping.gateway import Item
 from client_api.review.sightings import digest
 from fallback.decision.decision import Decision
 
-#: Of a tenant and a name, the name of the detector that has a vocabulary; None for any other.
+#: (tenant, name) -> the name of the detector with a vocabulary; None for other detectors.
 Known = Callable[[str | None, str], str | None]
 
 _KEPT: Final = ("taxonomy", "scores", "confidence", "policy_context")
@@ -22,8 +22,8 @@ _KEPT: Final = ("taxonomy", "scores", "confidence", "policy_context")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An answer, once. body: the canonical event without notes, with its versions and source, as
-    JSON values; id: 32 hex digits, so that a store takes it once however often it is sent.
+    """One answer. body: the canonical event without notes, with its versions and source, as JSON
+    values; id: 32 hex digits, so that a store keeps one copy if it is sent again.
     """
 
     body: dict[str, Any]
@@ -31,11 +31,11 @@ class Event:
 
     @property
     def time(self) -> datetime:
-        """Of the answer, UTC."""
+        """The time of the answer, UTC."""
         return datetime.fromisoformat(self.body["provenance"]["ts"])
 
     def columns(self) -> dict[str, Any]:
-        """What stores keep beside the body, for those who select events."""
+        """Columns that stores keep beside the body, for queries."""
         provenance = self.body["provenance"]
         return {
             "id": self.id,
@@ -48,7 +48,7 @@ class Event:
 
 
 def name_of(item: Item, known: Known) -> str:
-    """The detector's name; of an unknown one a digest."""
+    """The detector's name; for an unknown detector a digest."""
     return known(item.tenant, item.detector) or digest(item.detector)
 
 

@@ -1,8 +1,8 @@
-"""Takes events off the answer's path.
+"""Writes events to a store outside the request's path.
 
 In: items and their decisions, on the event loop. Out: events in a store, in the order of the
-answers. What waits is bounded; what is beyond is dropped and counted. While the store is out,
-events wait for it.
+answers. The queue is bounded; further events are dropped and counted. During an outage of the
+store, events wait in the queue.
 """
 
 import threading
@@ -20,18 +20,18 @@ from client_api.review.words import StoreError
 from fallback.decision.decision import Decision
 
 _log = structlog.get_logger()
-#: Seconds between two looks at what waits.
+#: Seconds between two checks of the queue.
 TURN_S: Final = 0.5
-#: Events that wait at most, and from how many on they are written without waiting longer.
+#: The most events in the queue, and the number from which they are written at once.
 MAX_WAITING: Final = 20_000
 FULL: Final = 5_000
 _EXPIRE_EVERY_S: Final = 3600.0
 
 
 class EventStore(Protocol):
-    """Where events are appended; each method raises StoreError and may wait.
+    """A store of events; each method may block and raise StoreError.
 
-    patience_s: how long events may wait for others to be written with.
+    patience_s: seconds for which events may wait to be written in one batch.
     """
 
     patience_s: float
@@ -41,16 +41,16 @@ class EventStore(Protocol):
         ...
 
     def expire(self, before: datetime) -> None:
-        """Delete what is older."""
+        """Delete older events."""
         ...
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         ...
 
 
 class EventSink:
-    """One thread. `record` is for the event loop and does not wait."""
+    """One thread. `record` is called on the event loop and does not block."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class EventSink:
         retention_days: float,
         on_dropped: Callable[[int], None],
     ) -> None:
-        """known: detectors whose names are kept; on_dropped: told how many events were lost."""
+        """known: detectors whose names are kept; on_dropped: gets the number of lost events."""
         self._store = store
         self._known = known
         self._retention = timedelta(days=retention_days)
@@ -74,11 +74,11 @@ class EventSink:
         self._out = False
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits, end the thread; what the store does not take then is lost."""
+        """Write the queued events and end the thread; events that the store refuses are lost."""
         self._stop.set()
         self._thread.join()
         if lost := len(self._unwritten) + self._waiting.qsize():
@@ -87,7 +87,7 @@ class EventSink:
         self._store.close()
 
     def record(self, item: Item, decision: Decision) -> None:
-        """Keep the event of an answer."""
+        """Queue the event of an answer."""
         if self._waiting.qsize() + len(self._unwritten) >= MAX_WAITING:
             self._on_dropped(1)
         else:
@@ -95,11 +95,11 @@ class EventSink:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong, in words for everyone."""
+        """The current problem, as a text that is safe to publish."""
         return "the event sink does not take events: they wait; see the log" if self._out else None
 
     def flush(self) -> None:
-        """Write what waits now; it goes on waiting while the store is out."""
+        """Write the queued events; they stay queued during an outage of the store."""
         self._unwritten += [self._waiting.get() for _ in range(self._waiting.qsize())]
         try:
             if self._unwritten:

@@ -1,7 +1,7 @@
-"""The review queue: words that deserve a person's look, and what a person decided about them.
+"""The review queue: words that a person should review, and the reviewers' decisions.
 
-`sightings` says which words of an answer count. `recorder` collects them off the answer's path,
-`store` keeps them in SQLite or PostgreSQL. `decisions` turns what was decided into detector files,
-which the pipelines read. `days` and `drift` count all items, by detector and day.
-`webhook` tells others of new words. Nothing here keeps an output.
+`sightings` selects the words of an answer. `recorder` collects them outside the request's path,
+`store` keeps them in SQLite or PostgreSQL. `decisions` writes decisions as detector files, which
+the pipelines read. `days` and `drift` count all items, by detector and day. `webhook` reports new
+words to another service. Outputs are not stored.
 """

@@ -1,6 +1,6 @@
-"""What became of items, by detector and day, in memory and in the database.
+"""Outcomes of items by detector and day, in memory and in the database.
 
-In: items and their decisions. Out: counts. Of an output nothing is kept.
+In: items and their decisions. Out: counts. Outputs are not stored.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _KEPT: Final = 35
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What became of one item. outcomes: of most items there is none."""
+    """The outcomes of one item; most items have none."""
 
     tenant: str | None
     detector: str
@@ -34,7 +34,7 @@ class Answered:
 
 
 def answered(item: Item, decision: Decision) -> Answered:
-    """What the counters of the same names count."""
+    """The outcomes of an item, as in the metrics of the same names."""
     reason = decision.fallback_reason
     told = {
         Outcome.UNKNOWN: decision.unknown,
@@ -49,7 +49,7 @@ def answered(item: Item, decision: Decision) -> Answered:
 
 @dataclass(slots=True)
 class DayTally:
-    """A detector's items since they were last stored. detector: as it may be kept."""
+    """A detector's items since the last write. detector: its name, or a digest of it."""
 
     tenant: str | None
     detector: str
@@ -57,7 +57,7 @@ class DayTally:
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
 
     def add(self, item: Answered) -> None:
-        """One more."""
+        """Count one more item."""
         self.items += 1
         for outcome in item.outcomes:
             self.outcomes[outcome] += 1
@@ -65,15 +65,15 @@ class DayTally:
 
 @dataclass(slots=True)
 class Day:
-    """A detector's items of a day, of the tenants that were asked for. new_words: words that were
-    first seen then; a word that was deleted meanwhile is not among them."""
+    """A detector's items of a day, of the requested tenants. new_words: words that were first seen
+    on that day, without those that were deleted since."""
 
     items: int = 0
     outcomes: dict[Outcome, int] = field(default_factory=lambda: dict.fromkeys(Outcome, 0))
     new_words: int = 0
 
     def add(self, other: "Day") -> None:
-        """Add another day's."""
+        """Add the counts of another day."""
         self.items += other.items
         self.new_words += other.new_words
         for outcome, count in other.outcomes.items():
@@ -87,10 +87,10 @@ def add(
     now: int,
     most: int,
 ) -> None:
-    """Add counts to today's rows of these detectors, by their keys; drop what is beyond the bounds.
+    """Add counts to today's rows of these detectors, by their keys; delete rows beyond the limits.
 
-    insert: of the dialect. now: seconds since 1970. most: rows that are kept; beyond, those with
-    the fewest items go.
+    insert: of the dialect. now: seconds since 1970. most: rows that are kept; beyond it, the rows
+    with the fewest items are deleted.
     """
     today = now // DAY_S
     rows = [
@@ -117,7 +117,7 @@ def add(
 
 
 def read(connection: Connection, tenant: str | None, since: int) -> dict[str, dict[int, Day]]:
-    """By detector and day (since 1970), from a day on. tenant: whose items; None for all."""
+    """The counts by detector and day (since 1970), from a day on. tenant: None for all tenants."""
     counts = [func.sum(days.c[name]) for name in ("items", *(o.value for o in Outcome))]
     asked = (
         select(days.c.detector, days.c.day, *counts)
@@ -141,7 +141,7 @@ def read(connection: Connection, tenant: str | None, since: int) -> dict[str, di
 
 
 class _ByDetector:
-    """Days of detectors; spellings of a detector are one, named as it was first."""
+    """Days of detectors; spellings of a detector are merged under the first one."""
 
     def __init__(self) -> None:
         self.names: dict[str, str] = {}

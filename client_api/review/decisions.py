@@ -1,7 +1,7 @@
-"""Decisions as detector files: written where the pipelines read them, exported, imported.
+"""Decisions as detector files: written for the pipelines, exported, imported.
 
-In: decided words. Out: files of the form that `docs/own-detectors.md` describes, one per detector
-and tenant. The store is what counts: a file that is changed by hand is written anew.
+In: decided words. Out: files of the form in `docs/own-detectors.md`, one per detector and tenant.
+The store is the source: a file that was changed by hand is overwritten.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from schemas.taxonomy import Taxonomy, Vocabulary
 from schemas.text import one_line
 
 _log = structlog.get_logger()
-#: Seconds between two looks at the store: a decision of another process holds within a second.
+#: Seconds between two reads of the store: decisions of other processes apply within a second.
 INTERVAL_S: Final = 0.5
 _ENDING: Final = ".review.yaml"
 _HEAD: Final = "# Written by the review queue; `mapper review import` takes a changed copy.\n"
@@ -36,7 +36,7 @@ _IMPORTED: Final = frozenset({"name", "tenants", "maps"})
 
 
 class DecisionFiles:
-    """A folder with the decisions of a store, as they are now. Threads may share it."""
+    """A folder with the current decisions of a store. Threads may share it."""
 
     def __init__(
         self, store: Store, folder: Path, canonical: Callable[[str], str], taxonomy: Taxonomy
@@ -62,10 +62,10 @@ class DecisionFiles:
         self._thread.join()
 
     def follow(self) -> None:
-        """Write the decisions where there are new ones. Raises StoreError, also for the folder.
+        """Write the decisions if there are new ones. Raises StoreError, also for the folder.
 
-        A store without any decision yet leaves the folder as it is: a database that was lost must
-        not take the decisions along.
+        A store without any decision leaves the folder unchanged, so that the loss of a database
+        does not delete the decisions.
         """
         with self._lock:
             # Another process may write an older state meanwhile: the last look decides.
@@ -74,7 +74,7 @@ class DecisionFiles:
                 self._revision = revision
 
     def render(self, words: Iterable[Word]) -> dict[str, str]:
-        """The files by name. Of two decisions on one word for the same tenants the later holds."""
+        """The files by name. The later of two decisions on a word for the same tenants applies."""
         files: dict[tuple[str | None, str], dict[str, Word]] = {}
         for word in words:
             if unknown := [label for label in word.decided if label not in self._taxonomy]:
@@ -119,7 +119,7 @@ class DecisionFiles:
 
 
 def read_files(texts: Mapping[str, str], taxonomy: Taxonomy) -> Iterator[OwnDetector]:
-    """The detectors of exported files. Raises ConfigError, whose path is the file's name."""
+    """The detectors of exported files. Raises ConfigError with the file's name as its path."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text in texts.items():
             path = Path(folder, "file.yaml")

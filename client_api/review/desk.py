@@ -1,7 +1,7 @@
-"""The review queue of a process: what its routes call, and its threads.
+"""The review queue of a process: the methods for its routes, and its threads.
 
-In: the settings of the queue and the pipelines. Out: words, decisions, files. Methods wait for the
-database and raise StoreError: call them off the event loop; `record` alone is for the loop.
+In: the settings of the queue and the pipelines. Out: words, decisions, files. Methods block on the
+database and raise StoreError: call them outside the event loop, except for `record`.
 """
 
 import time
@@ -49,7 +49,7 @@ class ReviewDesk:
         webhook_rate: int = 1,
         on_dropped: Callable[[int], None] = lambda count: None,
     ) -> None:
-        """folder: where decisions are written; it exists. url: of the database.
+        """folder: for the decisions; it must exist. url: of the database.
 
         Raises ValueError for a URL of another database.
         """
@@ -65,16 +65,16 @@ class ReviewDesk:
         self._recorder = Recorder(self._store, self._names, on_dropped, self._announce)
 
     def start(self) -> None:
-        """Begin to count, and to follow the decisions of other processes."""
+        """Start to count words, and to follow the decisions of other processes."""
         self._recorder.start()
         self._files.start()
 
     def follow(self) -> None:
-        """Only follow the decisions of other processes; `close` is not for then."""
+        """Only follow the decisions of other processes; do not call `close` afterwards."""
         self._files.start()
 
     def close(self) -> None:
-        """Write what waits, end the threads, close the connections."""
+        """Write the queued counts, end the threads, close the connections."""
         self._files.close()
         self._recorder.close()
         if self._webhook:
@@ -82,12 +82,12 @@ class ReviewDesk:
         self._store.close()
 
     def record(self, item: Item, decision: Decision) -> None:
-        """Count the words of an answer that deserve a look; does not wait."""
+        """Count the words of an answer that need a review; does not block."""
         self._recorder.record(item, decision)
 
     @property
     def problem(self) -> str | None:
-        """What is wrong, in words for everyone."""
+        """The current problem, as a text that is safe to publish."""
         if self._recorder.out:
             return "the review database does not answer: counts wait; see the log"
         return self._files.problem
@@ -122,11 +122,12 @@ class ReviewDesk:
         *,
         everyone: bool = False,
     ) -> Word:
-        """Decide about a word that the reviewer saw in this version; it holds here on return.
+        """Decide about a word that the reviewer saw in this version; the decision applies to this
+        process on return.
 
-        labels: of `correct`, and of no other action. everyone: the decision holds for all tenants.
+        labels: for `correct` only. everyone: the decision applies to all tenants.
 
-        Raises NotFoundError, RefusedError, and StaleError where someone else decided meanwhile.
+        Raises NotFoundError, RefusedError, and StaleError if the word changed in the meantime.
         """
         word = self._store.get(reviewer.tenant, word_id)
         chosen = self._chosen(word, action, labels)
@@ -160,7 +161,7 @@ class ReviewDesk:
     def load(self, reviewer: Reviewer, texts: Mapping[str, str]) -> int:
         """Take the decisions of exported files; returns how many are new.
 
-        Raises ConfigError for a file that is none, RefusedError for one of another tenant.
+        Raises ConfigError for an invalid file, RefusedError for one of another tenant.
         """
         now, entered = int(time.time()), dict[str, tuple[Tally, Decided]]()
         for own in read_files(texts, self._taxonomy):

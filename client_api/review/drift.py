@@ -1,7 +1,7 @@
-"""Whether a detector's items are what they were: the last days against the week before them.
+"""Drift of a detector's items: the last two days compared with the week before them.
 
-In: counts by detector and day. Out: shares, the test, and a verdict; the same as Prometheus' rules
-(`slo/drift.py`), on days of UTC.
+In: counts by detector and day. Out: shares, the test, and its result; the same as Prometheus' rules
+(`slo/drift.py`), on days in UTC.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Final
 from client_api.review.days import DAY_S, Day
 from schemas.slo import Drift, Outcome
 
-#: Today, of which there may be little, and yesterday.
+#: Today, which may have few items, and yesterday.
 WINDOW_DAYS: Final = 2
 
 
@@ -19,7 +19,7 @@ WINDOW_DAYS: Final = 2
 class Share:
     """An outcome's share of the items, in the window and in the reference; None without items.
 
-    chi_square: of the two; drifted: whether it rose as an alert demands.
+    chi_square: the test of the two; drifted: whether the share rose by the limits of the alert.
     """
 
     share: float | None
@@ -66,8 +66,8 @@ def judge(
 
 
 def chi_square(a: int, n: int, b: int, m: int) -> float:
-    """Pearson's test, with Yates' correction, of `a` among `n` and `b` among `m`; 0 where it says
-    nothing: one of them is empty, or all are alike."""
+    """Pearson's chi-square with Yates' correction for `a` of `n` and `b` of `m`; 0 if it is not
+    defined: one group is empty, or all items are equal."""
     both, found = n + m, a + b
     product = n * m * found * (both - found)
     apart = max(abs(a * m - b * n) - both / 2, 0)

@@ -1,4 +1,4 @@
-"""Decisions about a word: recorded, taken back, and what holds then. Parts of a transaction."""
+"""Records and reverts decisions about a word. The functions are parts of a transaction."""
 
 import json
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from client_api.review.words import (
     word_of,
 )
 
-#: Decisions of a word that are told.
+#: The most decisions in the history of a word.
 _TOLD: Final = 20
 
 
@@ -40,7 +40,7 @@ def found(connection: Connection, tenant: str | None, word_id: int) -> Word:
 
 
 def claim(connection: Connection, tenant: str | None, word_id: int, version: int) -> None:
-    """Optimistic locking: the first to raise the version wins, the others get a StaleError."""
+    """Optimistic locking: the first to increase the version succeeds, others get a StaleError."""
     seen = (of_tenant(tenant), words.c.id == word_id, words.c.version == version)
     if connection.execute(update(words).where(*seen).values(version=version + 1)).rowcount:
         return
@@ -48,7 +48,7 @@ def claim(connection: Connection, tenant: str | None, word_id: int, version: int
 
 
 def apply(connection: Connection, word_id: int, decided: Decided) -> None:
-    """Record an action, and what it makes of the word."""
+    """Record an action, and the word's state after it."""
     if decided.action is Action.UNDO:
         last = select(func.max(decisions.c.id)).where(
             decisions.c.word_id == word_id, decisions.c.undone_by.is_(None)
@@ -84,7 +84,7 @@ def apply(connection: Connection, word_id: int, decided: Decided) -> None:
 
 
 def histories(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[Decided, ...]]:
-    """The decisions about words, the last one first."""
+    """The decisions about words, the latest first."""
     found: dict[int, list[Decided]] = {}
     for start in range(0, len(ids), 500):
         some = decisions.c.word_id.in_(ids[start : start + 500])

@@ -1,8 +1,8 @@
-"""Counts sightings off the answer's path.
+"""Counts sightings outside the request's path.
 
-In: items and their decisions, on the event loop. Out: tallies of words and of days in the store.
-What waits is bounded: queues that a thread empties, and the tallies that the store has not taken
-yet. What is beyond is dropped and counted. While the database is out, tallies wait for it.
+In: items and their decisions, on the event loop. Out: counts of words and of days in the store. The
+queues for the thread and the counts that are not yet stored are bounded; further ones are dropped
+and counted. During an outage of the database, counts stay in memory.
 """
 
 import threading
@@ -22,16 +22,16 @@ from fallback.decision.decision import Decision
 _log = structlog.get_logger()
 #: Seconds between two writes.
 INTERVAL_S: Final = 0.5
-#: Sightings, and answers, that wait for the thread.
+#: The most sightings, and answers, in the queues.
 MAX_WAITING: Final = 10_000
-#: Words whose counts wait for the database.
+#: The most words with counts that are not yet stored.
 MAX_TALLIES: Final = 10_000
-#: Detectors whose counts wait for the database.
+#: The most detectors with counts that are not yet stored.
 MAX_DETECTORS: Final = 1000
 
 
 class Recorder:
-    """One thread. `record` is for the event loop and does not wait."""
+    """One thread. `record` is called on the event loop and does not block."""
 
     def __init__(
         self,
@@ -40,8 +40,8 @@ class Recorder:
         on_dropped: Callable[[int], None],
         after_write: Callable[[], None] = lambda: None,
     ) -> None:
-        """on_dropped: told how many sightings and answers were lost. after_write: called by the
-        thread; what it raises as StoreError is an outage of the database."""
+        """on_dropped: called with the number of lost sightings and answers. after_write: called by
+        the thread; its StoreError counts as an outage of the database."""
         self._store = store
         self._names = names
         self._on_dropped = on_dropped
@@ -55,16 +55,16 @@ class Recorder:
         self.out = False
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Write what waits, once, and end the thread."""
+        """Write the counts once, and end the thread."""
         self._stop.set()
         self._thread.join()
 
     def record(self, item: Item, decision: Decision) -> None:
-        """Count an answer, and its words that deserve a look."""
+        """Count an answer, and its words that need a review."""
         if self._answers.qsize() < MAX_WAITING:
             self._answers.put(answered(item, decision))
         else:
@@ -77,7 +77,7 @@ class Recorder:
             self._on_dropped(len(found) - max(room, 0))
 
     def flush(self) -> None:
-        """Store what waits now; it goes on waiting while the database is out."""
+        """Store the counts; they stay in memory during an outage of the database."""
         self._fold()
         self._fold_days()
         try:

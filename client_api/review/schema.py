@@ -1,6 +1,6 @@
-"""The tables of the review queue, and the steps from one version of them to the next.
+"""The tables of the review queue, and their migrations.
 
-In: a URL. Out: an engine whose database has the tables. SQLite and PostgreSQL alike.
+In: a URL. Out: an engine whose database has the tables. The same for SQLite and PostgreSQL.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ from sqlalchemy.exc import ArgumentError
 from client_api.review.sightings import Cause
 from schemas.slo import Outcome
 
-#: Seconds that a statement, a connection or another writer is waited for.
+#: Timeout in seconds for a statement, a connection or another writer.
 PATIENCE_S = 5
 _LOCK = 0x6D6170  # of PostgreSQL; held while the tables are brought up to date
 
@@ -124,7 +124,7 @@ def _second(connection: Connection) -> None:
 
 
 def _third(connection: Connection) -> None:
-    # The first step of this release makes the table with it.
+    # The first migration creates the table with the column.
     if "neighbours" not in {c["name"] for c in inspect(connection).get_columns(words.name)}:
         added = f"ALTER TABLE {words.name} ADD COLUMN neighbours TEXT NOT NULL DEFAULT '[]'"
         connection.execute(text(added))
@@ -157,9 +157,9 @@ def make_engine(url: str) -> Engine:
 
 
 def bring_up_to_date(engine: Engine, steps: Sequence[Step] = STEPS) -> None:
-    """Make the tables, or change them as this release needs them; one process at a time.
+    """Create the tables, or migrate them to this release; one process at a time.
 
-    Raises SchemaError for tables of a newer release, SQLAlchemyError where the database fails.
+    Raises SchemaError for tables of a newer release, SQLAlchemyError if the database fails.
     """
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":

@@ -1,7 +1,7 @@
-"""Which words of an answer a person should look at.
+"""Selects the words of an answer that a person should review.
 
-In: an item and its decision. Out: sightings: a detector's word, why it counts, what was answered.
-Never anything else of the output, and of a word only what looks like one.
+In: an item and its decision. Out: sightings: a detector's word, the cause, and the answer. Nothing
+else of the output is kept, and texts that do not look like words are not kept.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from schemas.contract import FallbackReason, Source
 MAX_WORDS: Final = 32
 #: Of the model's likeliest answers that are kept.
 MAX_LIKELY: Final = 3
-#: Characters of a running text that no structure explains, from which it is no name.
+#: Running text without structure of at least this many characters does not count as a name.
 _RUNNING_TEXT: Final = 400
 
 #: `{"labels", "probability"}` each, as `signals` of an answer has them.
@@ -32,7 +32,7 @@ Neighbours = tuple[dict[str, Any], ...]
 
 
 class Cause(StrEnum):
-    """Why a word counts."""
+    """The cause for a review of a word."""
 
     LOW_CONFIDENCE = "low_confidence"
     UNREAD = "unread"
@@ -53,7 +53,7 @@ class Sighting:
 
     word: the signal's name; empty for a part that could not be read. likely: the model's likeliest
     answers with their probabilities, best first. neighbours: the nearest training texts. nameable:
-    whether the output it stands in may hold names; a running text holds none.
+    whether the output may contain names; running text does not.
     """
 
     tenant: str | None
@@ -69,7 +69,7 @@ class Sighting:
 
 
 def sightings(item: Item, decision: Decision) -> list[Sighting]:
-    """The words of an answer that count, at most MAX_WORDS."""
+    """The words of an answer that need a review, at most MAX_WORDS."""
     running = decision.reading.get("how") == How.TEXT and len(item.output) > _RUNNING_TEXT
     found = (
         Sighting(
@@ -99,9 +99,9 @@ def _cause(signal: dict[str, object]) -> Cause | None:
 
 @dataclass(slots=True)
 class Tally:
-    """The sightings of one word since they were last stored.
+    """The sightings of one word since the last write.
 
-    detector, word: as they may be kept; nameable: whether both are kept as they are.
+    detector, word: the names or their digests; nameable: whether both are names.
     """
 
     tenant: str | None
@@ -117,11 +117,11 @@ class Tally:
 
     @property
     def seen(self) -> int:
-        """How often."""
+        """The number of sightings."""
         return sum(self.causes.values())
 
     def add(self, sighting: Sighting) -> None:
-        """One more."""
+        """Count one more sighting."""
         self.causes[sighting.cause] += 1
         self.labels, self.guess = sighting.labels, sighting.guess
         self.likely, self.confidence = sighting.likely, sighting.confidence
@@ -130,25 +130,25 @@ class Tally:
 
 
 class Names:
-    """What is kept of the names of detectors and words, and what makes two of them one row."""
+    """The stored forms of the names of detectors and words, and the keys of their rows."""
 
     def __init__(self, known: Callable[[str | None, str], str | None], *, keep: bool) -> None:
-        """known: of a tenant and a name, the name of the detector that has a vocabulary; None for
-        any other. keep: whether names are kept at all; a known detector's always is."""
+        """known: (tenant, name) -> the name of the detector with a vocabulary; None for others.
+        keep: whether names are stored; those of known detectors always are."""
         self._known = known
         self._keep = keep
 
     def key(self, tenant: str | None, detector: str, word: str) -> str:
-        """The same for all spellings of a detector and of a word; 64 hex digits."""
+        """A key that is equal for all spellings of a detector and of a word; 64 hex digits."""
         parts = [tenant, self._spelling(tenant, detector), match_key(word) or word]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def day_key(self, tenant: str | None, detector: str) -> str:
-        """The same for all spellings of a detector."""
+        """A key that is equal for all spellings of a detector."""
         return json.dumps([tenant, self._spelling(tenant, detector)])
 
     def detector(self, tenant: str | None, detector: str) -> str:
-        """What is kept of the name of a detector."""
+        """The stored form of a detector's name."""
         return self._name(tenant, detector) or digest(self._spelling(tenant, detector))
 
     def tally(self, sighting: Sighting) -> Tally:
@@ -172,5 +172,5 @@ class Names:
 
 
 def digest(text: str) -> str:
-    """What is kept of a text that is no name."""
+    """The stored form of a text that is not a name."""
     return f"#{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:16]}"

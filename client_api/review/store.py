@@ -1,7 +1,7 @@
-"""The review queue in a database: counted words, and what was decided about them.
+"""The review queue in a database: counted words, and the decisions about them.
 
-In: tallies and decisions. Out: rows. Every method is one transaction, waits for the database and
-raises StoreError when that fails; call them in a thread. Knows no HTTP.
+In: counts and decisions. Out: rows. Every method is one transaction, blocks on the database and
+raises StoreError if it fails; call them in a thread. Independent of HTTP.
 """
 
 import time
@@ -34,8 +34,8 @@ from client_api.review.words import (
 )
 from schemas.slo import Drift
 
-#: Undecided words, and days of detectors, that are kept. Beyond, those that were seen least, then
-#: longest ago, go.
+#: The most undecided words, and days of detectors, in the store. Beyond it, the least frequent and
+#: then the oldest are deleted.
 MAX_ROWS: Final = 100_000
 _UNDECIDED: Final = words.c.state.in_([WordState.OPEN.value, WordState.LATER.value])
 
@@ -53,7 +53,7 @@ class Store:
     ) -> None:
         """retention_days: undecided words that were not seen for longer are deleted.
 
-        Raises ValueError for a URL that is none of SQLite or PostgreSQL.
+        Raises ValueError for a URL of another database than SQLite or PostgreSQL.
         """
         self._engine = make_engine(url)
         self._insert = {"sqlite": sqlite, "postgresql": postgresql}[
@@ -69,18 +69,18 @@ class Store:
         self._engine.dispose()
 
     def add_items(self, tallies: Mapping[str, DayTally]) -> None:
-        """Add counts to the items of today, by the keys of detectors; drop what is beyond."""
+        """Add counts to today's items, by the keys of detectors; delete rows beyond the limits."""
         with self._begin() as connection:
             days.add(connection, self._insert, tallies, int(self._clock()), self._most)
 
     def items(self, tenant: str | None, rule: Drift) -> tuple[int, dict[str, dict[int, Day]]]:
-        """Today, in days since 1970, and the items by detector and day that the rule looks at."""
+        """Today, in days since 1970, and the items by detector and day that the drift test uses."""
         today = int(self._clock()) // days.DAY_S
         with self._begin() as connection:
             return today, days.read(connection, tenant, first_day(rule, today))
 
     def add(self, tallies: Mapping[str, Tally]) -> None:
-        """Add counts to the words of these keys; then drop what is beyond the bounds."""
+        """Add counts to the words of these keys; then delete rows beyond the limits."""
         now = int(self._clock())
         table = self._insert(words)
         new = table.excluded
@@ -115,7 +115,7 @@ class Store:
         limit: int = 50,
         offset: int = 0,
     ) -> Sequence[Word]:
-        """Words, the most frequent first. tenant: whose; None for all."""
+        """Words, the most frequent first. tenant: None for all tenants."""
         found = (
             select(words)
             .where(ledger.of_tenant(tenant), words.c.state == state.value)
@@ -145,7 +145,7 @@ class Store:
             return ledger.found(connection, tenant, word_id)
 
     def decide(self, tenant: str | None, word_id: int, version: int, decided: Decided) -> Word:
-        """Take a decision, or take the last one back, and return the word as it is then.
+        """Record a decision, or revert the last one, and return the word with its new state.
 
         version: of the word that the reviewer saw. Raises NotFoundError and StaleError.
         """
@@ -155,7 +155,7 @@ class Store:
             return ledger.found(connection, tenant, word_id)
 
     def enter(self, tallies: Mapping[str, tuple[Tally, Decided]]) -> int:
-        """Take decisions about words that may never have been seen; returns how many are new."""
+        """Record decisions, also about words never seen; returns the number of new ones."""
         now, new = int(self._clock()), 0
         with self._begin() as connection:
             for key, (tally, decided) in sorted(tallies.items()):
@@ -184,13 +184,13 @@ class Store:
             return [word_of(row, taken.get(row["id"], ())) for row in rows]
 
     def revision(self) -> int:
-        """Rises with each decision."""
+        """A number that increases with each decision."""
         with self._begin() as connection:
             found = select(numbers.c.value).where(numbers.c.name == "revision")
             return int(connection.execute(found).scalar_one())
 
     def announce(self, rate: int) -> Sequence[Word]:
-        """The open words that were seen `rate` times in a minute, each once and to one caller."""
+        """The open words seen `rate` times in a minute; each is returned once, to one caller."""
         now = int(self._clock())
         fresh = (
             select(words)
@@ -240,7 +240,7 @@ class Store:
 
 
 def _names(new: Any) -> dict[str, Any]:
-    """What a conflict sets: names take the place of digests, never the other way round."""
+    """The columns that a conflict updates; a name replaces a digest, but not vice versa."""
     return {
         "detector": case((words.c.kept, words.c.detector), else_=new.detector),
         "word": case((words.c.kept, words.c.word), else_=new.word),
@@ -249,6 +249,6 @@ def _names(new: Any) -> dict[str, Any]:
 
 
 def _brief(error: Exception) -> str:
-    """Without the statement and its values."""
+    """The database's error without the statement and its values."""
     cause = getattr(error, "orig", None) or error
     return f"{type(cause).__name__}" if not isinstance(error, SchemaError) else str(error)

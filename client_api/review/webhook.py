@@ -1,7 +1,7 @@
-"""Tells a chat or another service of new words.
+"""Reports new words to a chat or another service.
 
-In: words that passed the rate. Out: a POST of Slack's form, `{"text": ...}`, for each. A thread
-sends them; what it cannot send after a few attempts, or has no room for, is logged and dropped.
+In: words that reached the rate. Out: one POST in Slack's form, `{"text": ...}`, per word. A thread
+sends them; messages that fail after a few attempts, or find the queue full, are logged and dropped.
 """
 
 import threading
@@ -15,7 +15,7 @@ import structlog
 from client_api.review.words import Word
 
 _log = structlog.get_logger()
-#: Messages that wait at most.
+#: The most messages in the queue.
 MAX_WAITING: Final = 100
 _ATTEMPTS: Final = 4
 _TIMEOUT_S: Final = 5.0
@@ -41,14 +41,14 @@ class Webhook:
         self._thread.start()
 
     def announce(self, word: Word) -> None:
-        """Send a message about the word; does not wait."""
+        """Queue a message about the word; does not block."""
         try:
             self._waiting.put_nowait(message(word))
         except Full:
             _log.error("a message about a new word was dropped: too many wait", word=word.id)
 
     def close(self) -> None:
-        """Give up pauses, send what waits, end the thread."""
+        """End the pauses, send the queued messages, end the thread."""
         self._closing.set()
         self._waiting.put(_END)
         self._thread.join()
@@ -67,7 +67,7 @@ class Webhook:
                 _log.error("a message about a new word was not taken", problem=problem)
 
     def _send(self, text: str) -> str | None:
-        """What went wrong; None where the message was taken."""
+        """The problem; None if the message was accepted."""
         try:
             status = self._client.post(self._url, json={"text": text}).status_code
         except httpx.HTTPError as error:
@@ -76,7 +76,7 @@ class Webhook:
 
 
 def message(word: Word) -> str:
-    """The text of a message. Names come from outside: none of their signs may format or mention."""
+    """The text of a message. Names are untrusted: their characters must not format or mention."""
     name, detector = _escaped(word.word or "(an unread part)"), _escaped(word.detector)
     whose = f" of tenant {_escaped(word.tenant)}" if word.tenant else ""
     return f"New word for review: {name} from {detector}{whose}, seen {word.seen} times so far."

@@ -1,6 +1,6 @@
-"""Words of the queue and what reviewers do with them: as objects, and as rows of the database.
+"""Words of the queue and reviewers' actions, as objects and as rows of the database.
 
-Also what may go wrong.
+Also the errors of the queue.
 """
 
 import json
@@ -14,7 +14,7 @@ from schemas.contract import NEEDS_REVIEW, UNKNOWN
 
 
 class StoreError(Exception):
-    """The database does not answer, or not as it should."""
+    """The database does not answer, or answers with an error."""
 
 
 class NotFoundError(LookupError):
@@ -22,7 +22,7 @@ class NotFoundError(LookupError):
 
 
 class StaleError(Exception):
-    """Someone else decided in the meantime; `word` is the word as it is now."""
+    """Another reviewer decided in the meantime; `word` has its current state."""
 
     def __init__(self, word: "Word") -> None:
         super().__init__("decided in the meantime")
@@ -34,7 +34,7 @@ class RefusedError(ValueError):
 
 
 class WordState(StrEnum):
-    """What became of a word."""
+    """The state of a word."""
 
     OPEN = "open"
     LATER = "later"
@@ -43,7 +43,7 @@ class WordState(StrEnum):
 
 
 class Action(StrEnum):
-    """What a reviewer does. `accept`: with the labels that are proposed; `correct`: with others."""
+    """A reviewer's action. `accept`: with the proposed labels; `correct`: with other labels."""
 
     ACCEPT = "accept"
     CORRECT = "correct"
@@ -63,8 +63,8 @@ STATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An action of a reviewer. at: seconds since 1970. undone_by: who took it back; None while it
-    is in force.
+    """An action of a reviewer. at: seconds since 1970. undone_by: the person who reverted it; None
+    while it is in force.
     """
 
     action: Action
@@ -80,11 +80,10 @@ class Decided:
 class Word:
     """A row of the queue.
 
-    kept: whether detector and word are names, and no digests. labels: what was answered last;
-    guess: the model's answer where that did not stand; likely: its likeliest answers; neighbours:
-    the training texts that are nearest to the word. decided: the labels by decision; everyone:
-    whether they hold for all tenants. history: the last decisions, the latest first, where they
-    were asked for.
+    kept: whether detector and word are names, not digests. labels: the last answer; guess: the
+    model's answer if it did not stand; likely: its likeliest answers; neighbours: the training
+    texts nearest to the word. decided: the labels by decision; everyone: whether they apply to all
+    tenants. history: the last decisions, the latest first, if they were requested.
     """
 
     id: int
@@ -114,10 +113,10 @@ class Word:
 
     @property
     def proposal(self) -> tuple[str, ...]:
-        """The labels that `accept` gives the word; none where there is no name or no answer."""
+        """The labels that `accept` gives the word; none without a name or an answer."""
         if not (self.kept and self.word):
             return ()
-        # Below the threshold the model's answer is the better guess; elsewhere what was answered.
+        # Below the threshold the model's answer is the better guess, else the given answer.
         unsure = Cause.LOW_CONFIDENCE in self.causes
         first, second = (self.guess, self.labels) if unsure else (self.labels, self.guess)
         return next((x for x in (first, second) if x and not _SAYS_NOTHING.intersection(x)), ())
@@ -125,7 +124,7 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Reviewer:
-    """Who decides. tenant: whose words are seen; None: those of all tenants."""
+    """A reviewer. tenant: the owner of the visible words; None for all tenants."""
 
     name: str
     tenant: str | None = None
