@@ -1,4 +1,4 @@
-"""What `mapping_guard` counts on Triton's metrics page, under `mapper_ensemble_*`."""
+"""The metrics of `mapping_guard` on Triton's metrics page, under `mapper_ensemble_*`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ COUNTERS: Final[Mapping[str, str]] = {
 
 
 def decision_series(decision: Decision, name: str) -> Iterator[Series]:
-    """The counters that one item moves. name: of its detector, one of a bounded set."""
+    """The counters that one item increments. name: of its detector, one of a bounded set."""
     detector = ("detector", name)
     yield "requests", (detector,)
     reason = decision.fallback_reason

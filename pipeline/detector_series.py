@@ -1,7 +1,7 @@
 """The values of the label `detector` of all metrics, bounded.
 
-In: detectors' names as callers send them. Out: the name of a detector's file; for the most frequent
-of the other names one name that all spellings share, the same in every process; else `other`.
+In: detectors' names as callers send them. Out: the name in the detector's file; for the most
+frequent names without a file, one form of all spellings, equal in every process; else `other`.
 """
 
 import os
@@ -11,27 +11,27 @@ from typing import Final, Self
 from fallback.rules.normalise import detector_key, is_name
 
 OTHER: Final = "other"
-#: Names without a file that may have series, and the variable that says so, for processes without
-#: settings of their own.
+#: The most names without a file that have series, and the variable that changes the number in
+#: processes without a settings object.
 DEFAULT_MOST: Final = 20
 VARIABLE: Final = "MAPPER_UNCURATED_SERIES"
-#: Items from which a name may have series: typing errors and floods of names get none.
+#: The least items of a name with series, so that misspelt or random names get none.
 LEAST_ITEMS: Final = 100
-#: Names whose items are counted at a time.
+#: The most names with a count.
 _WATCHED: Final = 1000
 
 
 class DetectorSeries:
-    """One a process; for one thread.
+    """One per process; not thread-safe.
 
-    A name keeps its series until the process ends: Triton cannot take one back. Frequent names are
-    found by the counts of Misra and Gries ("Finding repeated elements", 1982): never more than a
-    name's items, and less by at most a thousandth of all items of such names.
+    A name keeps its series until the process ends, since Triton cannot delete a series. Frequent
+    names are found by the algorithm of Misra and Gries ("Finding repeated elements", 1982): a count
+    is at most the name's items, and lower by at most a thousandth of all items of such names.
     """
 
     def __init__(self, known: Callable[[str], str | None], most: int = DEFAULT_MOST) -> None:
-        """known: the name of a detector that has a file, by any of its spellings; None for any
-        other. most: of the others that may have series.
+        """known: any spelling -> the name of a detector with a file; None for others. most: the
+        most names without a file that have series.
         """
         self._known = known
         self._most = most
@@ -40,11 +40,11 @@ class DetectorSeries:
 
     @classmethod
     def from_environment(cls, known: Callable[[str], str | None]) -> Self:
-        """With the number that VARIABLE has. Raises ValueError for a text that is no number."""
+        """Uses the number in VARIABLE. Raises ValueError for a text that is not a number."""
         return cls(known, int(os.environ.get(VARIABLE) or DEFAULT_MOST))
 
     def of(self, detector: str) -> str:
-        """The value for a detector now."""
+        """The current label value of a detector."""
         known = self._known(detector)
         if known is not None:
             return known
@@ -52,7 +52,7 @@ class DetectorSeries:
         return key if key in self._named else OTHER
 
     def count(self, detector: str) -> str:
-        """As `of`, for one more item of the detector."""
+        """Count one item of the detector, then as `of`."""
         found = self.of(detector)
         if found != OTHER or len(self._named) >= self._most or not is_name(detector):
             return found

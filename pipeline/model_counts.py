@@ -1,4 +1,4 @@
-"""What `llama_mapper` counts on Triton's metrics page, under `mapper_ensemble_model_*`."""
+"""The metrics of `llama_mapper` on Triton's metrics page, under `mapper_ensemble_model_*`."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -83,13 +83,13 @@ class ModelMetrics:
             self._histograms[name] = family.Metric(labels=own, buckets=list(edges))
 
     def cached(self, answers: Answers) -> None:
-        """Count what the cache knew of one batch."""
+        """Count the cache hits and misses of one batch."""
         self._count(cache_counts(answers))
 
     def computed(
         self, queries: Sequence[Query], candidates: Sequence[Candidate], seconds: float
     ) -> None:
-        """Count what the engine was asked together, and the time that it took."""
+        """Count the queries of one call of the engine, and its time."""
         self._count(batch_counts(queries, candidates))
         if rows := rows_computed(candidates):
             self._histograms["batch_rows"].observe(rows)

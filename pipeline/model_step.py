@@ -35,9 +35,9 @@ class ModelStep:
     ) -> "ModelStep":
         """Load a version and try one answer.
 
-        setting: the text of a parameter of the model's configuration. Raises ConfigError for a
-        version that is not complete, RuntimeError for one that does not answer; Triton then
-        refuses the version and keeps the one before.
+        setting: the text of a parameter of the model's configuration. Raises ConfigError for an
+        incomplete version, RuntimeError for one that does not answer; Triton then refuses the
+        version and keeps the previous one.
         """
         engine = MapperEngine.load(
             version_dir,
@@ -61,12 +61,12 @@ class ModelStep:
         """Append an item's queries; return their place among all queries.
 
         deadline: `time.monotonic()` seconds; infinity for none. Raises ValueError for a tensor
-        that holds something else than it should, and appends nothing then.
+        with invalid content, and then appends nothing.
         """
         item = wire.load_item(detector, signals)
         until = None if math.isinf(deadline) else deadline
         asked = queries_of(item, until)
-        # The options of an item that was refused for them are not read again.
+        # An item that was refused for its options has no queries: do not parse the options again.
         if asked and parse_options(options).mode is Mode.RULES_ONLY:
             asked = []
         start = len(queries)

@@ -21,7 +21,7 @@ from schemas.requests import Metadata
 
 _log = logging.getLogger(__name__)
 _NO_HINTS = Metadata()
-#: Characters of an output that are read; of a longer one nothing is. The facade allows fewer.
+#: The longest output in characters; a longer one is not read at all. The facade allows fewer.
 MAX_OUTPUT = 256 * 1024
 #: Contributing detectors whose vocabularies are tried; unknown names do not count.
 MAX_CONTRIBUTING = 16
@@ -34,9 +34,9 @@ class ReadItem:
     """One item after step 1.
 
     rules: the curated answer to each signal of the reading, looked up once for all steps.
-    doubt: why nothing may clear this output, if there is a reason.
+    doubt: the reason why no answer may say that nothing was found in this output, or None.
     rules_version: the version of the rules that answered.
-    kind: what the detector is about, where the caller, its file or its name says so.
+    kind: what the detector is about, from the caller, its file or its name; None if unknown.
     """
 
     detector: str
@@ -48,7 +48,7 @@ class ReadItem:
 
 
 def summary(reading: Reading) -> dict[str, object]:
-    """How an output was read, as callers see it: the READING tensor and `?explain=true`."""
+    """How an output was read, in the form of the READING tensor and `?explain=true`."""
     return {
         "how": reading.how.value,
         "format": reading.format,
@@ -58,9 +58,9 @@ def summary(reading: Reading) -> dict[str, object]:
 
 
 def queries_of(item: ReadItem, deadline: float | None = None) -> list[Query]:
-    """What step 2 asks the model: one query for each of an item's first signals.
+    """The queries of step 2 to the model: one per signal, for an item's first signals.
 
-    A kind is told for words that the detector's own vocabulary does not have.
+    A query has a kind if the detector's own vocabulary lacks the word.
     deadline: `time.monotonic()` seconds by which the answers are needed.
     """
     return [
@@ -77,7 +77,7 @@ def queries_of(item: ReadItem, deadline: float | None = None) -> list[Query]:
 
 
 def _doubt(reading: Reading, output: str) -> FallbackReason | None:
-    """Why nothing may clear an output: a part was not looked at, or its text addresses a reader."""
+    """The reason against a clean answer: a part was not read, or the text addresses a reader."""
     if reading.cut:
         return FallbackReason.UNREAD
     running = reading.how is not How.DECLARED and not output.lstrip().startswith(("{", "["))
@@ -104,17 +104,17 @@ class Pipeline:
         try:
             reading = self._reader.read(detector, output, hints)
             return self._with_rules(detector, reading, hints, _doubt(reading, output))
-        except Exception:  # a defect of the reader is the item's status, not its request's error
+        except Exception:  # an error of the reader fails the item, not the request
             _log.exception("an output could not be read")
             return self._with_rules(detector, UNREADABLE, hints)
 
     def refused(self, detector: str, problem: str) -> ReadItem:
-        """Instead of `read` for an item that cannot be read as it was asked; problem: why."""
+        """Used instead of `read` for an item with invalid inputs; problem: the reason."""
         reading = replace(UNREADABLE, unread=(problem,))
         return self._with_rules(detector.strip() or _NAMELESS, reading, _NO_HINTS)
 
     def refusal(self, problem: str, detector: str, *_: str) -> Decision:
-        """Step 3 of such an item."""
+        """Step 3 of an item that was refused."""
         return self.decide(self.refused(detector, problem), reason=FallbackReason.UNREAD)
 
     def reading(self, detector: str, output: str) -> Reading:
@@ -147,7 +147,7 @@ class Pipeline:
             reason=reason,
             doubt=item.doubt,
         )
-        # The rules of the read step answered, and another version may be in force by now.
+        # The read step used these rules; another version may be in force now.
         versions = decision.versions | {"rules": item.rules_version}
         return replace(decision, reading=summary(item.reading), versions=versions)
 

@@ -1,7 +1,7 @@
-"""The pipeline of each tenant: the project's rules, and over them an operator's detector files.
+"""The pipeline of each tenant: the project's rules, overridden by an operator's detector files.
 
-In: folders of detector files, or none. Out: the pipeline that answers a tenant's items now. A
-changed folder holds from the next item on; a bad one keeps the last good version.
+In: folders of detector files, or none. Out: the current pipeline for a tenant's items. A changed
+folder applies from the next item on; for a bad one the last good version stays in use.
 """
 
 import os
@@ -19,8 +19,8 @@ from schemas.config.watched_file import WatchedFile
 from schemas.taxonomy import Vocabulary
 from schemas.views import load_views, own_labels
 
-#: The variables that name the folders, for processes without settings of their own: the operator's
-#: files, and over them those that the review queue writes.
+#: The variables with the folders, for processes without a settings object: the operator's files,
+#: and the files of the review queue, which override them.
 VARIABLES = ("MAPPER_DETECTORS_DIR", "MAPPER_REVIEW_DIR")
 #: Names the folder of views, which declare labels that detector files may use.
 VIEWS = "MAPPER_VIEWS_DIR"
@@ -37,7 +37,7 @@ class _Loaded:
 class TenantPipelines:
     """Makes and keeps the pipelines. Threads may share it.
 
-    folders: a file of a later one goes over one of an earlier one. on_change: as for WatchedFile.
+    folders: files of a later one override those of an earlier one. on_change: as for WatchedFile.
     views: the folder of views, if there is one.
     Raises ConfigError for a folder that is bad at the start.
     """
@@ -58,7 +58,7 @@ class TenantPipelines:
     def from_environment(
         cls, on_change: Callable[[ConfigError | None], None] = lambda problem: None
     ) -> Self:
-        """Those of the folders that VARIABLES name."""
+        """The pipelines over the folders in VARIABLES."""
         named = filter(None, map(os.environ.get, VARIABLES))
         views = os.environ.get(VIEWS)
         return cls([Path(folder) for folder in named], on_change, Path(views) if views else None)
@@ -69,7 +69,7 @@ class TenantPipelines:
         return loaded.general if tenant is None else loaded.special.get(tenant, loaded.general)
 
     def resolve(self, name: str) -> Detector | None:
-        """The detector of that name, of all tenants first, then of any."""
+        """The detector of that name: first among those of all tenants, then of any tenant."""
         loaded = self._current()
         for pipeline in (loaded.general, *loaded.special.values()):
             if (detector := pipeline.rules.resolve(name)) is not None:
@@ -77,7 +77,7 @@ class TenantPipelines:
         return None
 
     def name(self, detector: str) -> str | None:
-        """The name in the detector's file, by any of its spellings; None where it has no file."""
+        """The name in the detector's file, by any of its spellings; None without a file."""
         found = self.resolve(detector)
         return found.name if found else None
 
@@ -91,17 +91,17 @@ class TenantPipelines:
         return self.of().rules.canonical(name)
 
     def current(self) -> None:
-        """Take over changed folders now, which takes as long as reading it takes."""
+        """Read changed folders now; blocks while it reads."""
         self._current()
 
     @property
     def changed(self) -> bool:
-        """Whether the next look at the folder reads it."""
+        """Whether the next access reads the folder."""
         return self._watched is not None and self._watched.changed
 
     @property
     def problem(self) -> ConfigError | None:
-        """What is wrong with a folder now, while an earlier version is served."""
+        """The error of a folder while an earlier version is in use; else None."""
         self._current()
         return self._watched.problem if self._watched else None
 

@@ -63,10 +63,10 @@ def read_deadlines(
 def respond(
     pb_utils: Any, request: Any, names: Sequence[str], answer: Callable[..., Mapping[str, Column]]
 ) -> Any:
-    """One request's response: its input columns through `answer`, whose columns are the outputs.
+    """One request's response: `answer` maps the input columns to the output columns.
 
-    A ValueError of `answer` is the caller's INVALID_ARGUMENT. Any other exception fails this
-    request alone.
+    A ValueError of `answer` becomes INVALID_ARGUMENT for the caller. Any other exception fails only
+    this request.
     """
     try:
         tensor = partial(pb_utils.get_input_tensor_by_name, request)
@@ -81,8 +81,8 @@ def outputs(pb_utils: Any, columns: Mapping[str, Column]) -> Any:
 
 
 def refusal(pb_utils: Any, error: Exception) -> Any:
-    """The response of a request that met an error; the text of a defect is logged and not sent,
-    since it may hold paths.
+    """The response of a request with an error. The text of an internal error is logged and not
+    sent, since it may contain paths.
     """
     if isinstance(error, ValueError):
         problem = pb_utils.TritonError(str(error), pb_utils.TritonError.INVALID_ARG)
@@ -95,9 +95,10 @@ def refusal(pb_utils: Any, error: Exception) -> Any:
 def each_row(
     answer: Callable[..., _T], instead: Callable[..., _T], columns: Sequence[Sequence[str]]
 ) -> list[_T]:
-    """`answer` to each row of a request's columns; for a row that it refuses with a ValueError,
-    `instead` of the error's text and the row, so that the other rows are answered. Likewise for a
-    row in which a defect of ours shows, whose error is logged and not told: it may hold paths.
+    """Calls `answer` for each row of a request's columns. If it raises a ValueError for a row,
+    calls `instead` with the error's text and the row, so that the other rows are answered. An
+    internal error is handled in the same way, but its text is logged and not sent: it may contain
+    paths.
 
     Raises the first ValueError when every row is refused: then the request is malformed.
     """
@@ -141,12 +142,12 @@ def dump_item(item: ReadItem) -> bytes:
 
 
 def dump_reading(reading: Reading) -> bytes:
-    """READING: how the output was read, and what of it was not."""
+    """READING: how the output was read, and its unread parts."""
     return orjson.dumps(summary(reading))
 
 
 def load_item(detector: str, text: str) -> ReadItem:
-    """The item of a READ_SIGNALS text. Raises ValueError when `text` is something else."""
+    """The item of a READ_SIGNALS text. Raises ValueError for any other text."""
     signals: list[Signal] = []
     rules: list[RuleAnswer] = []
     try:
@@ -179,7 +180,7 @@ def load_item(detector: str, text: str) -> ReadItem:
 
 
 def item_status(candidates: CandidateSet) -> str:
-    """The gravest status among an item's answers; `skipped` where the model was not asked."""
+    """The worst status among an item's answers; `skipped` if the model was not asked."""
     statuses = {answer.status for answer in candidates.answers if answer}
     ranked = (CandidateStatus.ERROR, CandidateStatus.TIMEOUT, CandidateStatus.OK)
     return next((status.value for status in ranked if status in statuses), "skipped")
@@ -210,7 +211,7 @@ def dump_candidates(candidates: CandidateSet) -> bytes:
 
 
 def load_candidates(text: str) -> CandidateSet | None:
-    """The candidates of an item; None for an empty text, which means that nobody asked the model.
+    """The candidates of an item; None for an empty text, which means that the model was not asked.
 
     Raises ValueError when `text` is not a CANDIDATE.
     """
