@@ -1,7 +1,7 @@
 """The mapping guard: signals, candidates and rules in, one canonical event out.
 
-Every answer of the service passes here, in Triton's last step and in the facade when Triton
-cannot answer. Knows no transport and no clock but the event's timestamp.
+It makes every answer of the service, in Triton's last step and in the facade when Triton cannot
+answer. Independent of the transport; it uses the clock only for the event's timestamp.
 """
 
 import functools
@@ -22,14 +22,14 @@ from schemas.policies import PROFILES
 from schemas.taxonomy import Taxonomy, load_taxonomy
 
 DEFAULT_THRESHOLD = PROFILES["standard"]
-#: `provenance.model` and `version_info.model` of an answer that no model was asked for.
+#: `provenance.model` and `version_info.model` of an answer without a call of the model.
 NO_MODEL = "none"
 _NOTES_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One item's answer: the event and what the service reports beside it.
+    """One item's answer: the event and its additional data.
 
     event: the canonical event, valid against the schema.
     schema_valid: whether every candidate the model gave for this item passed validation.
@@ -59,12 +59,12 @@ class Decision:
 
     @property
     def unknown(self) -> bool:
-        """Whether nobody could tell what a part of the item is."""
+        """Whether the event has the label `OTHER.Unknown`."""
         return UNKNOWN in cast(list[str], self.event["taxonomy"])
 
     @property
     def label_confidence(self) -> dict[str, float]:
-        """Each label of the event with the confidence of the surest signal that has it, 0..1."""
+        """Each label of the event with the highest confidence of the signals that have it, 0..1."""
         found = dict.fromkeys(cast(list[str], self.event["taxonomy"]), 0.0)
         for signal in self.signals:
             for label in cast(list[str], signal["labels"]):
@@ -73,7 +73,7 @@ class Decision:
         return found
 
     def dated(self) -> "Decision":
-        """The same answer, given now."""
+        """The same answer with the current time."""
         provenance = cast(dict[str, object], self.event["provenance"])
         return replace(self, event={**self.event, "provenance": {**provenance, "ts": _now()}})
 
@@ -87,7 +87,7 @@ class MappingGuard:
         self.frameworks = frameworks
 
     def versions(self, model: str = NO_MODEL) -> dict[str, str]:
-        """`version_info` of an answer that `model` had its say in."""
+        """`version_info` of an answer with candidates of `model`."""
         return {
             "taxonomy": self.taxonomy.version,
             "frameworks": self.frameworks.version,
@@ -112,8 +112,8 @@ class MappingGuard:
         signals: at least one, as the reader gives them. rules: the curated answer to each.
         candidates: the model's answers in the order of `signals`; None answers by rules.
         threshold: 0..1, the service's default when None.
-        reason: why there are no candidates, where the caller knows (`timeout`, `overloaded`).
-        doubt: why nothing may clear this output, such as `unread` for one that was cut.
+        reason: why there are no candidates, if the caller knows it (`timeout`, `overloaded`).
+        doubt: the reason why no answer may be clean, such as `unread` for an output that was cut.
 
         Raises ValueError without signals or when there are more candidates than signals.
         """
@@ -154,7 +154,7 @@ class MappingGuard:
         ]
 
     def _neighbours(self, answer: Candidate | FallbackReason | None) -> dict[str, object]:
-        """The nearest training texts, where there are some."""
+        """The nearest training texts, if there are any."""
         near = answer.neighbours if isinstance(answer, Candidate) else ()
         told = [
             {"phrase": n.phrase, "labels": list(n.labels), "similarity": _rounded(n.similarity)}
@@ -178,7 +178,7 @@ class MappingGuard:
                     scores[label] = max(scores[label], judgement.score)
         sources = {j.source for j in judgements}
         source = sources.pop() if len(sources) == 1 else Source.MIXED
-        # The whole set is right when each signal's answer is.
+        # The whole set is right if each signal's answer is right.
         confidence = _rounded(math.prod(j.confidence for j in judgements))
         reasons = {j.reason for j in judgements}
         event: dict[str, object] = {
@@ -210,7 +210,7 @@ class MappingGuard:
 
 
 def _notes(judgements: list[Judgement]) -> str:
-    """What a reader of the event should know: how many signals, and where the model gave way."""
+    """The event's notes: the number of signals, and those whose model answer did not stand."""
     parts = [f"{len(judgements)} signal{'s' if len(judgements) > 1 else ''} read"]
     unasked = sum(j.reason is None and j.source is Source.RULES for j in judgements)
     if unasked:
@@ -255,5 +255,5 @@ def _lineage(judgement: Judgement) -> dict[str, object]:
 
 @functools.cache
 def load_guard() -> MappingGuard:
-    """The guard over the project's own data files, loaded once a process."""
+    """The guard over the project's own data files, loaded once per process."""
     return MappingGuard(load_rules(), load_taxonomy(), load_frameworks())

@@ -16,7 +16,7 @@ _ADDRESSING = re.compile(
     r"|expected|order|antworte|ignoriere|réponds|ignore[zr]|responde|responda|rispondi|antwoord)\b"
     r"|\b(?:label|map|mark|correct|call|set|treat)\s+(?:this|that|it|everything|as|to|the|label)\b"
     r"|回答|答えて|отвечай"
-    r"|^\s*</\w+>",  # a closing tag without its opening addresses the reader of the prompt
+    r"|^\s*</\w+>",  # a closing tag without an opening one addresses the reader of the prompt
     re.IGNORECASE,
 )
 

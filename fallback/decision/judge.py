@@ -1,6 +1,6 @@
-"""One signal, two opinions: the model's candidate and the rules' answer; which one stands, and why.
+"""Decides one signal: chooses between the model's candidate and the rules' answer, with a reason.
 
-The order is the contract's (docs/architecture.md); the first step that applies decides.
+The contract sets the order of the steps (docs/architecture.md); the first that applies decides.
 """
 
 import json
@@ -24,11 +24,11 @@ _NO_ANSWER = {
 class Judgement:
     """The answer to one signal.
 
-    score: the detector's own number where it gave one, else the model's probability, else
-        the confidence (rules); 0..1.
+    score: the detector's own number if it gave one, else the model's probability, else the
+        confidence (rules); 0..1.
     guess: the model's labels when they did not stand.
-    shares: of the model's probability for its answer, what the Llama and what retrieval gave; None
-        where the model did not answer.
+    shares: the parts of the model's probability that come from the Llama and from retrieval; None
+        if the model did not answer.
     schema_valid: whether the model's candidate passed validation; None without a candidate.
     own: the operator's own labels that a curated entry gives in place of their parents.
     """
@@ -55,9 +55,9 @@ def judge(
 ) -> Judgement:
     """Decide one signal.
 
-    answer: the model's, or the reason why nobody asked it; None when the item had more signals
-        than reach the model, which is no failure of the model and carries no reason.
-    threshold: 0..1; an answer with less confidence yields to the rules. 0 switches this off.
+    answer: the model's, or the reason why it was not asked; None for the signals of an item beyond
+        those that the model gets, which is not a failure and has no reason.
+    threshold: 0..1; the rules replace an answer with less confidence. 0 disables this.
     """
     if signal.verdict is Verdict.UNREAD:
         return _by_rules(signal, rule, FallbackReason.UNREAD)
@@ -75,12 +75,12 @@ def judge(
     agreed = known and set(labels) == set(rule.labels)
     if rule.curated and not agreed:
         return _by_rules(signal, rule, None, labels, True, source=Source.CURATED)
-    # 3. The model clears what the detector flagged, or what speaks to the reader.
+    # 3. The model clears a signal that the detector flagged, or that addresses the reader.
     if signal.flagged and not CLEAN.isdisjoint(labels):
         return _by_rules(signal, rule, FallbackReason.UNSAFE_DOWNGRADE, labels, True)
     if not known and is_injection(signal.name):
         return _by_rules(signal, rule, FallbackReason.INJECTION, labels, True)
-    # 4. The model is not sure. Two sources that agree are as often right as the better of them.
+    # 4. The confidence is low. If both sources agree, the higher of their confidences applies.
     confidence = max(answer.confidence, rule.confidence) if agreed else answer.confidence
     if confidence < threshold:
         family = next((one for one in answer.families if one[1] >= threshold), None)
@@ -116,7 +116,7 @@ def _by_model(
 
 
 def uncleared(judgement: Judgement, reason: FallbackReason) -> Judgement:
-    """The judgement on a signal of an output that nothing may clear, for `reason`."""
+    """The judgement on a signal whose output must not get a clean answer, for `reason`."""
     if CLEAN.isdisjoint(judgement.labels):
         return judgement
     return replace(
@@ -131,7 +131,7 @@ def uncleared(judgement: Judgement, reason: FallbackReason) -> Judgement:
 
 
 def _read_candidate(text: str, taxonomy: Taxonomy) -> tuple[str, ...] | FallbackReason:
-    """The candidate's labels, or why it cannot be used."""
+    """The candidate's labels, or the reason why it cannot be used."""
     try:
         candidate = json.loads(text)
     except (ValueError, RecursionError):

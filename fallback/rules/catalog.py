@@ -55,7 +55,7 @@ Words = Mapping[Text, Annotated[Labels, BeforeValidator(_labels), AfterValidator
 
 
 class Severity(ConfigModel):
-    """A numeric scale of grades: `max` is the worst, `flagged_from` the first that counts."""
+    """A numeric scale of grades: `max` is the worst, `flagged_from` the lowest finding."""
 
     max: Number
     flagged_from: Number
@@ -71,13 +71,13 @@ class Detector(ConfigModel):
     """One detector and its vocabulary.
 
     family: shared by all detectors of one vendor or line, whose vocabularies are related.
-    version, source: what the vocabulary was read from.
-    kind: what it is about; None where that is several things, or what its name says.
+    version, source: of the document with the vocabulary.
+    kind: what it is about; None for several kinds, or for the kind that its name implies.
     maps: its own words, as it writes them, to taxonomy labels, most specific first.
     threshold, thresholds: a score at or above it is flagged, 0..1; `thresholds` by word.
-    lower_is_worse: words of quality metrics, whose low scores are the finding.
+    lower_is_worse: words of quality metrics, whose low scores are findings.
     legend: its opaque codes in words.
-    own_only: words of `maps` that mean this in no other detector (besides the legend's codes).
+    own_only: words of `maps` that other detectors do not share (besides the legend's codes).
     outputs: the documented formats of its outputs, tried in this order.
     """
 
@@ -127,14 +127,14 @@ class Detectors(Mapping[str, Detector]):
         return len(self._by_name)
 
     def resolve(self, name: str) -> Detector | None:
-        """The detector that goes by this name or alias, whatever its case and separators."""
+        """The detector of this name or alias, in any case and with any separators."""
         canonical = self._names.get(detector_key(name))
         return None if canonical is None else self._by_name[canonical]
 
     def updated(self, path: Path, detector: Detector) -> "Detectors":
-        """These with another detector, or with another version of one of them.
+        """A copy with a further detector, or with another version of one of them.
 
-        Raises ConfigError, naming the key of `path`, for a name that is another detector's.
+        Raises ConfigError, naming the key of `path`, for a name of another detector.
         """
         names = dict(self._names)
         for key, name in [("detector", detector.name), *(("aliases", a) for a in detector.aliases)]:

@@ -1,6 +1,6 @@
-"""What a detector is about, as its name tells.
+"""Infers the kind of a detector from its name.
 
-In: a detector's name. Out: its kind. Knows no detector.
+In: a detector's name. Out: its kind. Independent of the vocabularies.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _WORDS: Mapping[Kind, frozenset[str]] = {
 
 
 def kind_of_name(detector_name: str) -> Kind | None:
-    """The kind that a name has a word of; None where it has words of none or of several."""
+    """The kind with a word in the name; None for no kind or for several."""
     words = set(normalise(detector_name).split())
     found = [kind for kind, own in _WORDS.items() if own & words]
     return found[0] if len(found) == 1 else None

@@ -1,7 +1,7 @@
-"""The curated rules: what one signal of one detector means.
+"""The curated rules: map one signal of one detector to labels.
 
-In: a detector's name and a signal. Out: labels, how they were found, and how sure that is. Knows
-the vocabularies, but neither raw outputs nor the model.
+In: a detector's name and a signal. Out: labels, the kind of match, and the confidence. Uses the
+vocabularies; independent of raw outputs and of the model.
 """
 
 import copy
@@ -25,7 +25,7 @@ from schemas.taxonomy import Taxonomy, Vocabulary, load_taxonomy
 
 
 class MatchKind(StrEnum):
-    """How a rule found its labels, from the surest to none."""
+    """How a rule found its labels, from the most reliable match to none."""
 
     OWN_EXACT = "own_exact"
     VERDICT = "verdict"
@@ -34,9 +34,9 @@ class MatchKind(StrEnum):
     NONE = "none"
 
 
-#: How often an answer of each kind is the whole right answer. Aliases, verdicts and no hit at all
-#: are measured on families that were hidden from the rules (docs/evaluation.md): 98 %, 97 % and
-#: 2 %. Own entries fail where the curation does, which no held-out row can tell: an estimate.
+#: The share of right label sets by kind of match. Aliases, verdicts and no match are measured on
+#: families that were hidden from the rules (docs/evaluation.md): 98 %, 97 % and 2 %. Own entries
+#: are wrong only if the curation is, which held-out rows cannot measure: an estimate.
 CONFIDENCE: Mapping[MatchKind, float] = {
     MatchKind.OWN_EXACT: 0.97,
     MatchKind.VERDICT: 0.97,
@@ -51,10 +51,10 @@ _VERDICTS: Mapping[Verdict, Labels] = {
     Verdict.EMPTY: (UNKNOWN,),
     Verdict.FAILURE: (MODEL_ERROR,),
 }
-#: A word with one of these is a whole output (JSON, markup, several lines), no phrase.
+#: A text with one of these is a whole output (JSON, markup, several lines), not a phrase.
 _OUTPUT_SIGNS = frozenset('{}<>"\n')
-#: Longer texts are compared as they are: no vocabulary has a word near this, and outputs of 64 KB
-#: are not worth normalising for that.
+#: Longer texts are compared without normalising: no vocabulary has a word of this length, and
+#: normalising an output of 64 KB takes long.
 _MAX_WORD_LENGTH = 400
 
 
@@ -64,7 +64,7 @@ OwnLabels = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class RuleAnswer:
-    """What the rules say of a signal; `OTHER.Unknown` and kind `none` when they know nothing.
+    """The rules' answer to a signal; `OTHER.Unknown` and kind `none` without a match.
 
     own: the operator's own labels that the entry names, each with its parent, which is in `labels`.
     """
@@ -76,12 +76,12 @@ class RuleAnswer:
 
     @classmethod
     def of(cls, labels: Labels, kind: MatchKind, own: OwnLabels = ()) -> "RuleAnswer":
-        """The answer with the confidence that this kind of match was measured to deserve."""
+        """An answer with the measured confidence of its kind of match."""
         return cls(labels, kind, CONFIDENCE[kind], own)
 
     @property
     def draft(self) -> Labels | None:
-        """The labels that the model verifies; None where the rules know nothing."""
+        """The labels that the model verifies; None without a match."""
         return None if self.kind is MatchKind.NONE else self.labels
 
     @property
@@ -107,10 +107,10 @@ class RuleMapper:
     def extended(
         self, detectors: Detectors, own: str, vocabulary: Vocabulary | None = None
     ) -> "RuleMapper":
-        """These rules with other detectors, whose words add no phrase that all detectors share.
+        """These rules with other detectors, whose words add no phrase for all detectors.
 
-        own: the version of what was added; the rules' version becomes `<version>+own.<own>`.
-        vocabulary: of the words of these detectors; None for that of these rules.
+        own: the version of the added files; the rules' version becomes `<version>+own.<own>`.
+        vocabulary: the labels for the words of these detectors; None for that of these rules.
         """
         other = copy.copy(self)
         other._vocabulary = vocabulary or self._vocabulary
@@ -123,7 +123,7 @@ class RuleMapper:
         return other
 
     def resolve(self, detector_name: str) -> Detector | None:
-        """The known detector of that name, whatever its spelling; None for an unknown one."""
+        """The known detector of that name in any spelling; None for an unknown one."""
         return self.detectors.resolve(detector_name)
 
     def canonical(self, detector_name: str) -> str:
@@ -132,12 +132,12 @@ class RuleMapper:
         return detector_key(detector.name if detector else detector_name)
 
     def kind(self, detector_name: str) -> Kind | None:
-        """What the detector is about, by its file, else by its name; None where neither says."""
+        """The detector's kind, by its file, else by its name; None if neither has one."""
         detector = self.resolve(detector_name)
         return (detector and detector.kind) or kind_of_name(detector_name)
 
     def legend(self, detector_name: str, code: str) -> str | None:
-        """An opaque code of the detector in its vendor's words; None where there are none.
+        """An opaque code of the detector in its vendor's words; None without them.
 
         A verdict that ends with a code (`unsafe`, a new line, `S10`) has the code's words.
         """
@@ -161,10 +161,10 @@ class RuleMapper:
     def map(
         self, detector_name: str, signal: Signal, contributing: Sequence[str] = ()
     ) -> RuleAnswer:
-        """What the signal means, by the first of these that knows.
+        """The labels of the signal, by the first source with a match.
 
-        The verdict it carries; the detector's own entry, exact, then normalised; the vocabularies
-        of the contributing detectors, where they agree; the phrases that all detectors read alike.
+        The signal's verdict; the detector's own entry, exact, then normalised; the vocabularies of
+        the contributing detectors, if they agree; the phrases that all detectors share.
         """
         if signal.verdict is Verdict.UNREAD:
             return self._answer((NEEDS_REVIEW,), MatchKind.NONE)
@@ -198,7 +198,7 @@ class RuleMapper:
 
 
 class _OwnWords:
-    """One detector's vocabulary, looked up ever more loosely."""
+    """One detector's vocabulary: looked up exactly first, then in looser forms."""
 
     def __init__(self, detector: Detector) -> None:
         self._exact = detector.maps
@@ -233,7 +233,7 @@ def _unambiguous(entries: Iterable[tuple[str, Labels]]) -> dict[str, Labels]:
 
 
 def _shared(detectors: Iterable[Detector]) -> Iterator[tuple[str, Labels]]:
-    """The words that may mean the same in a detector that has no entry for them."""
+    """The words with the same meaning in detectors that have no entry for them."""
     for detector in detectors:
         for word, labels in detector.maps.items():
             if word not in detector.own_only and _OUTPUT_SIGNS.isdisjoint(word):
@@ -247,7 +247,7 @@ def _taxonomy_phrases(taxonomy: Taxonomy) -> Iterator[tuple[str, Labels]]:
 
 
 def _version(detectors: Detectors, taxonomy: Taxonomy) -> str:
-    """`<taxonomy version>-<hash of all that readings and answers depend on>`."""
+    """`<taxonomy version>-<hash of everything that readings and answers depend on>`."""
     content = [
         [_content(d) for d in detectors.values()],
         [envelope.content for envelope in load_envelopes()],
@@ -272,6 +272,6 @@ def _content(detector: Detector) -> list[object]:
 
 @cache
 def load_rules() -> RuleMapper:
-    """The mapper over the project's own data files, loaded once a process."""
+    """The mapper over the project's own data files, loaded once per process."""
     taxonomy = load_taxonomy()
     return RuleMapper(load_detectors(taxonomy=taxonomy), taxonomy)

@@ -1,7 +1,7 @@
-"""How words of detectors and names of detectors are compared.
+"""Normal forms for comparing detectors' words and names.
 
-In: any text. Out: a form in which texts that only differ in spelling are equal. Knows no
-vocabulary. `normalise` is the project's one normal form; the others are built on it.
+In: any text. Out: a form that is equal for texts that differ in spelling only. Independent of the
+vocabularies. `normalise` is the project's normal form; the other forms are built on it.
 """
 
 import re
@@ -25,7 +25,7 @@ def detector_key(text: str) -> str:
 
 def is_name(text: str) -> bool:
     """Whether a text looks like a word of a vocabulary or a detector's name, and not like content
-    or personal data: only then it may be kept, or shown to others than its sender.
+    or personal data. Only such texts may be stored, or shown to others than their sender.
     """
     return (
         0 < len(text) <= _MAX_NAME
@@ -36,7 +36,7 @@ def is_name(text: str) -> bool:
 
 
 def is_opaque(text: str) -> bool:
-    """Whether a text is a code that says nothing without its detector: `S5`, `LABEL_1`, `42`."""
+    """Whether a text is a code without a meaning outside its detector: `S5`, `LABEL_1`, `42`."""
     return bool(_OPAQUE.fullmatch(text))
 
 

@@ -1,7 +1,7 @@
-"""Detector files of an operator, over the files of the project.
+"""Detector files of an operator, which override the project's files.
 
-In: folders and the project's rules. Out: the rules of all tenants, and of each tenant that has
-files of its own. A word of these files means nothing in other detectors.
+In: folders and the project's rules. Out: the rules of all tenants, and of each tenant with its own
+files. A word of these files has no meaning for other detectors.
 
 ```yaml
 detector: acme-guard         # a new detector, or one of the project's to extend or to correct
@@ -31,9 +31,9 @@ RulesByTenant = Mapping[str | None, RuleMapper]
 
 
 class OwnDetector(Detector):
-    """What one file says of a detector; only `detector` is required.
+    """The keys of one file; only `detector` is required.
 
-    tenants: whose outputs it applies to; none for all tenants.
+    tenants: the tenants whose outputs it applies to; empty for all tenants.
     """
 
     vendor: Text = "own"
@@ -53,7 +53,7 @@ class OwnDetector(Detector):
         if base is None:
             return self.model_copy(update={"own_only": _all_words(self)})
         given = {key: getattr(self, key) for key in self.model_fields_set - {"name", "tenants"}}
-        # An entry holds for every spelling, so no spelling of the base may say otherwise.
+        # An entry applies to every spelling: it also replaces the base's entries for the others.
         said = {match_key(word): labels for word, labels in self.maps.items()}
         given["maps"] = {
             **{word: said.get(match_key(word), labels) for word, labels in base.maps.items()},
@@ -69,17 +69,16 @@ class OwnDetector(Detector):
 
 
 def load_own(folders: Sequence[Path], ours: RuleMapper, vocabulary: Vocabulary) -> RulesByTenant:
-    """The rules with the files of folders over the project's own, those of the last folder on top.
+    """The rules with the folders' files over the project's own; the last folder has priority.
 
-    Raises ConfigError, naming file, line and key, for what is wrong in a file, for a second file
-    of a folder that says something of the same detector to the same tenants, and where there is no
-    folder.
+    Raises ConfigError, naming file, line and key, for an error in a file, for two files of a folder
+    with the same detector and tenants, and for a missing folder.
     """
     files = [[(p, read_config(p, OwnDetector, vocabulary)) for p in _paths(f)] for f in folders]
     tenants = {tenant for some in files for _, own in some for tenant in own.tenants}
     rules: dict[str | None, RuleMapper] = {}
     for tenant in (None, *sorted(tenants)):
-        # A tenant's file is put over one of all tenants.
+        # A tenant's file overrides one of all tenants.
         general = [[(path, own) for path, own in some if not own.tenants] for some in files]
         special = [[(path, own) for path, own in some if tenant in own.tenants] for some in files]
         detectors = ours.detectors

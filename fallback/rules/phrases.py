@@ -1,8 +1,8 @@
-"""Phrases whose meaning is known whoever says them: the alias index.
+"""The alias index: phrases with the same meaning for all detectors.
 
-In: (phrase, labels) pairs from all vocabularies. Out: what a word of a detector without an entry
-for it means, or None. Knows no detectors. Whole phrases only: a phrase that merely contains a
-known one is unknown, and what is taken off its ends comes from the closed lists below.
+In: (phrase, labels) pairs from all vocabularies. Out: the labels of a word without an entry of its
+detector, or None. Only whole phrases match: a phrase that merely contains a known one is unknown,
+and only the words in the closed lists below are removed from its ends.
 """
 
 import re
@@ -18,8 +18,8 @@ def _closed(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-#: What these words say depends on what the tool looked for, whichever tools agree on them. Words
-#: that are only about harm or its absence (`safe`, `harmful`, `toxic`) are not among them.
+#: The meaning of these words depends on the subject of the tool, even if several tools agree on
+#: them. Words that are only about harm or its absence (`safe`, `harmful`, `toxic`) are left out.
 GENERIC = _closed(
     "0 1 2 all any attack bad content custom default detected fail failed false flag "
     "found general good id key label malicious match misc n na negative no none not null "
@@ -37,7 +37,7 @@ _TRAILING = _closed(
 _NEGATING = frozenset({"no", "non", "not", "without"})
 _ARTICLES = frozenset({"a", "an", "any"})
 _NEGATED_AFTER = frozenset({("not", "detected"), ("not", "found"), ("not", "present")})
-#: What `no X` can clear outside the harms: X is itself a finding, not a quality that is missing.
+#: Words X outside the harms for which `no X` means no finding, since X is a finding.
 _FINDINGS = frozenset(
     {
         "OTHER.ContentFiltered",
@@ -48,7 +48,7 @@ _FINDINGS = frozenset(
         "OTHER.PolicyViolation",
     }
 )
-#: What is good to have: `no groundedness` is a finding, not the absence of one.
+#: Desired qualities: `no groundedness` is a finding, not the absence of one.
 _QUALITIES = _closed(
     "adherence alignment consistency correctness faithfulness grounded groundedness grounding "
     "precision recall relevance relevancy"
@@ -63,7 +63,7 @@ _TAGGED = re.compile(r"[BIESLU][-_](?=\w)")
 
 
 class Phrases:
-    """An index of phrases; one that is read in two ways has no meaning of its own."""
+    """An index of phrases; a phrase with two different meanings has none."""
 
     def __init__(self, entries: Iterable[tuple[str, Labels]]) -> None:
         readings: defaultdict[str, set[Labels]] = defaultdict(set)
@@ -84,9 +84,9 @@ class Phrases:
                     self._near[near].add(key)
 
     def read(self, text: str, *, flagged: bool = False) -> Labels | None:
-        """What a phrase means, or None when it is unknown or read in more than one way.
+        """The labels of a phrase, or None when it is unknown or ambiguous.
 
-        flagged: the tool raised the phrase as a finding, so `no X` is a rule that was broken
+        flagged: the tool reported the phrase as a finding, so `no X` is a violated rule
             (ShieldGemma's `No Hate Speech`), not the absence of X.
         """
         if len(text) > _MAX_LENGTH:
@@ -119,9 +119,9 @@ class Phrases:
         )
 
     def _typo(self, words: tuple[str, ...]) -> Labels | None:
-        """The reading of the known phrases one edit away, when they have only one.
+        """The meaning of the known phrases at edit distance 1, if it is the same for all.
 
-        A misspelt word clears nothing: it may have been cut off.
+        A misspelt word is never read as clean: its end may be missing.
         """
         key = "".join(words)
         if len(key) < _MIN_TYPO_LENGTH - 1 or not _TYPABLE.fullmatch(key):
@@ -163,7 +163,7 @@ def words_of(text: str) -> tuple[str, ...]:
 
 
 def fold(words: tuple[str, ...]) -> str:
-    """A key in which a phrase and its plural, spaced or not, are one."""
+    """A key that is equal for a phrase and its plural, with or without spaces."""
     return "".join(map(_singular, words))
 
 
@@ -174,7 +174,7 @@ def _singular(word: str) -> str:
 
 
 def _negated(words: tuple[str, ...]) -> tuple[str, ...] | None:
-    """What a phrase says is absent, or None when it says no such thing."""
+    """The part X of a phrase that states the absence of X, or None for other phrases."""
     if len(words) > 1 and words[0] in _NEGATING:
         return words[2:] if words[1] in _ARTICLES else words[1:]
     if len(words) > 2 and words[-2:] in _NEGATED_AFTER:
@@ -202,7 +202,8 @@ def _word_at(words: tuple[str, ...], position: int) -> str:
 
 
 def _edit(a: str, b: str) -> int | None:
-    """Where a and b part, when one letter added, lost, changed or swapped is all; else None."""
+    """The position of the difference, if one added, removed, changed or swapped letter turns `a`
+    into `b`; else None."""
     if len(a) > len(b):
         a, b = b, a
     at = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), len(a))

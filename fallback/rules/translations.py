@@ -1,6 +1,6 @@
-"""What detectors of other languages call the common categories, out of `translations.yaml`.
+"""The names of the common categories in other languages, from `translations.yaml`.
 
-In: the YAML file, a label with its words. Out: (phrase, labels) pairs like those of the taxonomy.
+In: the YAML file, words by label. Out: (phrase, labels) pairs like those of the taxonomy.
 """
 
 from collections.abc import Iterator
