@@ -1,7 +1,7 @@
-"""What is wrong with a detector file, what is doubtful in it, and what it would change.
+"""Checks a detector file: errors, doubtful entries, and changes to the rules.
 
 In: a file of the own folder, and the rules without it. Out: `Problem`s with line and key, and
-`Change`s against the rules that are served. Knows no folder and asks no model.
+`Change`s relative to the served rules. Independent of folders and of the model.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ _NOBODY = "-"
 
 
 class Level(StrEnum):
-    """How grave a problem is. An error keeps the file out of the folder."""
+    """The severity of a problem. A file with an error is not added to the folder."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -37,7 +37,7 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """line: from 1; None where there is none. key: as `ConfigError` has it."""
+    """line: from 1; None without one. key: as in `ConfigError`."""
 
     level: Level
     line: int | None
@@ -46,14 +46,14 @@ class Problem:
 
     @classmethod
     def of(cls, error: ConfigError, level: Level = Level.ERROR) -> "Problem":
-        """The problem that an error tells."""
+        """The problem of a `ConfigError`."""
         return cls(level, error.line, error.key, error.problem)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A value that a file changes: None for what is not there before, or after. word: of `maps`,
-    `thresholds` or `legend`; None for a key that is compared as a whole."""
+    """A value that a file changes; before or after is None for an added or removed one. word: of
+    `maps`, `thresholds` or `legend`; None for a key that is compared as a whole."""
 
     key: str
     word: str | None
@@ -62,9 +62,9 @@ class Change:
 
 
 def find_problems(file: Path, rules: RuleMapper, vocabulary: Vocabulary) -> list[Problem]:
-    """All errors of the file; of a file without one, what a reviewer should look at again.
+    """All errors of the file; without errors, the warnings for a reviewer.
 
-    rules: those that the file goes over.
+    rules: those that the file overrides.
     """
     errors = check_config(file, OwnDetector, vocabulary)
     if errors:
@@ -79,7 +79,7 @@ def find_problems(file: Path, rules: RuleMapper, vocabulary: Vocabulary) -> list
 
 
 def changes(before: Detector | None, after: Detector) -> list[Change]:
-    """What differs between two versions of a detector, None being one that is not there."""
+    """The differences between two versions of a detector; None is a missing one."""
     found = []
     for key in _BY_WORD:
         old, new = (getattr(one, key) if one else {} for one in (before, after))
@@ -150,7 +150,7 @@ def _joined(labels: Labels) -> str:
 
 
 def _json(value: Any) -> Any:
-    """As JSON has it: lists for tuples, sorted lists for sets, objects for models."""
+    """The value as JSON: lists for tuples, sorted lists for sets, objects for models."""
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, tuple):

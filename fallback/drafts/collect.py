@@ -1,8 +1,8 @@
-"""What collected outputs tell of a detector: its words, and a format that reads them.
+"""Infers a detector's words, and a format that reads them, from collected outputs.
 
-In: outputs, and how they are read today. Out: `Collected`. A format that reads one of them
-otherwise is a proposal only, with a note that says where. Examples in it hold names and verdicts
-alone: every other text is replaced.
+In: outputs, and their current readings. Out: `Collected`. A format that changes a reading is only
+a proposal, with a note on the outputs concerned. Its examples contain only names and verdicts:
+every other text is replaced.
 """
 
 import json
@@ -25,11 +25,11 @@ from fallback.rules.lookup import RuleMapper
 from fallback.rules.own import OwnDetector
 from fallback.signal import Reading, Verdict
 
-#: What stands in examples instead of texts that are neither names nor verdicts.
+#: The replacement in examples for texts that are neither names nor verdicts.
 _REPLACED = "..."
 _SAYS = {Verdict.NOTHING_FOUND: "clean", Verdict.EMPTY: "empty", Verdict.FAILURE: "failed"}
 _REVIEW = "review"
-#: The format's name in the file, and where it says that it is from.
+#: The format's name in the file, and its `source`.
 NAME, SOURCE = "drafted", "collected outputs"
 Structure = Mapping[str, Any] | Sequence[Any]
 
@@ -37,7 +37,7 @@ Structure = Mapping[str, Any] | Sequence[Any]
 @dataclass(slots=True)
 class Collected:
     """words: the most frequent first. format: an entry of `outputs:`, or empty; proposed: whether
-    it reads an output otherwise than it is read today. notes: what a reviewer should know of it."""
+    it changes the reading of an output. notes: for the reviewer."""
 
     words: list[Word] = field(default_factory=list)
     format: dict[str, Any] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Collected:
 
 
 def collect(outputs: Sequence[object], detector: str, rules: RuleMapper) -> Collected:
-    """rules: those that read the detector's outputs today."""
+    """rules: those that read the detector's outputs now."""
     texts = [
         one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in outputs
     ]
@@ -75,8 +75,8 @@ def collect(outputs: Sequence[object], detector: str, rules: RuleMapper) -> Coll
 
 
 def _of_one_kind(texts: Sequence[str], readings: Sequence[Reading]) -> list[tuple[int, Structure]]:
-    """The outputs that are objects, or those that are lists, whichever are more; what stands in an
-    envelope is left to that."""
+    """The outputs that are objects, or those that are lists, whichever are more; outputs in an
+    envelope are left out."""
     found: dict[type, list[tuple[int, Structure]]] = {dict: [], list: []}
     for index, (text, reading) in enumerate(zip(texts, readings, strict=True)):
         parts = decode(text).parts
@@ -88,7 +88,7 @@ def _of_one_kind(texts: Sequence[str], readings: Sequence[Reading]) -> list[tupl
 def _notes(
     inferred: Inferred, then: Mapping[int, Reading], today: Sequence[Reading]
 ) -> Iterator[str]:
-    """On the format: which outputs it reads otherwise, which not at all, and what it leaves."""
+    """Notes on the format: outputs with a changed reading, unread outputs, paths left open."""
     otherwise = [index for index, one in then.items() if _differ(today[index], one)]
     if otherwise:
         first = otherwise[0]
@@ -111,7 +111,7 @@ def _notes(
 
 
 def _detector(name: str, form: Mapping[str, Any]) -> OwnDetector | None:
-    """A detector with the format alone; None without one, and where a key makes no path."""
+    """A detector with only the format; None without one, or if a key is not a valid path."""
     if not form:
         return None
     written = {"format": NAME, "source": SOURCE, **form}
@@ -133,7 +133,7 @@ def _examples(
     then: Mapping[int, Reading],
     names: Counter[str],
 ) -> Iterator[dict[str, Any]]:
-    """One output with findings and one without, read as they say."""
+    """Examples for the format: one output with findings and one without, with their readings."""
     for about, wanted in (("with findings", list), ("without a finding", str)):
         for index, reading in then.items():
             said = _said(reading)
@@ -146,7 +146,7 @@ def _examples(
 
 
 def _bare(value: Any, names: Counter[str]) -> Any:
-    """The value with every text replaced that is neither a name nor a verdict."""
+    """The value with every text replaced except names and verdicts."""
     if isinstance(value, dict):
         return {key: _bare(inner, names) for key, inner in value.items()}
     if isinstance(value, list):
@@ -157,14 +157,14 @@ def _bare(value: Any, names: Counter[str]) -> Any:
 
 
 def _said(reading: Reading) -> str | list[str]:
-    """What a reading says, as examples of a format do."""
+    """A reading in the form of a format's examples."""
     names = sorted(signal.name for signal in reading.signals if signal.verdict is None)
     verdicts = [signal.verdict for signal in reading.signals if signal.verdict is not None]
     return names or _SAYS.get(verdicts[0], _REVIEW)
 
 
 def _differ(today: Reading, then: Reading) -> bool:
-    """Whether a reading says otherwise; to read what is unread today is no difference."""
+    """Whether two readings differ; a new reading of an unread output is not a difference."""
     unread = any(signal.verdict is Verdict.UNREAD for signal in today.signals)
     return not unread and _said(today) != _said(then)
 

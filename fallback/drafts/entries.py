@@ -1,9 +1,9 @@
 """The labels of a detector's words, decided together.
 
-In: for each word the rules' answer and the model's likeliest ones. Out: an entry for each word, and
-why a person should look at it, if there is a reason. What the words are about together decides
-between answers that are nearly as likely: `covered` is one thing among diseases and another among
-fairness metrics. Reads no file and calls no model.
+In: per word the rules' answer and the model's likeliest ones. Out: one entry per word, and the
+reason for a review, if there is one. The common subject of the words decides between answers of
+similar probability: `covered` has one meaning among diseases and another among fairness metrics.
+Reads no file and calls no model.
 """
 
 from collections import defaultdict
@@ -17,20 +17,20 @@ from fallback.rules.lookup import RuleAnswer
 from fallback.rules.normalise import is_opaque
 from schemas.contract import CLEAN, UNKNOWN
 
-#: From this confidence an entry is certain. Of such entries, on detectors that neither the model
-#: nor the rules had seen, 98 % needed no change (docs/own-detectors.md).
+#: The least confidence of a certain entry. 98 % of such entries needed no change, on detectors that
+#: neither the model nor the rules had seen (docs/own-detectors.md).
 CERTAIN = 0.85
-#: How many answers a reviewer is shown.
+#: The most answers that a reviewer sees.
 _SHOWN = 3
-#: How much the subject of the other words weighs: the exponent of its share. Of 0, 0.15, 0.3, 0.5,
-#: 0.75 and 1 the best on the folds' detectors: 90.9 % of their entries need no change, 90.7 % at 0.
+#: The weight of the other words' subject: the exponent of its share. The best of 0, 0.15, 0.3, 0.5,
+#: 0.75 and 1 on the folds' detectors: 90.9 % of their entries need no change, 90.7 % at 0.
 _WEIGHT = 0.5
 #: The share that every topic has before any word is seen, in words.
 _PRIOR = 1.0
 
 
 class State(StrEnum):
-    """What a reviewer has to do with an entry."""
+    """The state of an entry for the reviewer."""
 
     DOUBTFUL = "doubtful"
     CODE = "code"
@@ -39,8 +39,8 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word of the detector. legend: what it stands for, for a code; count: in how many outputs it
-    stood, 0 where that is not known."""
+    """A word of the detector. legend: the meaning of a code; count: the number of outputs with the
+    word, 0 if unknown."""
 
     text: str
     legend: str = ""
@@ -49,8 +49,8 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """What is thought of a word by itself: by the rules, and by the model with the confidence that
-    its likeliest answer is right. likely: best first, not empty."""
+    """The answers to a single word: of the rules, and of the model with the confidence that its
+    likeliest answer is right. likely: best first, not empty."""
 
     word: Word
     rule: RuleAnswer
@@ -60,8 +60,8 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A word with its labels. likely: the answers to choose from, best first; why: what makes it
-    doubtful, in words; empty for a certain one."""
+    """A word with its labels. likely: the answers to choose from, best first; why: the reasons for
+    doubt, as texts; empty for a certain entry."""
 
     word: Word
     labels: Labels
@@ -71,14 +71,14 @@ class Entry:
 
     @property
     def state(self) -> State:
-        """What is to be done with it."""
+        """The state of the entry."""
         if self.labels == (UNKNOWN,) and not self.word.legend and is_opaque(self.word.text):
             return State.CODE
         return State.DOUBTFUL if self.why else State.CERTAIN
 
 
 def decide(opinions: Sequence[Opinion]) -> list[Entry]:
-    """An entry for each word, in their order."""
+    """One entry per word, in their order."""
     topics = [_topics(opinion) for opinion in opinions]
     total: defaultdict[str, float] = defaultdict(float)
     for shares in topics:
@@ -92,7 +92,7 @@ def decide(opinions: Sequence[Opinion]) -> list[Entry]:
 
 
 def _entry(opinion: Opinion, others: Mapping[str, float], words: int) -> Entry:
-    """others: how many of the other words are about each topic."""
+    """others: the number of other words per topic."""
     likely = _weighed(opinion.likely, others, words)
     best, probability = likely[0]
     known, rule = opinion.rule.draft is not None, opinion.rule
@@ -128,7 +128,7 @@ def _weighed(
 
 
 def _topics(opinion: Opinion) -> dict[str, float]:
-    """What a word is about by itself: the probability of each topic."""
+    """The probability of each topic for a single word."""
     if opinion.rule.draft is not None:
         return {_topic(opinion.rule.labels): opinion.rule.confidence}
     shares: defaultdict[str, float] = defaultdict(float)
@@ -143,6 +143,6 @@ def _topic(labels: Labels) -> str:
 
 
 def _is_clean(word: str) -> bool:
-    """Whether a word says in general use that nothing was found."""
+    """Whether a word generally means that nothing was found."""
     judged = judge_word(word)
     return judged is not None and judged.outcome is Outcome.CLEAN

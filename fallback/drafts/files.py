@@ -1,7 +1,7 @@
-"""The own folder with one file more: checked, compared, or put in place.
+"""Checks a further file of the own folder, compares it with the rules, or adds it.
 
-In: a folder of detector files, and the text of one of them. Out: its problems and changes; the
-file in the folder. Nothing is written that `load_own` would refuse.
+In: a folder of detector files, and the text of one file. Out: its problems and changes; the file in
+the folder. A file that `load_own` would refuse is not written.
 """
 
 import re
@@ -30,7 +30,7 @@ _NAMELESS = "detector"
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """detector: its name in the file, empty where it has errors; then there are no changes."""
+    """detector: its name in the file, empty for a file with errors, which has no changes."""
 
     detector: str
     problems: tuple[Problem, ...]
@@ -51,7 +51,7 @@ class RefusedFile(ValueError):  # noqa: N818 - the file is refused, nothing fail
 
 
 class DetectorFiles:
-    """The files of one folder over the project's rules. Threads may share it."""
+    """The files of one folder, which override the project's rules. Threads may share it."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class DetectorFiles:
         vocabulary: Callable[[], Vocabulary],
         over: Sequence[Path] = (),
     ) -> None:
-        """folder: None where there is none, which has no files. vocabulary: what words may be
-        mapped to now. over: folders whose files go over those of the folder."""
+        """folder: None for no folder, and no files. vocabulary: the labels for words now. over:
+        folders whose files override those of the folder."""
         self._folder = folder
         self._over = over
         self._ours = ours
@@ -69,12 +69,12 @@ class DetectorFiles:
         self._lock = threading.Lock()
 
     def check(self, text: str) -> Checked:
-        """What is wrong with the text of a file, and what it would change here."""
+        """The problems of a file's text, and the changes that it would make here."""
         with _staged(self._folder, text) as (place, file):
             return self._check(place, file)
 
     def add(self, text: str) -> tuple[Checked, Path]:
-        """Put the file into the folder as `<detector>.yaml`, or in place of the one of that name.
+        """Write the file to the folder as `<detector>.yaml`; replaces a file of that name.
 
         Raises RefusedFile for one with errors, ConfigError without a folder, and OSError.
         """
@@ -110,7 +110,7 @@ class DetectorFiles:
             return self._ours
         try:
             rules = load_own([self._folder, *self._over], self._ours, self._vocabulary())
-        except ConfigError:  # a bad folder: against the project's rules, then
+        except ConfigError:  # a bad folder: compare with the project's rules
             return self._ours
         return rules.get(tenant, rules[None])
 
@@ -130,7 +130,7 @@ def _staged(folder: Path | None, text: str) -> Iterator[tuple[Path, Path]]:
 
 
 def _name(file: Path) -> str:
-    """The file name for a detector: its own name where that can be one, else its letters."""
+    """The file name for a detector: its own name if that is valid, else its letters."""
     try:
         name = read_yaml(file).get("detector")
     except ConfigError:

@@ -1,8 +1,8 @@
-"""A declared format out of collected outputs: where findings stand, what is quoted or ignored.
+"""Infers a declared format from collected outputs: paths of findings, of quotes, of ignored parts.
 
-In: parsed outputs of one detector. Out: an entry of `outputs:` as it is written in a file, the
-names that stand where findings are, and the paths that it leaves open. A key's role decides, by
-the closed lists of the generic reader; what has no clear role is left to that reader.
+In: parsed outputs of one detector. Out: an entry of `outputs:` in the form of a detector file, the
+names at the places of findings, and the paths without a rule. The role of a key comes from the
+closed lists of the generic reader; keys without a clear role are left to that reader.
 """
 
 import math
@@ -28,7 +28,7 @@ from fallback.reading.generic.roles import Kind, Role
 _HOLDERS = frozenset({Role.CONTAINER, Role.NAMES, Role.NAME, Role.SCORE, Role.FLAG, Role.SEVERITY})
 _SIDE = frozenset({Role.BOOKKEEPING, Role.COUNT, Role.THRESHOLD, Role.PASSIVE})
 _SAID = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
-#: What the tool says of the whole.
+#: The tool's statements on the whole output.
 _WHOLE: Mapping[Role, str] = {
     Role.FLAG: "decision",
     Role.DECISION: "decision",
@@ -41,11 +41,11 @@ _LISTS = ("decision", "passed", "action", "findings", "errors", "quoted", "ignor
 
 @dataclass(slots=True)
 class Inferred:
-    """What was inferred.
+    """The result of the inference.
 
-    format: an entry of `outputs:` without name, source and examples; empty where nothing in it says
-        what was found. names: those that stand where findings are, with how often. left: paths that
-        it leaves to the generic reader.
+    format: an entry of `outputs:` without name, source and examples; empty if it has no findings.
+    names: those at the places of findings, with their counts. left: paths that it leaves to the
+        generic reader.
     """
 
     format: dict[str, Any] = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Inferred:
 
 
 def infer(outputs: Sequence[Mapping[str, Any] | Sequence[Any]]) -> Inferred:
-    """The format that the outputs share; objects and lists are not mixed."""
+    """The common format of the outputs, which are all objects or all lists."""
     shape = Shape.of(outputs)
     found, when = _Found(), list[str]()
     if shape.kind is Kind.LIST and shape.items is not None:
@@ -72,7 +72,7 @@ def infer(outputs: Sequence[Mapping[str, Any] | Sequence[Any]]) -> Inferred:
 
 
 class _Found:
-    """What was found so far. heads: the keys of the whole, or the path in a list, that say it."""
+    """The parts found so far. heads: the keys of the whole object, or the path in a list."""
 
     def __init__(self) -> None:
         self.paths: dict[str, list[Any]] = {key: [] for key in _LISTS}
@@ -87,7 +87,7 @@ class _Found:
 
 
 def _object(found: _Found, shape: Shape, path: str, head: str = "") -> None:
-    """An object: maps of names, lists of findings, and what the tool says of the whole."""
+    """An object: maps of names, lists of findings, and statements on the whole."""
     if is_map(shape, held=False):
         steady = max(shape.keys, key=lambda key: shape.keys[key].count)
         found.say("findings", {"each": path} | judging(shape), head or steady)
@@ -95,7 +95,7 @@ def _object(found: _Found, shape: Shape, path: str, head: str = "") -> None:
         return
     taken = _maps(found, shape, path, head)
     judges = dict(beside(shape))
-    # A name alone may be of anything; with a score or a flag beside it, it is of a finding.
+    # A name alone can name anything; with a score or a flag beside it, it names a finding.
     name = name_key(shape) if judges else None
     judges = judges if name else {}
     for key, inner, role in shape.roles():
@@ -146,7 +146,7 @@ def _scalar(found: _Found, key: str, shape: Shape, role: Role, path: str, head: 
 
 
 def _list(found: _Found, items: Shape, path: str, head: str = "") -> None:
-    """A list: of findings, of names, or of parts that are judged by themselves."""
+    """A list: of findings, of names, or of parts with their own verdicts."""
     entry = "[0]" if path == "@" else head
     if items.kind is Kind.TEXT and are_names(items):
         found.say("findings", {"each": path}, entry)
@@ -180,13 +180,13 @@ def _list(found: _Found, items: Shape, path: str, head: str = "") -> None:
 
 
 def _first(entry: str, key: str) -> str:
-    """Of a list that is the whole, the first item's key recognises it; of another its own key."""
+    """The path that recognises a list: the first item's key for a top-level list, else its key."""
     return f"[0].{below('@', key)}" if entry == "[0]" else entry
 
 
 def _maps(found: _Found, shape: Shape, path: str, head: str) -> set[str]:
-    """Take the maps of names in an object; scores that stand beside flags of the same names belong
-    to them. Returns the keys that were taken."""
+    """Add the maps of names in an object; scores beside flags of the same names belong to them.
+    Returns the keys of the added maps."""
     maps = {
         key: inner
         for key, inner, role in shape.roles()
@@ -214,7 +214,7 @@ def _maps(found: _Found, shape: Shape, path: str, head: str) -> set[str]:
 def _mark_exclusive(
     findings: Sequence[dict[str, Any]], outputs: Sequence[Mapping[str, Any] | Sequence[Any]]
 ) -> None:
-    """Scores of one list that sum up to 1 in every output are those of a softmax."""
+    """Whether the scores of a list are a softmax: they sum up to 1 in every output."""
     for finding in findings:
         path, score = finding.get("each"), finding.get("score")
         if "name" not in finding or score is None:

@@ -1,6 +1,6 @@
-"""What a place of collected outputs is: a name, a verdict, a map of names, what judges a name.
+"""Classifies the places of collected outputs: names, verdicts, maps of names, values of a name.
 
-In: shapes. Out: which of their keys do what. The closed lists of the generic reader decide.
+In: shapes. Out: the roles of their keys, by the closed lists of the generic reader.
 """
 
 from collections.abc import Iterator, Mapping
@@ -22,9 +22,9 @@ _BESIDE: Mapping[Kind, tuple[tuple[Role, str], ...]] = {
 
 
 def is_map(shape: Shape, *, held: bool) -> bool:
-    """Whether the keys of an object are names: all its values are of one kind, and judge them.
+    """Whether the keys of an object are names: its values have one kind, which can be a verdict.
 
-    held: whether its key says that names stand in it; else the keys must not have roles of others.
+    held: whether the object's key announces names; else none of its keys may have another role.
     """
     kind = kind_of(shape)
     if kind is Kind.TEXT and not all(are_verdicts(inner) for inner in shape.keys.values()):
@@ -45,7 +45,7 @@ def kind_of(shape: Shape) -> Kind | None:
 
 
 def judging(shape: Shape) -> dict[str, str]:
-    """What judges the names of a map whose values are objects of the same keys."""
+    """The verdict of each name in a map whose values are objects with the same keys."""
     if kind_of(shape) is not Kind.DICT:
         return {}
     inside = Shape()
@@ -61,7 +61,7 @@ def judging(shape: Shape) -> dict[str, str]:
 
 
 def beside(shape: Shape) -> Iterator[tuple[str, str]]:
-    """(`flag`, `passed`, `grade` or `score`, path) for what judges a name beside it."""
+    """(`flag`, `passed`, `grade` or `score`, path) of the verdict beside a name."""
     taken = set()
     for kind, roles in _BESIDE.items():
         for wanted, what in roles:
@@ -95,11 +95,11 @@ def are_names(shape: Shape) -> bool:
 
 
 def are_verdicts(shape: Shape) -> bool:
-    """Whether all texts there say that something was found, or not."""
+    """Whether all texts there are verdicts: found or not found."""
     return bool(shape.texts) and all(judge_word(text) is not None for text in shape.texts)
 
 
 def is_free(shape: Shape) -> bool:
-    """Whether texts of several words stand there, another one in each of several outputs."""
+    """Whether the texts there have several words, and differ between several outputs."""
     several = sum(" " in text for text in shape.texts)
     return shape.count >= _SEVERAL and len(shape.texts) == shape.count and 2 * several > shape.count

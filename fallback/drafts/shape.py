@@ -1,6 +1,6 @@
-"""What the outputs of one detector have in common: which keys there are, and what stands there.
+"""The common structure of a detector's outputs: keys, and kinds of values.
 
-In: parsed outputs. Out: one `Shape`, the outputs laid over each other. Linear in their values.
+In: parsed outputs. Out: one `Shape`, which merges the outputs. Linear in their values.
 """
 
 import re
@@ -11,7 +11,7 @@ from typing import Any
 
 from fallback.reading.generic.roles import Key, Kind, key_form, key_role
 
-#: Different texts of one place that are kept.
+#: The most different texts that are kept of one place.
 _VALUES = 1000
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KINDS: dict[type, Kind] = {
@@ -28,9 +28,8 @@ _KINDS: dict[type, Kind] = {
 class Shape:
     """One place of the outputs.
 
-    count: how many values stand there; kinds: of them, null left out. keys: of the objects there;
-    items: of the lists there, all in one. texts: the texts there, with how often; share: whether
-    all numbers there are 0 to 1.
+    count: of its values; kinds: of its values, without null. keys: of its objects; items: of its
+    lists, merged. texts: with their counts; share: whether all its numbers are 0 to 1.
     """
 
     count: int = 0
@@ -42,14 +41,14 @@ class Shape:
 
     @classmethod
     def of(cls, values: Iterable[Any]) -> "Shape":
-        """The shape of values that stand at the same place."""
+        """The shape of values from the same place."""
         shape = cls()
         for value in values:
             shape.add(value)
         return shape
 
     def add(self, value: Any) -> None:
-        """Lay one more value over the others."""
+        """Merge one more value."""
         self.count += 1
         kind = _KINDS.get(type(value))
         if kind is None:
@@ -69,11 +68,11 @@ class Shape:
 
     @property
     def kind(self) -> Kind | None:
-        """The one kind of all values there; None for several, and where all are null."""
+        """The kind of all values there; None for several kinds, and if all are null."""
         return next(iter(self.kinds)) if len(self.kinds) == 1 else None
 
     def roles(self) -> "Iterator[tuple[str, Shape, Key]]":
-        """The keys of the objects there, each with its place and what such a key is for."""
+        """The keys of the objects there, each with its place and its role."""
         for key, inner in self.keys.items():
             kind = inner.kind or (Kind.NULL if not inner.kinds else Kind.DICT)
             yield key, inner, key_role(key_form(key), kind)

@@ -1,7 +1,7 @@
-"""A draft as the text of a detector file: what to decide on top, what is certain after it.
+"""Writes a draft as the text of a detector file: doubtful entries first, then certain ones.
 
 In: entries, and an inferred format. Out: YAML with comments for a reviewer. The text is a valid
-file of the own folder as it is, unless the detector has opaque codes only.
+file of the own folder, unless the detector has opaque codes only.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +25,8 @@ _REVIEW = (
 class Draft:
     """A draft of one detector.
 
-    collected: what the outputs told; empty for a draft of words. known: words that the served rules
-    have already. origin: what made the draft, in words.
+    collected: the results from outputs; empty for a draft of words. known: words that the served
+    rules already have. origin: a text on the maker of the draft.
     """
 
     detector: str
@@ -78,7 +78,7 @@ def write(draft: Draft) -> str:
 
 
 def _reasons(entry: Entry) -> str:
-    """Why a person should look at it, and what there is to choose from."""
+    """The reason for a review of the entry, and the answers to choose from."""
     shown = ", ".join(f"{_joined(labels)} {share:.2f}" for labels, share in entry.likely)
     return _comment(f"{'; '.join(entry.why)}: {shown}{_counted(entry)}")
 
@@ -98,7 +98,7 @@ def _joined(labels: Labels) -> str:
 
 
 def _outputs(collected: Collected) -> Iterator[str]:
-    """The format, as a comment where it is proposed only."""
+    """The format; as a comment if it is only proposed."""
     yield from (_comment(f"# {note}") for note in collected.notes)
     if not collected.format:
         return
