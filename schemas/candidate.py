@@ -1,6 +1,6 @@
-"""What the pipeline asks the model, and what the model answers.
+"""The model's queries and answers.
 
-Shared by the engine, which answers, and the decision, which judges the answers.
+Shared by the engine, which answers, and the decision step, which checks the answers.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from typing import Final
 from schemas.contract import Kind
 from schemas.text import one_line
 
-#: Signals of one item that reach the model, at most; the reader puts the gravest first.
+#: The most signals of one item that reach the model; the reader sorts them by severity.
 MAX_ASKED_SIGNALS: Final = 32
-#: The likeliest answers that a candidate lists, and the least probability of those but the first.
+#: The most answers in a candidate's `likely`, and the least probability of all but the first.
 MAX_LIKELY: Final = 4
 LEAST_LIKELY: Final = 0.02
 #: Nearest training texts that a candidate lists.
@@ -20,7 +20,7 @@ MAX_NEIGHBOURS: Final = 3
 
 
 class CandidateStatus(StrEnum):
-    """How far the model got with a signal."""
+    """The status of a signal in the model step."""
 
     OK = "ok"
     TIMEOUT = "timeout"
@@ -67,13 +67,13 @@ class Candidate:
     confidence: the calibrated probability that the label set is right, 0..1.
     labels: the labels of the text; empty where the text is incomplete.
     passes: forward passes that the signal took part in; 0 for a cached answer.
-    retrieved: what of the probability comes from retrieval, 0..probability.
-    families: general labels, each with the probability of its family's answers together; the
-        smallest families first. Only those that may matter where the answer is unsure.
-    likely: the likeliest label sets with their probabilities, best first. The first alone where the
-        answer was recorded with the version; none where answers are written as text.
-    neighbours: the nearest training texts, nearest first; none where none is near, and where the
-        answer was recorded with the version.
+    retrieved: the part of the probability from retrieval, 0..probability.
+    families: general labels, each with the sum of its family's probabilities; the smallest families
+        first. Only those that can replace an answer of low confidence.
+    likely: the likeliest label sets with their probabilities, best first. Only the first for an
+        answer that was recorded with the version; none for versions that write text.
+    neighbours: the nearest training texts, nearest first; none if none is near, and for an answer
+        that was recorded with the version.
     """
 
     text: str

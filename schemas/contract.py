@@ -11,7 +11,7 @@ NEEDS_REVIEW: Final = "OTHER.NeedsReview"
 MODEL_ERROR: Final = "OTHER.ModelError"
 #: Prefix of the labels that name no harm.
 OTHER_PREFIX: Final = "OTHER."
-#: Labels that say that nothing was found, or nothing that matters.
+#: Labels for no finding, or for a finding without importance.
 CLEAN: Final = frozenset({SAFE, LOW_RISK})
 
 
@@ -35,10 +35,10 @@ class Kind(StrEnum):
 
 
 class Source(StrEnum):
-    """Who made an answer.
+    """The source of an answer.
 
-    `curated`: an entry of the detector's own vocabulary decided against the model. `rules`: they
-    stood in for the model. `mixed`: several signals, answered by different sources.
+    `curated`: an entry of the detector's own vocabulary replaced the model's answer. `rules`: the
+    rules answered instead of the model. `mixed`: several signals, answered by different sources.
     """
 
     MODEL = "model"
@@ -50,8 +50,8 @@ class Source(StrEnum):
 class FallbackReason(StrEnum):
     """Why the model's answer did not stand.
 
-    The order is how grave a reason is for the operator: an item reports the first one that
-    any of its signals met.
+    The most severe reason for the operator comes first; an item reports the first one of all its
+    signals.
     """
 
     RULES_ONLY = "rules_only"
@@ -98,7 +98,7 @@ class ErrorCode(StrEnum):
 
 
 class RawContent(StrEnum):
-    """What becomes of an output that quotes much content: setting `MAPPER_RAW_CONTENT`."""
+    """The treatment of an output that quotes much content: setting `MAPPER_RAW_CONTENT`."""
 
     ACCEPT = "accept"
     REFUSE = "refuse"
@@ -113,14 +113,14 @@ class CircuitState(IntEnum):
 
 
 class SharedUse(StrEnum):
-    """What pods share through Redis."""
+    """The data that pods share through Redis."""
 
     RATE_LIMITS = "rate_limits"
     IDEMPOTENCY = "idempotency"
 
 
 class OnTimeout(StrEnum):
-    """What an item gets whose budget the model could not keep."""
+    """The result of an item that the model did not answer within its budget."""
 
     RULES = "rules"
     ERROR = "error"

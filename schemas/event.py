@@ -1,7 +1,7 @@
-"""Validates canonical events and model candidates, and says what a model may write.
+"""Validates canonical events and model candidates, and makes the schema of a model's output.
 
-In: parsed JSON. Out: a list of what is wrong, empty when nothing is. Knows nothing of how an
-event was made. The shape comes from `canonical_event.schema.json`, the labels from the taxonomy.
+In: parsed JSON. Out: a list of problems, empty for valid JSON. The shape comes from
+`canonical_event.schema.json`, the labels from the taxonomy.
 """
 
 import json
@@ -33,16 +33,16 @@ def render_schema(schema: dict[str, Any]) -> str:
 
 
 def decoding_schema(taxonomy: Taxonomy) -> dict[str, Any]:
-    """The part of the event that a model writes, as far as constrained decoding enforces it.
+    """The JSON Schema of a model's output, for constrained decoding.
 
-    An object with `taxonomy` alone: 1 to `MAX_CANDIDATE_LABELS` labels. That they differ is left
-    to `candidate_errors`: a grammar cannot say so.
+    An object with `taxonomy` only: 1 to `MAX_CANDIDATE_LABELS` labels. `candidate_errors` checks
+    that they differ, which a grammar cannot express.
     """
     return _candidate_schema({"enum": list(taxonomy.names)})
 
 
 def event_errors(event: object) -> list[str]:
-    """What keeps `event` from being a canonical event, as `place: problem`; empty if valid.
+    """The problems of `event` as a canonical event, as `place: problem`; empty if valid.
 
     Checks the JSON Schema, that every label is in the taxonomy, and that every label is scored.
     """
@@ -58,7 +58,7 @@ def event_errors(event: object) -> list[str]:
 
 
 def candidate_errors(candidate: object) -> list[str]:
-    """What keeps a model's `{"taxonomy": [...]}` from being usable; empty if it is.
+    """The problems of a model's `{"taxonomy": [...]}`; empty if valid.
 
     Shape first; labels that the taxonomy lacks are named only when the shape is right.
     """

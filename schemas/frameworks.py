@@ -1,4 +1,4 @@
-"""Which controls of which compliance frameworks a label touches.
+"""The controls of compliance frameworks that a label touches.
 
 In: `frameworks.yaml`, labels. Out: control ids per framework, and the title of each control. A
 control is assigned to a label, or to a category and thereby to every label below it.

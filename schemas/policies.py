@@ -40,11 +40,11 @@ from schemas.config.errors import ConfigError
 from schemas.config.watched_file import WatchedFile
 from schemas.contract import Mode
 
-#: How a detector's name is made comparable, so that aliases and spellings mean one detector.
+#: The normal form of a detector's name, equal for its aliases and spellings.
 Canonical = Callable[[str], str]
 
-#: Thresholds by name. `standard` holds where nothing is set. Of the answers that `strict` lets
-#: stand, at least 98 % are right out of fold, as `make evaluate` measures it.
+#: Thresholds by name. `standard` is the default. At least 98 % of the answers above `strict` are
+#: right out of fold, as measured by `make evaluate`.
 PROFILES: Final[Mapping[str, float]] = {"standard": 0.6, "strict": 0.95}
 
 _T = TypeVar("_T")
@@ -75,9 +75,9 @@ Threshold = Annotated[Share, BeforeValidator(_of_profile)]
 
 
 class Limits(ConfigModel):
-    """The settings at one level of the file; None where it sets nothing.
+    """The settings at one level of the file; None for an unset one.
 
-    threshold: confidence 0..1 below which the rules overrule the model, or the name of a profile.
+    threshold: confidence 0..1 below which the rules replace the model, or the name of a profile.
     budget_cap_ms: the longest budget a caller may ask for, milliseconds > 0.
     """
 
@@ -121,7 +121,7 @@ class Policies:
     tenants: Mapping[str, TenantPolicy] = field(default_factory=dict)
 
     def threshold(self, detector: str, tenant: str | None = None) -> float | None:
-        """The threshold that holds, 0..1; None when the file sets none."""
+        """The threshold in force, 0..1; None when the file sets none."""
         return next(
             (x.threshold for x in self._chain(detector, tenant) if x.threshold is not None), None
         )
@@ -135,8 +135,8 @@ class Policies:
     ) -> float:
         """The budget granted for one item, in milliseconds.
 
-        A request may go below the default freely and above it up to the cap; where the file has
-        no cap, the default is one. A cap below the default lowers the default as well.
+        A request may choose any budget up to the cap; without a cap in the file, up to the default.
+        A cap below the default also lowers the default.
         """
         cap = next(
             (x.budget_cap_ms for x in self._chain(detector, tenant) if x.budget_cap_ms is not None),
@@ -164,10 +164,10 @@ class Policies:
 
 
 def read_policies(path: Path, canonical: Canonical) -> Policies:
-    """The policies in a YAML file; an empty mapping `{}` is a file that says nothing.
+    """The policies in a YAML file; an empty mapping `{}` is a file without policies.
 
-    Raises ConfigError, naming the key, for unknown keys, numbers out of range, a detector that
-    stands twice under different spellings, or an empty list of allowed detectors.
+    Raises ConfigError, naming the key, for unknown keys, numbers out of range, two spellings of the
+    same detector, or an empty list of allowed detectors.
     """
     document = read_config(path, _PolicyDocument, canonical)
     return Policies(
@@ -176,7 +176,7 @@ def read_policies(path: Path, canonical: Canonical) -> Policies:
 
 
 class PolicyFile:
-    """The policies as they are now; without a path, policies that say nothing.
+    """The current policies; without a path, empty policies.
 
     on_change: as for WatchedFile; a bad edit keeps the last good version.
     """
@@ -196,7 +196,7 @@ class PolicyFile:
         canonical: Canonical,
         on_change: Callable[[ConfigError | None], None] = lambda problem: None,
     ) -> Self:
-        """The file that `MAPPER_POLICIES_FILE` names, for a process without settings of its own."""
+        """The file in `MAPPER_POLICIES_FILE`, for a process without a settings object."""
         path = os.environ.get("MAPPER_POLICIES_FILE")
         return cls(Path(path) if path else None, canonical, on_change)
 
@@ -206,11 +206,11 @@ class PolicyFile:
 
     @property
     def changed(self) -> bool:
-        """Whether the next `current` reads the file, which takes as long as that takes."""
+        """Whether the next `current` reads the file, which may block for that time."""
         return isinstance(self._file, WatchedFile) and self._file.changed
 
     @property
     def problem(self) -> ConfigError | None:
-        """What is wrong with the file now, while an earlier version of it is served."""
+        """The error of the current file while an earlier version is in use; else None."""
         self.current()
         return self._file.problem if self._file else None

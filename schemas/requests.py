@@ -21,7 +21,7 @@ class Options:
     """Options of one item; None selects the service's own value.
 
     `budget_ms` is the remaining time for the item in milliseconds, >= 0; `threshold` is 0..1;
-    `tenant` is whose detector files apply besides those of all tenants.
+    `tenant`: its detector files apply in addition to those of all tenants.
     """
 
     budget_ms: float | None = None
@@ -56,8 +56,8 @@ class _OptionsTensor(BaseModel):
 def parse_options(text: bytes | str | None) -> Options:
     """The OPTIONS tensor; absent or blank means no options.
 
-    Raises ValueError, saying what is wrong, for anything but a JSON object of known keys with
-    values of the right shape. A null is the same as the key left out.
+    Raises ValueError, with the problem, for anything but a JSON object of known keys with values of
+    the right shape. A null is the same as a missing key.
     """
     try:
         options = _OptionsTensor.model_validate(_parse_object("OPTIONS", text))
@@ -70,8 +70,8 @@ def parse_options(text: bytes | str | None) -> Options:
 def parse_metadata(text: bytes | str | None) -> Metadata:
     """The METADATA tensor; absent or blank means no hints.
 
-    Hints never refuse an item: keys that are not known and values of the wrong shape are left
-    out. Raises ValueError only when the text is not a JSON object.
+    Unknown keys and values of the wrong shape are ignored. Raises ValueError only when the text is
+    not a JSON object.
     """
     return read_metadata(_parse_object("METADATA", text))
 

@@ -40,7 +40,7 @@ _SPAN = re.compile(r"([1-9]\d*)([smhd])")
 
 
 class Indicator(StrEnum):
-    """What is measured."""
+    """The measured quantity of an objective."""
 
     LATENCY = "latency"
     SCHEMA_VALID = "schema_valid"
@@ -49,7 +49,7 @@ class Indicator(StrEnum):
 
 
 class Severity(StrEnum):
-    """How grave an alert is; `priority` is how it pages."""
+    """The severity of an alert; `priority` is its paging priority."""
 
     WARNING = "warning"
     CRITICAL = "critical"
@@ -60,7 +60,7 @@ class Severity(StrEnum):
 
 
 class Profile(StrEnum):
-    """What a deployment runs on."""
+    """The hardware of a deployment."""
 
     CPU = "cpu"
     GPU = "gpu"
@@ -88,7 +88,7 @@ Duration = Annotated[Span, PlainValidator(_span)]
 
 
 class LatencyGoal(ConfigModel):
-    """latency_p95_ms: the p95 to stay at or below; informative: missing it alerts nobody."""
+    """latency_p95_ms: the highest allowed p95; informative: exceeding it raises no alert."""
 
     latency_p95_ms: Positive
     informative: Flag
@@ -165,8 +165,8 @@ class BurnRate(ConfigModel):
 
 
 class Guards(ConfigModel):
-    """events: the least in the first window for a level alert; errors: the least in the long
-    window for a burn alert; absent: how long metrics may be missing.
+    """events: the fewest in the first window for a level alert; errors: the fewest in the long
+    window for a burn alert; absent: the longest time without metrics.
     """
 
     events: Count
@@ -175,7 +175,7 @@ class Guards(ConfigModel):
 
 
 class Outcome(StrEnum):
-    """What may become of a detector's item, as drift is looked for in; of most items none does."""
+    """Outcomes of a detector's item that are tested for drift; most items have none."""
 
     UNKNOWN = "unknown"
     LOW_CONFIDENCE = "low_confidence"
@@ -184,8 +184,8 @@ class Outcome(StrEnum):
 
 
 class Drift(ConfigModel):
-    """window, reference: the spans that are compared, the second before the first. items: the least
-    in each; points: the least rise of a share, of a hundred; p: the significance of the test.
+    """window, reference: the compared spans, the reference before the window. items: the fewest in
+    each; points: the least rise of a share, in percentage points; p: the significance of the test.
     """
 
     window: Duration
@@ -274,7 +274,7 @@ class Slo(ConfigModel):
 
 
 def load_slo(path: Path = DEFAULT_PATH) -> Slo:
-    """The service levels in `path`; the project's own are read once a process.
+    """The service levels in `path`; the project's own are read once per process.
 
     Raises ConfigError, naming file and key, on a missing or unknown key, a number out of range,
     a span that is none, or a span that a burn rate or the period needs and `windows` lacks.

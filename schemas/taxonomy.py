@@ -1,4 +1,4 @@
-"""The canonical taxonomy: which labels there are, and how several of them become one answer.
+"""The canonical taxonomy: the labels, and the rules for combining several of them to one answer.
 
 In: `taxonomy.yaml`. Out: `Taxonomy`, the only source of the label list (event schema, decoding
 schema, prompt, docs).
@@ -20,8 +20,8 @@ DEFAULT_PATH: Final = Path(__file__).with_name("taxonomy.yaml")
 FIRST_VERSION: Final = "2025.09"
 """The vocabulary that `coarsens_to` translates into."""
 
-# They say that there is nothing (more) to say, so any other label makes them untrue. The later
-# one stands when several of them meet: an output that was partly not understood is not safe.
+# Labels for no (further) finding, so any other label replaces them. The later one of several
+# stands: an output with a part that was not understood is not safe.
 _EMPTY_HANDED: Final = (SAFE, LOW_RISK, UNKNOWN)
 _GENERAL: Final = frozenset({"Other", "Unspecified"})
 
@@ -42,7 +42,7 @@ class Label(ConfigModel):
 
     @property
     def general(self) -> bool:
-        """Whether it is what is left of its category: `X.Other`, `X.Unspecified`."""
+        """Whether it is the general label of its category: `X.Other`, `X.Unspecified`."""
         return self.name.rpartition(".")[2] in _GENERAL
 
     @property
@@ -80,8 +80,8 @@ class Taxonomy:
     @property
     def families(self) -> Mapping[str, tuple[str, ...]]:
         """The general label of each category that has one, and the labels of the category and of
-        those below it; the smallest families first. `OTHER` is none: its labels have nothing in
-        common."""
+        its subcategories; the smallest families first. Without `OTHER`, whose labels have nothing
+        in common."""
         found = {
             general.name: tuple(n for n in self.names if n.startswith(f"{general.parent}."))
             for general in self.labels
@@ -107,7 +107,7 @@ class Taxonomy:
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What a detector's words may be mapped to: the taxonomy's labels, and an operator's own.
+    """The labels for a detector's words: the taxonomy's labels, and an operator's own.
 
     own: each of the operator's labels, which views declare, with its parent among the taxonomy's.
     Answers have the parent; the view that declares a label has the label itself.
@@ -200,7 +200,7 @@ def _beaten(label: Label, found: Iterable[str]) -> bool:
 
 
 def load_taxonomy(path: Path = DEFAULT_PATH) -> Taxonomy:
-    """The taxonomy in `path`; the project's own is read once a process.
+    """The taxonomy in `path`; the project's own is read once per process.
 
     Raises ConfigError, naming file and key, on a duplicate label, a bad version, a missing key,
     an unknown parent or `coarsens_to`, or an alias that two labels claim.

@@ -1,12 +1,12 @@
-"""Compiles JSON Schemas and says in words where an instance breaks one.
+"""Compiles JSON Schemas and describes the violations of an instance.
 
-In: a schema of dialect 2020-12, then instances. Out: a list of problems. Knows nothing of what
-the schemas describe. Stricter than the dialect: `date-time` is checked (RFC 3339), and NaN and
-infinities are no numbers (Python's JSON parser lets them through, and NaN breaks no bound).
+In: a schema of dialect 2020-12, then instances. Out: a list of problems. Independent of the content
+of the schemas. Stricter than the dialect: `date-time` is checked (RFC 3339), and NaN and infinities
+are not numbers (Python's JSON parser accepts them, and NaN violates no bound).
 
-Two libraries know each schema: jsonschema_rs says in microseconds that an instance is valid, as
-nearly all are; what it does not call valid is judged, and put into words, by jsonschema. A
-pattern must mean the same to both: to Python's `\\s` alone U+001C to U+001F are white space.
+Two libraries use each schema: jsonschema_rs confirms valid instances, which are nearly all, in
+microseconds; jsonschema checks the others and describes their problems. A pattern must have the
+same meaning in both: U+001C to U+001F are white space only for Python's `\\s`.
 """
 
 import math
@@ -28,14 +28,14 @@ _FORMATS = FormatChecker(formats=())
 
 @dataclass(frozen=True, slots=True)
 class Validator:
-    """A compiled schema: what tells quickly whether an instance is valid, and what says why not."""
+    """A compiled schema: a fast validator, and one that describes the problems."""
 
     fast: jsonschema_rs.Draft202012Validator
     explaining: Draft202012Validator
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether `value` is a finite JSON number; booleans are none."""
+    """Whether `value` is a finite JSON number; booleans are not."""
     if isinstance(value, float):
         return math.isfinite(value)
     return isinstance(value, int) and not isinstance(value, bool)
@@ -88,7 +88,7 @@ def _surely_valid(validator: Validator, instance: object) -> bool:
 
 
 def _cut(message: str) -> str:
-    # The end says what is wrong, the beginning quotes the instance: keep both ends.
+    # The end has the problem, the beginning quotes the instance: keep both.
     if len(message) <= _MESSAGE_CHARS:
         return message
     half = _MESSAGE_CHARS // 2

@@ -1,4 +1,4 @@
-"""Views of the taxonomy: its labels under the names of another vocabulary, and labels besides.
+"""Views of the taxonomy: its labels under the names of another vocabulary, and additional labels.
 
 In: the taxonomy, and an operator's folder of view files. Out: views by name, each complete. The
 view of the first version is built in: `coarsens_to` of each label. A file:
@@ -33,8 +33,8 @@ from schemas.taxonomy import FIRST_VERSION, Label, Taxonomy
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One vocabulary. labels: the view's name of every canonical label; own: the labels that the
-    view has besides, each with its parent."""
+    """One vocabulary. labels: the view's name of every canonical label; own: the view's additional
+    labels, each with its parent."""
 
     name: str
     labels: Mapping[str, str]
@@ -46,8 +46,8 @@ class View:
     ) -> dict[str, Any]:
         """An answer of `/map` in this view: `taxonomy`, `scores` and `label_confidence`.
 
-        Labels that the view names alike become one, with the highest figure of them.
-        signals: the lineage of the answer. A label of the view's own stands for its parent where a
+        Labels with the same name in the view are merged, with their highest score and confidence.
+        signals: the lineage of the answer. An own label of the view replaces its parent if a
         signal's entry names it, with the score and the confidence of that signal.
         """
         kept, own = self._specialised(answer["taxonomy"], signals)
@@ -69,7 +69,7 @@ class View:
     ) -> tuple[list[str], list[tuple[str, Mapping[str, Any]]]]:
         """The canonical labels that stay, and the own ones, each with a signal that has it.
 
-        A general parent that another label of its category beat leaves its own label standing.
+        An own label stays also if its general parent was replaced by another label of its category.
         """
         own = [
             (label, signal)
@@ -82,7 +82,7 @@ class View:
         return [label for label in answered if label not in gone], own
 
     def _canonical(self, signal: Mapping[str, Any]) -> set[str]:
-        """The labels of a signal that no label of the view's own stands for."""
+        """The canonical labels of a signal that no own label of the view replaces."""
         return set(signal["labels"]) - {
             self.own[label].name for label in signal.get("own", ()) if label in self.own
         }
@@ -130,7 +130,7 @@ class Views:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All names that an answer may be asked for in."""
+        """The names of all views that a request may choose."""
         return (self._taxonomy.version, *self.current())
 
     def current(self) -> Mapping[str, View]:
@@ -150,12 +150,12 @@ class Views:
 
     @property
     def changed(self) -> bool:
-        """Whether the next look at the folder reads it."""
+        """Whether the next access reads the folder."""
         return isinstance(self._folder, WatchedFile) and self._folder.changed
 
     @property
     def problem(self) -> ConfigError | None:
-        """What is wrong with the folder now, while an earlier version of it is served."""
+        """The error of the current folder while an earlier version is in use; else None."""
         self.current()
         return self._folder.problem if self._folder else None
 

@@ -1,11 +1,11 @@
 """Reads YAML and JSON configuration files into pydantic models.
 
 In: a path and a `ConfigModel`. Out: the validated model, or a `ConfigError` with file, line, key
-and what to change. Stricter than YAML: a key that is written twice is an error.
+and the change to make. Stricter than YAML: a duplicate key is an error.
 
-A model checks rules between keys in pydantic validators. They raise `refuse(*place, problem=...)`,
-with the place below the value being validated; objects that a check needs from outside the file
-come from the validation context (`ValidationInfo.context`).
+Pydantic validators of a model check rules between keys. They raise `refuse(*place, problem=...)`,
+with a place relative to the validated value; objects from outside the file come from the validation
+context (`ValidationInfo.context`).
 """
 
 import difflib
@@ -36,7 +36,7 @@ Model = TypeVar("Model", bound=BaseModel)
 _VERSION = re.compile(r"20\d\d\.(0[1-9]|1[0-2])")
 #: Characters of a refused value that a message quotes.
 _QUOTED = 80
-#: Problems of one file that are told; each is looked up in its text.
+#: The most problems that are reported for one file; each needs a search for its line.
 _MOST_ERRORS = 50
 
 
@@ -118,8 +118,8 @@ class _StrictLoader(yaml.CSafeLoader):
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file.
 
-    Raises ConfigError when the file is missing, is not UTF-8 YAML, holds a key twice, or is
-    something else than a mapping with text keys.
+    Raises ConfigError when the file is missing, is not UTF-8 YAML, has a duplicate key, or is not
+    a mapping with text keys.
     """
     try:
         data = yaml.load(_read(path), _StrictLoader)
@@ -137,7 +137,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; raises ConfigError, which never quotes the file, for another."""
+    """The object in a JSON file. Raises ConfigError, which never quotes the file."""
     try:
         data = json.loads(_read(path))
     except json.JSONDecodeError as error:
@@ -158,7 +158,7 @@ def read_config(
 ) -> Model:
     """The file as a `model`.
 
-    context: for the validators of the model. Raises ConfigError for the first thing that is wrong.
+    context: for the validators of the model. Raises ConfigError for the first problem.
     """
     data = read(path)
     try:
@@ -168,7 +168,7 @@ def read_config(
 
 
 def check_config(path: Path, model: type[Model], context: Any = None) -> list[ConfigError]:
-    """All that is wrong with a YAML file as a `model`; the first problem alone where it is none."""
+    """All problems of a YAML file as a `model`; only the first one if it is not valid YAML."""
     try:
         data = read_yaml(path)
         model.model_validate(data, context=context)
@@ -240,7 +240,7 @@ def _key(place: Place) -> str:
 
 
 def _line(path: Path, place: Place) -> int | None:
-    """The line of a place in the file, from 1; of the nearest place above it that is there."""
+    """The line of a place in the file, from 1; for a missing place that of the nearest parent."""
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError):

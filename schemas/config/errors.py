@@ -4,7 +4,7 @@ from pathlib import Path
 
 
 class ConfigError(ValueError):
-    """A data file is wrong: names the file, the line, the key in it, and what to change.
+    """A data file is wrong: names the file, the line, the key in it, and the change to make.
 
     key: dotted, with `[i]` for items of a list; `(file)` for the file as a whole.
     line: 1-based, None if unknown.

@@ -27,7 +27,7 @@ def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
-    # The new name is on disk only with its folder: without this a revoked key may come back.
+    # Sync the folder too: without this a revoked key may come back after a power cut.
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -1,9 +1,9 @@
-"""Data files that may change while the service runs, and never take it down by doing so.
+"""Data files that may change while the service runs; an invalid change does not stop it.
 
-In: a path and the function that reads it. Out: the last good value, and what is wrong with the
-file now. Knows nothing of what is in the file. There is no timer and no thread: each look costs
-one `stat` (some microseconds), and follows the symbolic links that a mounted secret is made of.
-A path may be a folder: then a look costs one `stat` for each YAML file directly in it.
+In: a path and the function that reads it. Out: the last good value, and the error of the current
+file. Independent of the content. There is no timer and no thread: each access costs one `stat`
+(some microseconds), which follows the symbolic links of mounted secrets. For a folder, an access
+costs one `stat` per YAML file directly in it.
 """
 
 import os
@@ -25,10 +25,10 @@ class WatchedFile(Generic[T]):
     """Reads `path` once now, and again whenever it has changed.
 
     read: raises ConfigError for a bad file.
-    more: further paths, whose changes count as those of `path`.
-    on_change: called once a change: with None after a good load, with the error after a bad one.
+    more: further paths, whose changes count as changes of `path`.
+    on_change: called once per change: with None after a good load, with the error after a bad one.
 
-    Raises ConfigError when the file is bad at the start: there is no last good version then.
+    Raises ConfigError when the file is bad at the start, since there is no last good version.
     """
 
     def __init__(
@@ -42,13 +42,13 @@ class WatchedFile(Generic[T]):
         self._watched = (path, *more)
         self._read = read
         self._on_change = on_change
-        # Taken before reading: a write that comes in between is then seen as a change.
+        # Taken before reading, so that a write in between counts as a change.
         self._signature = self._look()
         self._value = read(path)
         self._problem: ConfigError | None = None
 
     def current(self) -> T:
-        """The last good value, after a look at the file."""
+        """The last good value, after a check of the file."""
         if self.changed:
             self._signature = self._look()
             problem = None
@@ -65,12 +65,12 @@ class WatchedFile(Generic[T]):
 
     @property
     def changed(self) -> bool:
-        """Whether the next `current` reads the file, which takes as long as that takes."""
+        """Whether the next `current` reads the file, which may block for that time."""
         return self._look() != self._signature
 
     @property
     def problem(self) -> ConfigError | None:
-        """Why the last change was not taken over; None when the file is what is served."""
+        """The error of the last change; None when the current file is in use."""
         return self._problem
 
     def _look(self) -> _Signature | None:
