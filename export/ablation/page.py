@@ -1,7 +1,6 @@
-"""`docs/ablation.md`: what was compared at an equal budget, and how it came out.
+"""`docs/ablation.md`: the comparison at an equal budget, and its results.
 
-In: outcomes of runs, the families of the rows they are judged by. Out: Markdown. It knows how
-figures are shown, not how a run is made.
+In: outcomes of runs, the families of the evaluated rows. Out: Markdown. Independent of the runs.
 """
 
 from collections import defaultdict
@@ -49,7 +48,7 @@ lie below those of `docs/evaluation.md`, whose model is trained for longer and i
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What is trained. `share`: per cent of the items."""
+    """The options of a run. `share`: per cent of the items."""
 
     way: Way
     minutes: float
@@ -64,7 +63,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a run. `right` and `passes` have one entry a judged row."""
+    """The outcome of a run. `right` and `passes` have one entry per evaluated row."""
 
     run: Run
     steps: int

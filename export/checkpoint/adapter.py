@@ -1,8 +1,7 @@
 """A LoRA adapter on top of a base: checked against it, then merged into its weights.
 
 In: a checkpoint and an adapter directory (`export.checkpoint.adapter_files`).
-Out: the merged model and what the adapter says about writing. It does not know how any of that
-was trained.
+Out: the merged model, and the adapter's answers. Independent of the training.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
-"""What the commands that publish a version have in common: how they end.
+"""The common end of the commands that publish a version.
 
-In: what builds a version. Out: an exit code, and one line for a person. It knows no versions.
+In: a function that builds a version. Out: an exit code, and one line for the user.
 """
 
 import signal

@@ -1,6 +1,6 @@
-"""Step lines for a person who waits: what is being done, and how long it took.
+"""Progress lines for the user: the current step, and its duration.
 
-Writes to standard error only; knows nothing of what the steps do.
+Writes to standard error only; independent of the steps.
 """
 
 import sys

@@ -64,7 +64,7 @@ _SYLLABLES = (
 
 
 class Wrap(StrEnum):
-    """What may be set around a text without a change of meaning."""
+    """The wrappers that keep the meaning of a text."""
 
     none = "none"
     plain = "plain"  # prefixes such as `category:` only
@@ -129,13 +129,13 @@ def typo(text: str, rng: random.Random) -> str:
 
 
 def made_up_detector(rng: random.Random) -> str:
-    """A detector name that nobody uses."""
+    """An invented detector name."""
     first, second = rng.choice(_MADE_UP), rng.choice(_MADE_UP_KIND)
     return f"{first}{rng.choice('-_ ')}{second}"
 
 
 def noise(rng: random.Random) -> str:
-    """A text that means nothing: codes, ids, random letters and digits, words that nobody made."""
+    """A text without a meaning: codes, ids, random letters and digits, invented words."""
     match rng.randrange(8):
         case 0:
             return _code(rng)

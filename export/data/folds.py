@@ -1,4 +1,4 @@
-"""Which detector families are trained on when: three folds, and the gate that is never trained on.
+"""The folds of detector families for training: three folds, and the gate, which is held out always.
 
 In: `folds.yaml` and the detectors' `family`. Out: the family of a detector, the fold of a family.
 `python -m export.data.folds` deals the families out again, biggest first, to the smallest fold.
@@ -53,7 +53,7 @@ def family_of(detector: str) -> str:
 
 
 def gate_rows() -> list[Row]:
-    """Curated rows of the gate's families: no training of ours has seen them."""
+    """Curated rows of the gate's families, which no training has seen."""
     return split("final")[1]
 
 

@@ -1,16 +1,15 @@
-"""Training examples: what a detector may say, under which name, and the answer it deserves.
+"""Training examples: a detector's text, the detector's name, and the right answer.
 
 In: `data/meanings/*.yaml` and `data/languages/` (written by hand), `data/countries.yaml`,
 `data/attempts.yaml`, the taxonomy, the curated vocabulary and the detectors' legends. Out: `Item`s
 (one meaning each) and, per pass over them, `Example`s with a fresh surface and detector name, all
-from one seed. It knows nothing of tokens or models.
+from one seed. Independent of tokens and models.
 
-What the words mean (`build_items` of no rows) is the same whichever detectors are held out, so it
-is learned once; what detectors say is learned after it, once a fold (`refresher`).
+The meanings of words (`build_items` without rows) do not depend on the held-out detectors, so they
+are learned once; the detectors' vocabularies are learned after them, once per fold (`refresher`).
 
-An item without a detector holds under any name; one with a detector only under that one: the
-same words mean something else elsewhere, or nothing at all (`S5`). `check_items` refuses targets
-that contradict one another.
+An item without a detector applies to any name; one with a detector only to that name: elsewhere the
+same words have another meaning or none (`S5`). `check_items` refuses contradicting targets.
 """
 
 import random
@@ -59,7 +58,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What the model is asked, and the answer it should give."""
+    """A query to the model, and the right answer."""
 
     detector: str
     signal: str
@@ -71,7 +70,7 @@ class ContradictionError(ValueError):
 
 
 def build_items(rows: Sequence[Row], folder: Path = DATA / "meanings") -> list[Item]:
-    """All items that may be trained on when `rows` are the only curated pairs one may see.
+    """All items for a training that may see no other curated pairs than `rows`.
 
     Raises ContradictionError.
     """
@@ -101,18 +100,18 @@ def check_items(items: Iterable[Item]) -> None:
 
 
 def answers_of(items: Iterable[Item]) -> list[Answer]:
-    """Everything the model may answer: all single labels in taxonomy order, then label sets."""
+    """The possible answers of the model: all single labels in taxonomy order, then label sets."""
     single = [(name,) for name in load_taxonomy().names]
     sets = {item.answer for item in items if len(item.answer) > 1}
     return [*single, *sorted(sets)]
 
 
 def one_pass(items: Sequence[Item], names: Sequence[str], seed: int) -> list[Example]:
-    """One example an item (more for labels with few, fewer for those with very many), plus noise
+    """One example per item (more for labels with few, fewer for those with very many), plus noise
     and negations, shuffled.
 
-    `names` are known detector names that may stand in for any other; equal seeds give equal
-    passes. Two items that came out the same count once.
+    `names` are known detector names that may replace any other; equal seeds give equal passes.
+    Duplicate examples are removed.
     """
     rng = random.Random(seed)
     palette = _palette(names, rng)
@@ -131,7 +130,8 @@ def one_pass(items: Sequence[Item], names: Sequence[str], seed: int) -> list[Exa
 
 
 def refresher(items: Sequence[Item], names: Sequence[str], seed: int) -> list[Example]:
-    """A shorter pass for who knows the meanings: the curated items, among a sample of the rest."""
+    """A shorter pass for a model that was trained on the meanings: the curated items, and a sample
+    of the rest."""
     rng = random.Random(seed)
     curated = [item for item in items if item.curated]
     general = [item for item in items if not item.curated]
@@ -217,8 +217,8 @@ def _national(folder: Path) -> Iterator[Item]:
 
 
 def _attempts(folder: Path) -> Iterator[Item]:
-    """Attempts to tell the mapper its answer: each way to do so with some answers, most of them
-    those that attackers want."""
+    """Prompt injections that demand an answer: each form with some answers, mostly those that
+    attackers want."""
     raw = yaml.load((folder / "attempts.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
     names = load_taxonomy().names
     for template in [*raw["templates"], *raw["named"]]:
@@ -268,9 +268,9 @@ def _example(item: Item, palette: Sequence[str], rng: random.Random) -> Example:
 
 
 def _palette(names: Sequence[str], rng: random.Random) -> list[str]:
-    """The detector names of one pass: half neutral, the rest made up or borrowed.
+    """The detector names of one pass: half neutral, the rest invented or borrowed.
 
-    Few, so that whole batches share one, which the model then reads only once.
+    There are few names, so that whole batches share one, which the model then reads only once.
     """
     made_up = [augment.made_up_detector(rng) for _ in range(_PALETTE)]
     borrowed = rng.sample(names, min(_PALETTE, len(names)))

@@ -20,8 +20,8 @@ from schemas.text import normalise
 
 
 def own_rows(path: Path) -> list[Row]:
-    """Rows of one signal each with canonical gold. Says on standard error how many rows gave none,
-    and how many are of families that judge a version.
+    """Rows of one signal each with canonical gold. Prints to standard error the number of rows
+    without one, and of rows from the gate's families.
 
     Raises DataError with file and line: for what `read_labelled` refuses, and for a row whose
     gold differs from that of the same words of the same detector, in the file or in the curated

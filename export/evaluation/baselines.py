@@ -1,9 +1,9 @@
-"""What the Llama has to beat: rules, nearest string, nearest sentence, each without the family.
+"""The baselines of the Llama: rules, nearest string, nearest sentence, each without the family.
 
-In: what one part of an evaluation may see. Out: a `Guess` a text. A held-out family is hidden as
-a whole: its detectors, their names and entries, and its rows among the neighbours; its outputs
-are sent under a neutral detector name. Scores are raw, comparable only within one baseline.
-It knows no gold of what it answers.
+In: the visible data of one part of an evaluation. Out: one `Guess` per text. A held-out family is
+hidden as a whole: its detectors, their names and entries, and its rows among the neighbours; its
+outputs are sent under a neutral detector name. Scores are raw, comparable only within one baseline.
+The baselines have no access to the gold labels.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,8 +28,7 @@ from schemas.text import normalise
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """An answer, and how sure whoever gave it is; 0..1, not calibrated. families: as a `Candidate`
-    has them."""
+    """An answer with its score, 0..1, not calibrated. families: as in `Candidate`."""
 
     labels: Answer
     score: float
@@ -40,17 +39,17 @@ class Baseline(Protocol):
     """Answers texts, as an unknown detector says them."""
 
     def answer(self, texts: Sequence[str]) -> list[Guess]:
-        """One guess a text, order kept."""
+        """One guess per text, order kept."""
 
 
 class RulesAlone:
-    """The pipeline in mode `rules_only`, as they answer when no model does."""
+    """The pipeline in mode `rules_only`."""
 
     def __init__(self, rules: RuleMapper) -> None:
         self._pipeline = Pipeline(MappingGuard(rules, load_taxonomy(), load_frameworks()))
 
     def answer(self, texts: Sequence[str]) -> list[Guess]:
-        """One guess a text: the event's labels and confidence."""
+        """One guess per text: the event's labels and confidence."""
         return [self._answer(text) for text in texts]
 
     def _answer(self, text: str) -> Guess:
@@ -68,7 +67,7 @@ class NearestString:
         self._texts = list(self._answers)
 
     def answer(self, texts: Sequence[str]) -> list[Guess]:
-        """One guess a text; the score is the similarity."""
+        """One guess per text; the score is the similarity."""
         return [self._answer(normalise(text)) for text in texts]
 
     def _answer(self, text: str) -> Guess:
@@ -89,7 +88,7 @@ class NearestSentence:
         self._vectors = stored.vectors(list(answers))
 
     def answer(self, texts: Sequence[str]) -> list[Guess]:
-        """One guess a text; the score is the cosine."""
+        """One guess per text; the score is the cosine."""
         cosines = self._encoder.encode([normalise(text) for text in texts]) @ self._vectors.T
         best = cosines.argmax(1)
         return [
@@ -99,8 +98,8 @@ class NearestSentence:
 
 
 def neighbours(items: Iterable[Item]) -> dict[str, Answer]:
-    """Normal forms of training texts and their answers, as they hold for an unknown detector.
+    """Normal forms of training texts and their answers for an unknown detector.
 
-    What holds under one detector's name only, as its codes do, is left out.
+    Texts with a meaning for one detector only, such as its codes, are left out.
     """
     return {normalise(i.text): i.answer for i in items if i.detector in (None, NEUTRAL)}

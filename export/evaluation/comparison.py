@@ -1,8 +1,7 @@
-"""The Llama and its baselines on families that none of them has seen.
+"""Compares the Llama and its baselines on families that none of them has seen.
 
 In: the folds, the training data, prediction files of the trained parts. Out: `Result`s over the
-same held-out rows: labels, whether exact, calibrated confidence. It does not know how a table or
-a picture of them looks.
+same held-out rows: labels, whether exact, calibrated confidence. Independent of their presentation.
 """
 
 import json
@@ -51,7 +50,7 @@ Ranking = list[Guess]
 
 
 class Novelty(StrEnum):
-    """Whether a held-out text, in normal form, was there to be learned."""
+    """Whether a held-out text, in normal form, was in the training data."""
 
     FAMILY = "said by a training family"
     PHRASE = "only in our phrase lists"
@@ -60,10 +59,10 @@ class Novelty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What is held out together: one fold, or the gate.
+    """One held-out part: one fold, or the gate.
 
-    seen: curated rows that everyone may learn from; rows: what is to be answered;
-    hidden: families that nobody may know, the gate's always among them.
+    seen: curated rows for training; rows: to be answered; hidden: families hidden from all methods,
+    always including the gate's.
     """
 
     name: str
@@ -154,7 +153,8 @@ def _command(method: str, part: Part) -> str:
 
 
 def hold_out(parts: Sequence[Part], items: Mapping[str, Sequence[Item]]) -> Held:
-    """The rows of all parts, and what of them was to be learned; `items` by part name."""
+    """The rows of all parts, and whether their texts were in the training data; `items` by part
+    name."""
     held = Held([], [], [])
     for part in parts:
         said = {normalise(row.output) for row in part.seen}
@@ -171,7 +171,7 @@ def hold_out(parts: Sequence[Part], items: Mapping[str, Sequence[Item]]) -> Held
 def ask_baselines(
     parts: Sequence[Part], items: Mapping[str, Sequence[Item]]
 ) -> dict[str, list[Guess]]:
-    """What each baseline answers, for the rows of `parts` in order; `items` by part name."""
+    """The answers of each baseline, for the rows of `parts` in order; `items` by part name."""
     stored = Stores().english
     makers: dict[str, Callable[[Part], Baseline]] = {
         "rules alone": lambda part: RulesAlone(rules_without(part.hidden)),
@@ -246,7 +246,7 @@ def curve_helps(
 
 
 def all_capped(labels: Sequence[Answer], confidence: metrics.Floats) -> metrics.Floats:
-    """What the engine makes of confidences [n] in answers."""
+    """The engine's confidence from the calibrated confidences [n] of answers."""
     return np.array([cap_unknown(a, c) for a, c in zip(labels, confidence, strict=True)])
 
 

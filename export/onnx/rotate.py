@@ -1,14 +1,14 @@
-"""The same function with its activations turned until no channel stands out.
+"""Rotates a graph's activations, so that no channel is much larger than the others.
 
-In: the fused float32 graph. Out: that graph changed in place, equal up to rounding. Knows nothing
-of quantisation, which it serves: a Llama's residual stream has a few channels tens of times larger
-than the others, and a row that is stored in eight bits spends them on those.
+In: the fused float32 graph. Out: that graph changed in place, equal up to rounding. It prepares
+quantisation: a Llama's residual stream has a few channels tens of times larger than the others,
+which would take most of the range of a row in eight bits.
 
 Every product reads the residual stream through an RMS norm and writes to it, and such a norm
-commutes with a rotation once its weight stands in the product after it. So the embedding and what
-products write are turned by one orthogonal matrix, and what products read is turned back, all in
-the weights. Values and the product after attention are turned alike, head by head. Only the
-hidden states that leave the graph have to be turned back as it runs, by one small product.
+commutes with a rotation once its weight is moved into the product after it. So one orthogonal
+matrix rotates the embedding and the outputs of products, and its inverse rotates their inputs, all
+in the weights. Values and the product after attention are rotated in the same way, per head. Only
+the hidden states that leave the graph are rotated back at run time, by one small product.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
-"""From a model to the files of a version, checked and past the gate, without torch.
+"""Makes the files of a version from a model, checked and past the gate, without torch.
 
-In: `Parts`, wherever they come from: torch and optimum, or a GGUF file and an adapter. Out: the
-files of one version and its manifest in a folder. Both ways run through here, so the same parts
-give the same files, byte by byte. It does not know where a version is published.
+In: `Parts`, from torch and optimum, or from a GGUF file and an adapter. Out: the files of one
+version and its manifest in a folder. Both sources use this module, so the same parts give the same
+files, byte by byte. Independent of the place of publication.
 """
 
 import json

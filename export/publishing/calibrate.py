@@ -1,8 +1,8 @@
-"""The curve of a version whose adapter brings none: fitted to its own answers at export.
+"""Fits the calibration curve of a version whose adapter has none, to its own answers at export.
 
 In: an engine on the files just built, rows of families that training has not seen. Out: the
-manifest's `calibration`. The rows are sent under a neutral detector name, so the curve holds for
-detectors that nobody has curated; that they are the gate's flatters its calibration on them.
+manifest's `calibration`. The rows are sent under a neutral detector name, so the curve applies to
+detectors without curation. They are the gate's rows, so the gate's calibration figure is too good.
 """
 
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ from schemas.text import normalise
 
 
 def phrases_of(items: Iterable[Item]) -> dict[str, Answer]:
-    """What holds under one detector's name only, as its codes do, is left out; noise too."""
+    """Texts with a meaning for one detector only, such as its codes, and noise are left out."""
     return {normalise(item.text): item.answer for item in items if item.detector is None}
 
 

@@ -1,8 +1,8 @@
-"""What detectors are known to say, answered by a version before anybody asks.
+"""Computes a version's answers to the known signals of detectors in advance.
 
-In: a loaded version, the curated vocabulary and composites, and what was recorded of the same
-graph. Out: its answers, for the file that the version brings along. The signals are those the
-ensemble's first step reads.
+In: a loaded version, the curated vocabulary and composites, and the recorded answers of the same
+graph. Out: its answers, for a file of the version. The signals are those that the ensemble's first
+step reads.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,7 +1,7 @@
 """`make export-model`: a checkpoint becomes the next version of `llama_mapper`.
 
 In: a base, an adapter, a quantisation. Out: `model_repository/llama_mapper/<n>/`, complete and
-past the quality gate, or not there at all. It never switches what is served.
+past the quality gate, or no version. It does not change the served version.
 """
 
 import argparse
@@ -40,9 +40,9 @@ _TOOLS = ("torch", "transformers", "peft", "optimum-onnx", "onnx", "onnxruntime"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to export. `model` None: the bundled base. `adapter` None: none. `force`: publish
-    what the quality gate refuses. `record`: keep what is measured for the builds of the default
-    version, and measure all of it."""
+    """The options of an export. `model` None: the bundled base. `adapter` None: none. `force`:
+    publish a version that the quality gate refuses. `record`: measure everything, and record it for
+    the builds of the default version."""
 
     model: str | None
     adapter: Path | None

@@ -1,8 +1,7 @@
-"""Whether a version may be published: its answers on families that no training has seen.
+"""The quality gate for publishing a version: its answers on families that no training has seen.
 
-In: an engine on the files just built, the gate's rows, how often the served graph answers as the
-float one, thresholds. Out: figures, each beside its threshold. It does not know what becomes of a
-version that fails.
+In: an engine on the files just built, the gate's rows, the agreement of the served graph with the
+float graph, thresholds. Out: figures, each with its threshold. The caller handles a failed version.
 """
 
 import json

@@ -1,15 +1,14 @@
-"""What the last export of the default version measured, so that a build need not measure it again.
+"""Recorded measurements of the default version, which a build does not repeat.
 
-In: a version's files and the code and rows that its figures are of. Out: the figures, the prompt
-prefix and the known answers that were recorded, where they are of the very same; nothing else.
+In: a version's files, and the code and rows of its figures. Out: the recorded figures, prompt
+prefix and known answers whose dependencies are unchanged.
 
-`make record` writes them. Every record names what it depends on by hash:
+`make record` writes them. Every record has the hashes of its dependencies:
   graph    model.onnx, head and tokenizer: the prompt prefix, the agreement with the float graph
   content  all files that decide an answer: with the rows and thresholds, the gate's figures
   engine   the code between a signal and an answer: all figures and known answers
-A changed detector file leaves the graph as it is. It changes the texts that neighbours are found
-among, and so the content: the gate runs, and of the known answers those are computed that the
-change concerns.
+A changed detector file does not change the graph. It changes the texts for retrieval, and so the
+content: the gate runs again, and the affected known answers are computed again.
 """
 
 import ast
@@ -58,7 +57,7 @@ _ENGINE = (
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Hashes of what figures depend on: hex SHA-256 of graph, content, engine and gate."""
+    """Hashes of the figures' dependencies: hex SHA-256 of graph, content, engine and gate."""
 
     graph: str
     content: str
@@ -68,8 +67,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class KnownAnswer:
-    """What a graph said of a drafted signal. `spoken`: the signal's words are known to mean the
-    draft for everyone, which adds to the model's own voice."""
+    """A graph's answer to a drafted signal. `spoken`: the signal's words are known to mean the
+    draft for all detectors, which adds to the model's probability."""
 
     detector: str
     signal: str
@@ -83,7 +82,7 @@ class KnownAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What was recorded; `identity` None: nothing."""
+    """The recorded data; `identity` None: none."""
 
     identity: Identity | None = None
     checks: Mapping[str, Any] = field(default_factory=dict)
@@ -102,7 +101,7 @@ class Recorded:
         return {key: value for key, value in self.checks.items() if key != "gate"}
 
     def gate(self, now: Identity, thresholds: Mapping[str, float]) -> dict[str, Any] | None:
-        """The gate's figures, where nothing changed that they depend on and they pass."""
+        """The gate's figures, if their dependencies are unchanged and they pass."""
         gate: dict[str, Any] | None = self.checks.get("gate")
         same = self.identity == now and gate is not None
         if not same or gate is None or not gate["passed"]:
@@ -110,9 +109,9 @@ class Recorded:
         return gate if sorted(gate["thresholds"].values()) == sorted(thresholds.values()) else None
 
     def known(self, now: Identity) -> dict[tuple[Any, ...], KnownAnswer]:
-        """Known answers that still hold, by detector, signal, draft and `spoken`.
+        """Known answers that are still valid, by detector, signal, draft and `spoken`.
 
-        Without a draft the nearest texts have a say, so those hold for the same content only.
+        Answers without a draft depend on the nearest texts, so they need the same content.
         """
         if self.identity is None or self._of(self.identity) != self._of(now):
             return {}
@@ -125,12 +124,12 @@ class Recorded:
 
 
 def key(answer: KnownAnswer) -> tuple[Any, ...]:
-    """What a known answer depends on beside the graph and the engine."""
+    """The dependencies of a known answer besides the graph and the engine."""
     return answer.detector, answer.signal, answer.draft, answer.spoken
 
 
 def read_recorded(folder: Path = RECORDS) -> Recorded:
-    """What `record` wrote, nothing where there is none. Raises ExportError for a damaged file."""
+    """The data of `record`; empty without a file. Raises ExportError for a damaged file."""
     file = folder / _FIGURES
     if not file.is_file():
         return Recorded(folder=folder)
@@ -146,7 +145,7 @@ def read_recorded(folder: Path = RECORDS) -> Recorded:
 def record(
     version: Path, answers: Iterable[KnownAnswer], checks: Mapping[str, Any], folder: Path = RECORDS
 ) -> None:
-    """Write what an export of the default version measured."""
+    """Write the measurements of an export of the default version."""
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(version / PREFIX, folder / PREFIX)
     lines = (
@@ -171,12 +170,12 @@ def identity_of(hashes: Mapping[str, str]) -> Identity:
 
 
 def graph_of(hashes: Mapping[str, str]) -> str:
-    """The hash of the files that decide what the graph says of a prompt."""
+    """The hash of the files that determine the graph's answer to a prompt."""
     return _digest({name: hashes[name] for name in _GRAPH})
 
 
 def _code(file: Path) -> str:
-    """What a module does, without its comments and docstrings."""
+    """A module's syntax tree without comments and docstrings."""
     tree = ast.parse(file.read_text("utf-8"))
     for node in ast.walk(tree):
         body = getattr(node, "body", None)

@@ -1,9 +1,9 @@
-"""The vectors of the texts that versions find neighbours among, each encoded once for all versions.
+"""The vectors of the texts for retrieval, each encoded once for all versions.
 
-In: texts and a sentence encoder. Out: their vectors, from the committed file where they are in it.
-A vector is kept by the hash of its text, in eight bits with a scale of its own; a file of another
-encoder is as good as none, and a text that is not in it is encoded. So a changed vocabulary costs
-the encoding of its new texts, and no version depends on which machine encoded.
+In: texts and a sentence encoder. Out: their vectors, from the committed file if they are in it. A
+vector is stored by the hash of its text, in eight bits with its own scale; a file of another
+encoder is ignored, and a missing text is encoded. So a changed vocabulary costs only the encoding
+of its new texts, and a version does not depend on the machine that encoded.
 """
 
 import hashlib

@@ -3,7 +3,7 @@
 In: token ids of prompt suffixes. Out: a score for every answer, read at each prompt's last
 position. An answer's token is only ever an output, so its row lives apart from the base's
 embedding: `answer_rows.safetensors` beside the peft adapter, in the order of `answers.json`.
-It knows nothing of training data, optimisers or evaluation.
+Independent of training data, optimisers and evaluation.
 """
 
 import json
@@ -100,7 +100,7 @@ class LabelModel(nn.Module):  # type: ignore[misc]  # torch is not where mypy ru
         self.peft.save_pretrained(str(folder), save_embedding_layers=False)
         adapter = folder / "adapter_model.safetensors"
         save_file({k: v.half() for k, v in load_file(adapter).items()}, adapter)
-        (folder / "README.md").unlink(missing_ok=True)  # peft's template says nothing true
+        (folder / "README.md").unlink(missing_ok=True)  # peft's template has no correct information
         save_file({ROWS_KEY: self.rows.detach().half().cpu().contiguous()}, folder / ROWS_FILE)
         config = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
         config["base_model_name_or_path"] = self._base_name  # peft writes a path of this machine

@@ -1,7 +1,7 @@
-"""What a label model says of rows it was not trained on.
+"""Predictions of a label model for rows that it was not trained on.
 
 In: a `LabelModel`, its answers, rows. Out: `Prediction`s with the three likeliest answers, a file
-of them, a short report. Detectors are sent under a neutral name. Knows nothing of training.
+of them, a short report. Detectors are sent under a neutral name.
 """
 
 import json
@@ -50,7 +50,7 @@ def predict(model: LabelModel, answers: Sequence[Answer], rows: Sequence[Row]) -
 
 
 def write_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """One JSON object a line: detector, output, gold, top (labels, probability)."""
+    """One JSON object per line: detector, output, gold, top (labels, probability)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = (
         json.dumps(

@@ -44,7 +44,7 @@ _LOG_EVERY = 10
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """What a run depends on; a checkpoint of other settings is not resumed. data: the SHA-256 of
+    """The settings of a run; a checkpoint with other settings is not resumed. data: the SHA-256 of
     the operator's own rows."""
 
     fold: str
@@ -62,7 +62,7 @@ class TrainingSettings:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run is: optimiser steps done, and seconds of work over all its sessions."""
+    """The progress of a run: optimiser steps, and seconds of work over all its sessions."""
 
     step: int = 0
     seconds: float = 0.0
@@ -137,8 +137,8 @@ class Trainer:
         return max(self._progress.step / self._total, by_time)
 
     def _batches(self) -> Iterator[list[Example]]:
-        """Batches in random order, the same in every session: one detector name each as far as
-        possible, and prompts of nearly equal length."""
+        """Batches in random order, the same in every session: if possible with one detector name
+        each, and with prompts of similar length."""
         size = self._settings.batch
         by_name: defaultdict[str, list[Example]] = defaultdict(list)
         for example in self._examples:

@@ -1,4 +1,4 @@
-"""The examples of all declared formats and envelopes, and what is read from an output.
+"""The examples of all declared formats and envelopes, and the readings of outputs.
 
 In: the detector files and the envelopes. Out: `Case`s, and `Seen` for a detector and a text.
 """
@@ -61,7 +61,7 @@ def _cases() -> Iterator[Case]:
 
 
 class Seen:
-    """What the pipeline makes of one output without a model."""
+    """The pipeline's result for one output without a model."""
 
     def __init__(self, detector: str, output: str) -> None:
         self._item = load_pipeline().read(detector, output)
@@ -73,7 +73,7 @@ class Seen:
 
     @property
     def raised(self) -> bool:
-        """Whether the reader failed, which no text may make it do."""
+        """Whether the reader failed, which no text may cause."""
         return self._item.reading is UNREADABLE
 
     @property
@@ -107,7 +107,7 @@ class Seen:
 
     @property
     def cleared(self) -> bool:
-        """Whether a caller would take the output for harmless."""
+        """Whether the answer declares the output harmless."""
         labels, confidence = self.answer
         return labels <= CLEAN and confidence >= DEFAULT_THRESHOLD
 

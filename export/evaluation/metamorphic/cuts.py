@@ -1,7 +1,7 @@
 """Suite e: an output that ends too early, at any place.
 
-In: the examples. Out: variants that nobody may take for harmless, unless the detector's clean
-verdict stands in what is left. Only a text can hold one: structure that ends too early is never
+In: the examples. Out: variants that must not be read as harmless, unless the rest contains the
+detector's clean verdict. Only plain text can contain one: a structure that ends too early is never
 complete.
 """
 

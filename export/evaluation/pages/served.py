@@ -103,7 +103,7 @@ def whole_ensemble(report: Report) -> str:
 
 
 def by_kind(kinds: Sequence[WithKind]) -> str:
-    """What a declared kind adds, and what the detector's name tells."""
+    """The effect of a declared kind, and of the kind from the detector's name."""
     lines = [
         "The version's answers where the kind of the detector is known and where it is not. The"
         " words (`export/data/kinds.yaml`) are names that detectors of different kinds share, such"
@@ -167,7 +167,7 @@ def _right(read: Sequence[Read], *, alone: bool = False) -> str:
 
 
 def hostile_texts(told: Mapping[str, Sequence[AdversarialAnswer]]) -> str:
-    """Texts that nobody should be sure of: how many get a confident answer all the same."""
+    """Texts that deserve no confident answer: the number that get one."""
     lines = [
         "Prompt injections, garbled texts and words without a meaning (`export/data/hostile.yaml`,"
         " never trained on), through the whole ensemble as above. The fresh injections were written"
