@@ -1,8 +1,8 @@
-"""Each call of a client, step by step: what to send, how long to wait, what came of it.
+"""The steps of each call of a client: requests, waits and the result.
 
-A flow is a generator. It yields `Send` and is given the response, or has a TransportError thrown
-in; it yields `Wait` and is given nothing. It returns the result of the call. So both clients, and
-the tests, run the same flows; how to send and to wait is theirs.
+A flow is a generator. It yields `Send` and receives the response or a TransportError; it yields
+`Wait` and receives nothing. It returns the result of the call. Both clients and the tests run the
+same flows, and each implements sending and waiting.
 """
 
 import random
@@ -43,7 +43,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """A time to let pass."""
+    """A time to wait."""
 
     seconds: float
 
@@ -53,10 +53,10 @@ Flow = Generator[Send | Wait, httpx.Response | None, T]
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """When a request is sent again, and after how long.
+    """The conditions and waits of retries.
 
-    attempts: how often it is sent at most. base_s, cap_s: the wait is random, between nothing and
-    base_s doubled each time, up to cap_s. max_wait_s: a longer Retry-After ends the attempts.
+    attempts: the most attempts per request. base_s, cap_s: the wait is random, between 0 and
+    base_s doubled each time, up to cap_s. max_wait_s: a longer Retry-After ends the retries.
     """
 
     attempts: int = 4
@@ -65,7 +65,7 @@ class RetryPolicy:
     max_wait_s: float = 60.0
 
     def wait_s(self, sent: int, retry_after_s: float | None = None) -> float | None:
-        """Seconds to wait after `sent` attempts; None when there is to be no other."""
+        """Seconds to wait after `sent` attempts; None for no further attempt."""
         if sent >= self.attempts:
             return None
         jitter = random.uniform(0, min(self.cap_s, self.base_s * 2 ** (sent - 1)))
@@ -76,7 +76,7 @@ class RetryPolicy:
 
 
 class Attempts:
-    """Counts the requests of one call of the client, whatever they are sent again for."""
+    """Counts the requests of one call of the client, for all kinds of retries."""
 
     def __init__(self, policy: RetryPolicy) -> None:
         self._policy = policy
@@ -99,9 +99,9 @@ PASSING = frozenset({FallbackReason.TIMEOUT, FallbackReason.OVERLOADED, Fallback
 
 
 def call(request: Send, retry: RetryPolicy | Attempts) -> Flow[Any]:
-    """The JSON of the answer; sent again when nothing came, or when the service says it may help.
+    """The JSON of the answer; retries without an answer, and after a `retryable` error.
 
-    retry: a policy, or what is left of the attempts of a longer call.
+    retry: a policy, or the remaining attempts of a longer call.
 
     Raises the last ApiError or TransportError.
     """
@@ -136,14 +136,14 @@ def map_chunk(
     *,
     wait_for_model: bool = False,
 ) -> Flow[list[MappedEvent | ItemError]]:
-    """An answer or a final error for each item; items that may succeed later are sent again.
+    """An answer or a final error for each item; items that may succeed later are retried.
 
-    A batch that one of its items makes unreadable or too large is sent in halves. Once an item
-    has an outcome, a refusal or a lost connection is an error of the items left. The errors'
-    indexes are places in `requests`.
+    A batch that is malformed or too large because of one item is sent in halves. Once an item has
+    an outcome, a refusal or a lost connection is an error of the remaining items. The errors'
+    indexes are positions in `requests`.
 
-    wait_for_model: items that the rules answered because the model was late or lost are sent again
-    as well, as `WAITING` says in place of `retry`; then what the rules answered stands.
+    wait_for_model: items that the rules answered because the model was late or lost are retried as
+    well, by the policy `WAITING` instead of `retry`; after that the rules' answers stand.
 
     Raises as `call` does when nothing was answered.
     """

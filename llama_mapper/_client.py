@@ -4,8 +4,7 @@
         event = client.map("openai-moderation", {"flagged": True, "categories": {"hate": True}})
         batch = client.map_many(requests, progress=lambda done: print(done))
 
-In: detector outputs. Out: typed answers, or an error of `_errors`. Knows nothing of how
-answers are made, and of when to try again only what `_calls` says.
+In: detector outputs. Out: typed answers, or an error of `_errors`. `_calls` decides on retries.
 """
 
 import asyncio
@@ -115,11 +114,11 @@ class MapperClient:
         return distinct.result(outcomes)
 
     def get(self, path: str) -> Any:
-        """What `/version`, `/taxonomy`, `/detectors`, `/health` and other paths say, as JSON."""
+        """The JSON of `/version`, `/taxonomy`, `/detectors`, `/health` and other paths."""
         return self._run(call(Send("GET", path), self._retry))
 
     def post(self, path: str, body: Any) -> Any:
-        """What `/detectors/draft` and other paths answer to a JSON body, as JSON."""
+        """The JSON answer of `/detectors/draft` and other paths to a JSON body."""
         return self._run(call(Send("POST", path, body), self._retry))
 
     def set_mode(self, mode: Mode) -> Any:

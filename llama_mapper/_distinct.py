@@ -1,4 +1,4 @@
-"""The different items among those of a call: equal ones are asked once, and get one answer.
+"""The different items of a call: equal items are sent once, and share one answer.
 
 In: requests, read as they are needed. Out: batches without repetition, and the answers in the
 order of the requests. Sends nothing.
@@ -55,7 +55,7 @@ class Distinct:
             yield chunk
 
     def done(self, chunks: Container[int]) -> int:
-        """How many of the items read are answered by the batches with these numbers."""
+        """The number of read items that the batches with these numbers answer."""
         wrong = len(self._items) - self._per_chunk.total()
         return wrong + sum(n for chunk, n in self._per_chunk.items() if chunk in chunks)
 

@@ -1,4 +1,4 @@
-"""What can go wrong between a caller and the service.
+"""The errors of calls to the service.
 
 MapperError
 ├── TransportError            no answer: refused, cut off, too slow

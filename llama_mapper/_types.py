@@ -1,7 +1,7 @@
-"""What both clients say and understand: typed values, and how they read as JSON and headers.
+"""The typed values of both clients, and their forms as JSON and headers.
 
 In: arguments, and responses of the service. Out: bodies and headers, and typed answers or errors.
-Sends nothing and waits for nothing.
+Sends nothing and does not wait.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +34,7 @@ class MapRequest:
     threshold: float | None = None
 
     def body(self) -> dict[str, Any]:
-        """As JSON, without what is not given."""
+        """The item as JSON, without absent members."""
         values = ((own.name, getattr(self, own.name)) for own in fields(self))
         return {name: value for name, value in values if value is not None}
 
@@ -45,10 +45,10 @@ class MappedEvent:
 
     confidence: calibrated probability 0..1 that the whole set of labels is right.
     label_confidence: the same for each label by itself.
-    source, fallback_reason: a plain text where the service knows more members than this client.
-    notes: what to know of this answer, as a sentence.
-    signals, reading: what was read in the output and how; only for `explain`.
-    raw: everything the service sent, for what has no field here.
+    source, fallback_reason: a plain text for a member that this client does not know.
+    notes: remarks on this answer, as text.
+    signals, reading: the signals in the output and how it was read; only for `explain`.
+    raw: the service's whole answer, for members without a field here.
     """
 
     taxonomy: tuple[str, ...]
@@ -66,10 +66,10 @@ class MappedEvent:
 
 @dataclass(frozen=True, slots=True)
 class ItemError:
-    """An item of a batch that got no answer; `index` counts over all items given.
+    """An item of a batch that got no answer; `index` counts over all given items.
 
-    error_code: the service's; `NO_ANSWER` when nothing came, and `HTTP_502` for a status of
-    something in front of it.
+    error_code: the service's; `NO_ANSWER` without a response, and `HTTP_502` or the like for the
+    status of a proxy.
     """
 
     index: int
@@ -92,7 +92,7 @@ class BatchResult:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a mapping request asks besides its items; see `MapperClient.map`."""
+    """The options of a mapping request; see `MapperClient.map`."""
 
     budget_ms: float | None = None
     idempotency_key: str | None = None
@@ -116,13 +116,13 @@ class Asked:
 
 
 def identity(api_key: str | None, tenant_id: str | None) -> dict[str, str]:
-    """The headers that say who is calling."""
+    """The headers that identify the caller."""
     found = {"X-API-Key": api_key, "X-Tenant-ID": tenant_id}
     return {name: value for name, value in found.items() if value is not None}
 
 
 def read(response: httpx.Response) -> Any:
-    """The JSON of a success; raises the ApiError that any other answer stands for."""
+    """The JSON of a success; raises the ApiError of any other response."""
     if response.is_success:
         try:
             return response.json()
@@ -134,7 +134,7 @@ def read(response: httpx.Response) -> Any:
 
 
 def parse(make: Callable[[Any], T], data: Any) -> T:
-    """What `make` reads in the JSON of a success; ApiError when it has another shape."""
+    """The result of `make` on the JSON of a success; ApiError when it has another shape."""
     try:
         return make(data)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
@@ -143,7 +143,7 @@ def parse(make: Callable[[Any], T], data: Any) -> T:
 
 
 def member(kind: type[E], value: object) -> E | str:
-    """A member of a closed set; the text itself when the service knows more members."""
+    """A member of a closed set; the text itself for an unknown member."""
     if not isinstance(value, str):
         raise TypeError(f"{kind.__name__} is not a text")
     try:

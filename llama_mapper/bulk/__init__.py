@@ -1,4 +1,4 @@
-"""Maps files of any size: each different (detector, output) is asked once, and joined back.
+"""Maps files of any size: each different (detector, output) is sent once, and joined back.
 
     from llama_mapper.bulk import Bulk, Endpoints
 

@@ -1,6 +1,6 @@
-"""Asks the service for pairs: in batches, at any number of endpoints, until the model answers.
+"""Sends pairs to the service: in batches, to any number of endpoints, until the model answers.
 
-In: pairs that have no answer yet. Out: their answers, kept as they come.
+In: pairs without an answer. Out: their answers, stored as they arrive.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class UnansweredError(MapperError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Where and how to ask. threshold, taxonomy: as `MapperClient.map` has them."""
+    """The endpoints and the options of requests. threshold, taxonomy: as in `MapperClient.map`."""
 
     urls: Sequence[str]
     api_key: str | None = None
@@ -34,7 +34,7 @@ class Endpoints:
     taxonomy: str | None = None
 
     def ask(self, pairs: Sequence[Pair], answers: Keeper) -> None:
-        """Ask for these. Raises MapperError when an endpoint refuses, or all are lost."""
+        """Send these pairs. Raises MapperError when an endpoint refuses, or all are lost."""
         try:
             asyncio.run(self._ask(pairs, answers))
         except ExceptionGroup as group:

@@ -1,4 +1,4 @@
-"""Which columns are asked for, and which are added."""
+"""The input columns of a table, and the columns that an answer adds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""What is asked once: a detector and what it said. And what is known about it.
+"""Pairs of a detector and an output, each sent once, and their answers.
 
-In: outcomes of the service. Out: a journal that outlives a killed process, one line a pair. The
+In: outcomes of the service. Out: a journal that survives a killed process, one line per pair. The
 answer to a pair never changes within a run, so equal rows have equal answers.
 """
 
@@ -32,8 +32,9 @@ class Keeper(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """number: of the pair, in the order of asking. event: the answer without what belongs to one
-    request; None when the service refused the pair, for `problem`. text: the event as JSON."""
+    """number: of the pair, in the order of sending. event: the answer without the members of a
+    single request; None when the service refused the pair, for `problem`. text: the event as JSON.
+    """
 
     number: int
     event: Mapping[str, Any] | None
@@ -58,11 +59,11 @@ class Answers:
         return pair in self._by_pair
 
     def items(self) -> Iterable[tuple[Pair, Answer]]:
-        """Every pair in the order of asking."""
+        """Every pair in the order of sending."""
         return self._by_pair.items()
 
     def keep(self, pairs: list[Pair], outcomes: Iterable[MappedEvent | ItemError]) -> None:
-        """Write the outcomes down; they are on disk when it returns."""
+        """Write the outcomes; they are on disk when it returns."""
         for pair, outcome in zip(pairs, outcomes, strict=True):
             answer = self._add(pair, *_told(outcome))
             told = {"pair": pair, "event": answer.event, "problem": answer.problem}
@@ -80,7 +81,7 @@ class Answers:
         return answer
 
     def _load(self, file: Path) -> int:
-        """Read a file of before; returns the length of its whole lines."""
+        """Read an existing file; returns the length of its complete lines."""
         whole = 0
         if file.exists():
             with file.open("rb") as lines:
@@ -95,13 +96,13 @@ class Answers:
 
 
 def request(pair: Pair, threshold: float | None) -> MapRequest:
-    """How a pair is asked."""
+    """The request of a pair."""
     detector, output, is_text = pair
     return MapRequest(detector, output if is_text else json.loads(output), threshold=threshold)
 
 
 def answer_of(number: int, outcome: MappedEvent | ItemError) -> Answer:
-    """What an outcome says."""
+    """The journal entry of an outcome."""
     event, problem = _told(outcome)
     return Answer(number, event, problem, json.dumps(event))
 

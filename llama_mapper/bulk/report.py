@@ -1,4 +1,4 @@
-"""What a run found, in numbers.
+"""The report of a run.
 
 In: tallies of blocks and the answers. Out: a report as JSON values: rows by label, detector and
 period, sources, confidence, what to review, and what changed against an earlier report.
@@ -16,9 +16,9 @@ from llama_mapper.bulk.work import Tally
 
 Report = dict[str, Any]
 
-#: Labels that say that nobody knows, or that somebody has to look.
+#: Labels for unknown words, and for findings that need a review.
 _OPEN = frozenset({"OTHER.Unknown", "OTHER.NeedsReview"})
-#: Below it an answer is for review, as below the service's own threshold.
+#: Answers with less confidence need a review, as below the service's own threshold.
 _UNSURE = 0.6
 _REVIEWED = 100
 _SHOWN_CHARS = 200

@@ -17,7 +17,7 @@ from llama_mapper.bulk.columns import ADDED, WHOLE, Columns, cells_of
 from llama_mapper.bulk.pairs import Answer, Answers, Pair
 from llama_mapper.bulk.streams import Named, UsageError
 
-#: What a row's period and pair occur together how often.
+#: The number of rows per period and pair.
 Counts = Counter[tuple[str, Pair]]
 Bad = dict[str, Any]
 
@@ -25,11 +25,11 @@ _BLOCK_ROWS = 100_000
 
 
 class BadRowError(Exception):
-    """A row that cannot be asked."""
+    """A row that cannot be sent."""
 
 
 class Block(Protocol):
-    """Rows that are read, asked and written together. number: from 0, over all sources."""
+    """Rows that are read, sent and written together. number: from 0, over all sources."""
 
     number: int
 
@@ -47,7 +47,7 @@ class Block(Protocol):
 
 
 class Format(Protocol):
-    """How rows are told apart and written. A raw row is what `split` yields."""
+    """A format of rows: splitting and writing. `split` yields raw rows."""
 
     def split(self, stream: BinaryIO) -> Iterator[tuple[int, Any]]:
         """Line numbers and raw rows of a source. Raises UsageError."""
@@ -71,7 +71,7 @@ class Format(Protocol):
 
 
 class JsonRows:
-    """An object a line; the answer is its field `mapped`."""
+    """One object per line; the answer is its field `mapped`."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
@@ -103,7 +103,7 @@ class JsonRows:
         return period, (detector, json.dumps(output, ensure_ascii=False), False)
 
     def render(self, raw: Any, answer: Answer) -> str:
-        """The line as it was, with one field more."""
+        """The unchanged line with one more field."""
         text = _text(raw).strip()
         if '"mapped"' in text and "mapped" in (values := json.loads(text)):
             return json.dumps(values | {"mapped": answer.event}) + "\n"

@@ -1,4 +1,4 @@
-"""Files as streams: which format and compression a name means, and how far one is read.
+"""Files as streams: format and compression by name, and the progress of reading.
 
 In: names, patterns, `-` for standard input. Out: readers of plain bytes, and compressed bytes. gzip
 members and zstd frames may follow one another, so compressed parts are joined byte by byte.
@@ -36,7 +36,7 @@ class Packing(StrEnum):
 
 
 class UsageError(ValueError):
-    """What was asked for does not fit together."""
+    """The arguments contradict each other or are wrong."""
 
 
 class SourceError(Exception):

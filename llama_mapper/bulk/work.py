@@ -1,7 +1,8 @@
-"""The folder of a run: what is done stays done when the process is killed at any moment.
+"""The folder of a run: finished work is kept when the process is killed at any moment.
 
-In: parts, one for each block. Out: the files of the run, when all parts are there. A block counts
-as done when its tally is there, which is written last and whole; all else of it is written again.
+In: parts, one per block. Out: the files of the run, when all parts are complete. A block is
+complete when its counts are there, which are written last and atomically; other blocks are written
+again.
 """
 
 import json
@@ -21,7 +22,7 @@ class Work:
     """`OUT.work`, beside OUT."""
 
     def __init__(self, target: Path, run: dict[str, Any]) -> None:
-        """run: what was asked for. Raises UsageError when the folder is that of another run, or in
+        """run: the arguments. Raises UsageError when the folder belongs to another run, or is in
         use."""
         self.folder = target.with_name(target.name + ".work")
         self._target = target
@@ -53,7 +54,7 @@ class Work:
         return self._tally(number).exists()
 
     def tally(self, number: int) -> Tally:
-        """What a complete block counted."""
+        """The counts of a complete block."""
         found: Tally = json.loads(self._tally(number).read_bytes())
         return found
 
@@ -64,7 +65,7 @@ class Work:
         _write(self._tally(number), json.dumps(tally).encode())
 
     def close(self) -> None:
-        """Let another process work here."""
+        """Release the folder for other processes."""
         self._lock.close()
 
     def finish(
@@ -99,7 +100,7 @@ class Work:
 
 
 def _locked(handle: int) -> bool:
-    """Whether nobody else has the file, where the system can say; a dead process has none."""
+    """Lock the file; False if another process has it. The lock of a dead process is free."""
     try:
         import fcntl
     except ImportError:

@@ -51,7 +51,7 @@ class Row:
 
 
 class Lines:
-    """The lines of a stream. drained: the next line has to be waited for.
+    """The lines of a stream. drained: no complete line is available now.
 
     Bytes that are not UTF-8 become lone surrogates.
     """
@@ -86,10 +86,10 @@ class Rows(Protocol):
 
 
 class JsonLines:
-    """An object a line, with the fields of a `MapRequest`; other fields are carried as `row`."""
+    """One object per line, with the fields of a `MapRequest`; other fields are kept as `row`."""
 
     def read(self, lines: Lines) -> Iterator[Row]:
-        """The rows; a line without anything is none."""
+        """The rows; empty lines are skipped."""
         for number, text in enumerate(lines, 1):
             if text.strip():
                 yield self._row(number, text)
@@ -115,8 +115,8 @@ class JsonLines:
 
 
 class Csv:
-    """A line of column names, then rows; the answer adds columns. An empty cell but `output` is
-    nothing given; `metadata` is a JSON object.
+    """A line of column names, then rows; the answer adds columns. An empty cell is an absent value,
+    except for `output`; `metadata` is a JSON object.
 
     as_json: answers are JSON Lines, with the other columns as `row`.
     """
@@ -217,7 +217,7 @@ def _missing(values: Mapping[str, Any]) -> str:
 
 
 def _unclear(extra: Mapping[str, Any], given: Container[str]) -> str:
-    """A name that resembles a known one which is not given: it would be ignored."""
+    """An unknown name that resembles a missing known one; it would be ignored."""
     for name in extra:
         near = difflib.get_close_matches(name, [k for k in KNOWN if k not in given], 1, _NEAR)
         if near and name not in KNOWN:

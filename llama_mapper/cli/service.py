@@ -1,4 +1,4 @@
-"""Where the service is, who asks it, and what becomes of its refusals.
+"""The client of a command, made from options and variables.
 
 In: options and the variables MAPPER_URL, MAPPER_TENANT and MAPPER_KEY. Out: a client. The key comes
 from the environment alone, since other users of a machine see the arguments of a command.
@@ -19,7 +19,7 @@ KEY = "MAPPER_KEY"
 
 
 def check_url(text: str) -> str:
-    """A URL that can be asked. Raises BadParameter."""
+    """A valid URL of the service. Raises BadParameter."""
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, UnicodeError):
@@ -59,7 +59,7 @@ def read_key() -> str | None:
 
 @contextmanager
 def connected(url: str, tenant: str | None, *, as_json: bool) -> Iterator[MapperClient]:
-    """A client; what it raises is shown and ends the command with status 1."""
+    """A client; its errors are printed and end the command with status 1."""
     with MapperClient(url, api_key=read_key(), tenant_id=tenant) as client:
         try:
             yield client

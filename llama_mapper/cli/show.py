@@ -1,6 +1,6 @@
-"""What a command writes: tables for a reader, or JSON.
+"""The output of commands: tables for people, or JSON.
 
-Texts of the service may quote what a detector said: control characters are written as escapes, so
+Texts of the service may quote a detector's output: control characters are written as escapes, so
 that no output moves the cursor of a terminal.
 """
 

@@ -1,8 +1,8 @@
 """Answers of the service as evidence: time, detector, tenant, labels and controls.
 
-In: lines of JSON of `mapper batch`, or of `mapper bulk` as `rows` completes them. Out: an `Answer`
-for each, or why it is none. What a detector said stays outside: `record` has neither outputs nor
-notes, which may quote it.
+In: lines of JSON of `mapper batch`, or of `mapper bulk` as completed by `rows`. Out: one `Answer`
+per line, or its problem. The detector's text is not kept: `record` has neither outputs nor notes,
+which may quote it.
 """
 
 import json
@@ -12,11 +12,11 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
-#: Labels that say that a detector found nothing, or nothing that counts.
+#: Labels for no finding, or for a finding without importance.
 _CLEAN: Final = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
-#: Labels that say that there is no finding yet: somebody has to look, or the detector failed.
+#: Labels without a finding yet: the item needs a review, or the detector failed.
 _OPEN: Final = frozenset({"OTHER.Unknown", "OTHER.NeedsReview", "OTHER.ModelError"})
-#: What of an answer is kept.
+#: The members of an answer that are kept.
 _KEPT: Final = (
     "taxonomy",
     "scores",
@@ -31,7 +31,7 @@ _KEPT: Final = (
 
 
 class Outcome(StrEnum):
-    """What an answer comes to. An incident has at least one label that names a finding."""
+    """The outcome of an answer. An incident has at least one label that names a finding."""
 
     INCIDENT = "incident"
     OPEN = "open"
@@ -62,7 +62,7 @@ class Answer:
 
     @property
     def outcome(self) -> Outcome:
-        """An open part does not take away a finding, and is never clean."""
+        """An incident if there is a finding, also beside an open part; else clean or open."""
         if self.findings:
             return Outcome.INCIDENT
         return Outcome.CLEAN if _CLEAN.issuperset(self.labels) else Outcome.OPEN
@@ -77,7 +77,7 @@ class Rejected:
 
 
 class UnusableError(ValueError):
-    """Why a line is rejected, in words that follow `the line`."""
+    """The problem of a rejected line, as a text that follows `the line`."""
 
 
 def read_answers(
