@@ -1,1 +1,1 @@
-"""`make bench`: how fast an answer is: beside other engines, through every layer, under load."""
+"""`make bench`: the time of an answer, compared with other engines, per layer, and under load."""

@@ -1,6 +1,6 @@
 """`python -m bench`: measure, and write the blocks of docs/performance.md and docs/bulk.md.
 
-With `--quick` little is measured and nothing is written there: it shows that everything runs.
+With `--quick` it measures few inputs and writes nothing: it only checks that everything runs.
 """
 
 import argparse

@@ -1,8 +1,8 @@
-"""How long `mapper bulk` takes and how much memory, beside loops that ask for each row.
+"""Time and memory of `mapper bulk`, compared with loops that send each row.
 
-In: whether it is to be quick. Out: seconds, CPU time and the peak of resident memory by run, and
-the block for docs/bulk.md. The different outputs are phrases that no vocabulary has, so that each
-one is a pass of the model. A loop is timed on some of the rows, and its time for all is computed.
+In: whether to run quickly. Out: seconds, CPU time and the peak of resident memory by run, and the
+block for docs/bulk.md. The different outputs are phrases that no vocabulary has, so that each one
+needs a pass of the model. A loop is timed on some of the rows, and its time for all is computed.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What each layer adds: the engine, Triton's ensemble over gRPC, the facade over REST.
+"""The time that each layer adds: the engine, Triton's ensemble over gRPC, the facade over REST.
 
 In: whether it is to be quick. Out: times of a single client with and without the answer cache,
 throughput of one client and of many, resident sizes, and the block for the page.

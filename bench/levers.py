@@ -1,4 +1,4 @@
-"""What each lever of the engine is worth: the same pass with the lever and without it.
+"""The effect of each lever of the engine: the same pass with the lever and without it.
 
 In: whether it is to be quick. Out: times by variant and by batch, where a pass goes by operator,
 and the block for the page.

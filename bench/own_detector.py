@@ -1,4 +1,4 @@
-"""`python -m bench.own_detector`: the time from 40 labels that nobody has seen to their answers.
+"""`python -m bench.own_detector`: the time from 40 unseen labels to their answers.
 
 In: labels of detectors whose families neither the served version nor the rules know. Out: a table
 of `docs/own-detectors.md`. The service runs on a copy of the code without the files of those
@@ -108,7 +108,7 @@ def reviewed(draft: Mapping[str, Any], gold: Gold) -> Review:
 
 
 def unseen_code(folder: Path) -> Path:
-    """A Python in whose environment the service knows nothing of the gate's families."""
+    """A Python with a copy of the service without the gate's families."""
     for package in _PACKAGES:
         shutil.copytree(ROOT / package, folder / package)
     hidden = load_folds().gate

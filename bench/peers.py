@@ -1,4 +1,4 @@
-"""The engine beside others' engines, beside its own bound, and beside what is no language model.
+"""Compares the engine with other engines, with its own bound, and with simpler classifiers.
 
 In: whether it is to be quick. Out: times, memory, size and, of what was made for this task,
 accuracy by contender, and the block for the page. All answer the same inputs.
@@ -33,14 +33,14 @@ SERVICE, RULES = "the whole service, REST", "rules alone"
 NEAREST, TRAINED = "sentence encoder, nearest phrase, FastAPI", "sentence encoder, trained head"
 #: Other engines -> how many times as long as label tokens they are to take.
 _PEERS = {LLAMA_CPP: 10, GENAI: 8, TRANSFORMERS: 10}
-#: Who was made for this task, and may be asked as if nobody had curated the gate's families.
+#: Contenders made for this task, which can be measured without curation of the gate's families.
 _JUDGED = (LABEL, NEAREST, TRAINED, RULES)
 _BATCH = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """files: what it reads its weights or rules from, a file or a folder."""
+    """files: the file or folder with its weights or rules."""
 
     start: Callable[[], AbstractContextManager[Worker | Service]]
     files: Callable[[], Path]
@@ -74,7 +74,7 @@ class Peers:
 
 
 def measure(quick: bool) -> Peers:
-    """Ask everyone everything, in one run."""
+    """Send all inputs to all contenders, in one run."""
     threads = usable_cores()
     contenders = _contenders(threads)
     rows: dict[str, Row] = {}

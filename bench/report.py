@@ -1,7 +1,7 @@
 """Tables and blocks of docs/performance.md, and of docs/bulk.md.
 
-In: what a section measured, as cells. Out: Markdown, and the page with a section's block replaced.
-Knows nothing of what is measured.
+In: the measurements of a section, as cells. Out: Markdown, and the page with a section's block
+replaced. Independent of the measurements.
 """
 
 import os
@@ -84,7 +84,7 @@ def share(value: float) -> str:
 
 
 def machine() -> str:
-    """What the figures were measured on, and with."""
+    """The machine and the software of the measurements."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     about = {
         key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)

@@ -1,8 +1,8 @@
 """The service under the generated traffic: open loop, Poisson arrivals, one rate after the other.
 
-In: whether it is to be quick. Out: what the clients saw at each rate, and the block for the page.
-Every run starts the service anew, so that its answer cache holds no more than what the version
-brings along, and every rate is driven with two seeds, because the seed decides what is popular.
+In: whether to run quickly. Out: the clients' results at each rate, and the block for the page.
+Every run restarts the service, so that its answer cache has only the version's own answers, and
+every rate is driven with two seeds, because the seed decides which items are frequent.
 """
 
 import tempfile

@@ -1,7 +1,7 @@
-"""Who is measured. A module each, with `load(**options)`; it runs in a process of its own.
+"""The measured contenders: one module each, with `load(**options)`, which runs in its own process.
 
-All read the same token ids and answer under the same decoding schema. Modules import their engine
-themselves: the environments that hold them differ.
+All read the same token ids and answer under the same decoding schema. Each module imports its
+engine itself, since the engines are installed in different environments.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One signal to map. labels: the text version's own answer, for who reads or verifies it."""
+    """One signal to map. labels: the text version's answer, for contenders that need it."""
 
     detector: str
     signal: str

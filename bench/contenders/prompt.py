@@ -1,4 +1,4 @@
-"""What every contender reads: the engine's prompt as token ids, and the schema it answers under.
+"""The input of every contender: the engine's prompt as token ids, and the decoding schema.
 
 In: a published version's tokenizer. Out: ids, and the schema as JSON without optional whitespace.
 """
@@ -28,9 +28,9 @@ def prompt_ids(prompts: PromptEncoder, detector: str, signal: str) -> list[int]:
 
 
 def schema() -> dict[str, Any]:
-    """What the engine's text decoder holds answers to, with one label an answer.
+    """The schema of the engine's text decoder, with one label per answer.
 
-    One, because the bare base does not know when to stop: it would fill whatever may be written,
+    One, because the untuned base does not stop by itself: it would write as many labels as allowed,
     and a draft of a single label would never be right.
     """
     one_label = decoding_schema(load_taxonomy())

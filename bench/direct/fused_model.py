@@ -1,5 +1,5 @@
-"""The three steps of the ensemble in one Python model: what is left when nothing travels between
-them. The bench measures it; it is not served.
+"""The three steps of the ensemble in one Python model, without transport between them. The bench
+measures it; it is not served.
 """
 
 import functools

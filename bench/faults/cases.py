@@ -1,4 +1,4 @@
-"""The faults: what is done to whom, under which load, and what the answers may say then."""
+"""The faults: the injected failure, the load, and the allowed reasons in the answers."""
 
 import json
 import signal
@@ -22,10 +22,10 @@ KILL, STOP, CONT, TERM = signal.SIGKILL, signal.SIGSTOP, signal.SIGCONT, signal.
 class Case:
     """One fault.
 
-    inject: done half a second into the load.
-    reasons: what answers may say beside the model's own (which has none).
-    shows: reasons of which at least one answer gives one, so that the fault was one.
-    seconds: of the load. once: it needs nothing taken away to be over.
+    inject: called half a second after the start of the load.
+    reasons: the allowed fallback reasons besides answers of the model (which have none).
+    shows: reasons of which at least one must occur, as a proof that the fault took effect.
+    seconds: of the load. once: the fault ends by itself.
     """
 
     name: str
@@ -39,9 +39,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """counted: how many items `mapper_requests_total` grew by; health: at the end of the load,
-    with the fault still on; back_s: from then, or from a fault that happens once, until the model
-    answered requests again.
+    """counted: the increase of `mapper_requests_total` in items; health: at the end of the load,
+    with the fault still active; back_s: from then, or from a fault that happens once, until the
+    model answered requests again.
     """
 
     case: str

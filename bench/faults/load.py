@@ -1,6 +1,6 @@
-"""Open-loop load: requests leave when they are due, whether or not earlier ones were answered.
+"""Open-loop load: requests are sent at their due times, also if earlier ones have no answer yet.
 
-Out: what the client saw of each, judged against the truth. Knows nothing of faults.
+Out: the client's result of each request, compared with the expected one. Independent of faults.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from schemas.event import event_errors
 
 BATCH = 8
 _DETECTOR = "openai-moderation"
-#: What this detector's own vocabulary says, so that model and rules agree on every answer.
+#: Words of this detector's own vocabulary, so that model and rules agree on every answer.
 TRUTH = {
     "hate": {"HARM.SPEECH.Hate.Other"},
     "hate/threatening": {"HARM.SPEECH.Hate.Other", "HARM.SPEECH.Threat"},
@@ -32,8 +32,8 @@ _last_attempt: ContextVar[float] = ContextVar("last_attempt")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """source, reason: what the answer says of itself; right: the labels, the detector, the tenant
-    and the schema are what they have to be.
+    """source, reason: from the answer; right: whether labels, detector, tenant and schema are the
+    expected ones.
     """
 
     source: str
@@ -43,11 +43,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a client saw of one request.
+    """The client's result of one request.
 
-    due: seconds of `time.monotonic()`; took_s: from then to the answer; excused_s: of that, what
-    is none of the facade's doing: how long the load generator itself did not get to run, and what
-    a client that tries again let pass before the attempt that was answered.
+    due: seconds of `time.monotonic()`; took_s: from then to the answer; excused_s: the part of it
+    that the facade did not cause: the time in which the load generator did not run, and the time
+    before the last attempt of a client that retries.
     status: HTTP, 0 without an answer; problem: why there is none.
     """
 
@@ -105,7 +105,7 @@ class PlainClient:
 
 
 class RetryingClient:
-    """The project's own client, told to be patient. It sends single items, without a tenant."""
+    """The project's own client with many retries. It sends single items, without a tenant."""
 
     tenants = False
 

@@ -1,4 +1,4 @@
-"""The same base weights in every form that is compared, made anew when the export changes.
+"""The same base weights in every compared form, made again when the export changes.
 
 Out: directories under build/bench/assets/, one of each kind. The published version with label
 tokens is the served one; the versions that write text are the bare base, since its adapter was

@@ -1,4 +1,4 @@
-"""What is mapped when engines and layers are timed: labels of detectors that nobody has curated.
+"""The inputs for timing engines and layers: labels of detectors without curation.
 
 In: a seed. Out: different signals, one label each, spelled as the generated traffic spells them.
 """
@@ -7,7 +7,7 @@ from bench.contenders import Ask
 from bench.load.traffic import Kind, Traffic
 from schemas.contract import UNKNOWN
 
-#: Asked before what is timed, and nobody else's question.
+#: A warm-up input before the timed ones, not used elsewhere.
 WARM_UP = Ask("custom-guard", "warm-up", (UNKNOWN,))
 
 

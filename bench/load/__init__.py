@@ -1,1 +1,1 @@
-"""Load for whatever is measured: the one generated traffic, and an open-loop driver for it."""
+"""Load for measurements: the generated traffic, and an open-loop driver for it."""

@@ -1,4 +1,4 @@
-"""Outputs that somebody makes to stop the service, or to be answered wrongly; generated."""
+"""Generated outputs that attack the service: to stop it, or to get a wrong answer."""
 
 import json
 from collections.abc import Iterator

@@ -1,9 +1,9 @@
-"""Open-loop load: requests leave when they are due, whether or not earlier ones were answered.
+"""Open-loop load: requests are sent at their due times, also if earlier ones have no answer yet.
 
-In: a URL, traffic, a rate. Out: what was seen of each item. A latency counts from when the request
-was due, so that a service that stands still pays for all who would have come meanwhile (no
-coordinated omission). `drive` runs in the caller's event loop; `drive_apart` in a process of its
-own, so that neither's Python delays the other's. Knows nothing of objectives.
+In: a URL, traffic, a rate. Out: the result of each item. A latency counts from the due time of the
+request, so that a stall of the service counts for all requests that were due in it (no coordinated
+omission). `drive` runs in the caller's event loop; `drive_apart` runs in its own process, so that
+neither delays the other. Independent of objectives.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ _TIMEOUT_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was seen of one item.
+    """The result of one item.
 
-    due_s: when its request had to leave, seconds from the start; took_s: from then to the answer.
-    lag_s: how late it left; that much of `took_s` is the driver's or the machine's doing.
+    due_s: the due time of its request, seconds from the start; took_s: from then to the answer.
+    lag_s: the delay of sending; the driver or the machine caused this part of `took_s`.
     status: HTTP's; 0 without an answer, and `failure` then names the error. An item that failed in
     a batch has the batch's status and no source. batch: how many items its request had.
     """

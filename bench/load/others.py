@@ -1,8 +1,8 @@
-"""What other callers notice while somebody sends hostile batches, in figures.
+"""The effect of hostile batches on other callers, in figures.
 
-In: nothing. Out: how long others wait for a `/map`, and how long the event loop worked without
-letting anybody else have a turn. The facade runs in a process of its own and its model is lost, so
-that its own reader and rules answer everything.
+Out: the waiting times of other callers for a `/map`, and the longest turn of the event loop. The
+facade runs in its own process and without a model, so that its own reader and rules answer
+everything.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
-"""What other callers notice while somebody reads `/metrics` once a second, in figures.
+"""The effect of one scrape of `/metrics` per second on other callers, in figures.
 
-In: whether it is to be quick. Out: how long a caller waits for a `/map` with scrapes and without,
-in turn, and what a scrape costs. The facade has a process of its own and no model, so its rules
-answer everything in a few milliseconds, which a scrape would be seen in. Before the measurement
-every detector was named once, so that all series are there that there may be.
+In: whether to run quickly. Out: the waiting time for a `/map` with and without scrapes, in turn,
+and the cost of a scrape. The facade runs in its own process and without a model, so its rules
+answer everything in a few milliseconds, in which a scrape would be visible. Before the measurement
+every detector is sent once, so that all series exist.
 """
 
 import time

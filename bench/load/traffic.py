@@ -1,14 +1,14 @@
 """The traffic that the service is measured with.
 
-In: a seed, the curated vocabulary and composites, the gate's families. Out: requests without end;
-equal seeds give equal ones. Knows nothing of HTTP or of what the answers should be.
+In: a seed, the curated vocabulary and composites, the gate's families. Out: an endless sequence of
+requests; equal seeds give equal ones. Independent of HTTP and of the right answers.
 
-Of the mapped traffic 90 % is Zipf-distributed over curated rows and whole outputs of detectors
-(which of them is popular is the seed's to say, so figures deserve several seeds), and 10 % are
-labels of the gate's families, which no training has seen, in a fresh spelling each. They are sent
-as `custom-guard`, as the evaluation does: under their own names the rules' curated entries would
-know them, and they would stand for nothing new. 1 % of all requests is garbage, to be reported
-apart: it deserves `OTHER.Unknown`, which counts as a fallback and is none of the model's failing.
+90 % of the mapped traffic is Zipf-distributed over curated rows and whole outputs of detectors (the
+seed decides which of them are frequent, so measure with several seeds), and 10 % are labels of the
+gate's families, which no training has seen, in a new spelling each. They are sent as
+`custom-guard`, as in the evaluation: under their own names the rules have curated entries for them.
+1 % of all requests is garbage, which is reported separately: its right answer is `OTHER.Unknown`,
+which counts as a fallback without being a failure of the model.
 """
 
 import random
