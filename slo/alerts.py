@@ -1,7 +1,7 @@
 """The alerts: the document's levels, burn rates of the error budgets, missing metrics.
 
-In: `schemas/slo.yaml` and a latency goal. Out: rule groups. What an alert asks of whom it wakes
-is in `docs/runbook.md`, a section an alert.
+In: `schemas/slo.yaml` and a latency goal. Out: rule groups. `docs/runbook.md` has the actions on an
+alert, one section per alert.
 """
 
 from collections.abc import Iterator, Mapping
@@ -96,7 +96,7 @@ def _level_alert(slo: Slo, objective: Objective, alert: LevelAlert) -> Rule:
 
 
 def _detector_alert(slo: Slo) -> Rule:
-    """One slow detector may drown among many: warns at the gravest level of latency as a whole."""
+    """One slow detector may not show in the total: warns at the most severe level of the total."""
     first = slo.windows[0]
     gravest = max(slo.objectives[Indicator.LATENCY].alerts, key=lambda alert: alert.level)
     answers = f"{detector_answers(first)} >= {slo.guards.events}"
@@ -115,7 +115,7 @@ def _detector_alert(slo: Slo) -> Rule:
 
 
 def _overload_alert(slo: Slo) -> Rule:
-    """Requests that we turned away: a 503, or a connection that we ended before the answer."""
+    """Requests that the service turned away: a 503, or a connection closed before the answer."""
     first, guards = slo.windows[0], slo.guards
     refused = f'increase(mapper_errors_total{{error_code="OVERLOADED"}}[{first}])'
     return make_alert(
@@ -196,7 +196,7 @@ def make_alert(
     hold: str | None = None,
 ) -> Rule:
     """An alert with the labels and links that all alerts have. hold: its `for`."""
-    # What is absent has no labels.
+    # An absent series has no labels.
     chosen = "" if expr.startswith("absent") else "?var-job={{ $labels.job }}"
     fields: dict[str, object] = {"alert": name, "expr": expr}
     if hold:

@@ -1,7 +1,7 @@
 """`python -m slo.capacity`: how many pods a load needs, and the bounds of their autoscaler.
 
-In: requests a second by tenant, the p95, what one pod was measured to do. Out: concurrency, pods,
-HPA bounds. Arithmetic alone: it measures nothing and asks nobody.
+In: requests per second by tenant, the p95, the measured rate of one pod. Out: concurrency, pods,
+HPA bounds. It only computes, without measurements and requests.
 """
 
 import argparse
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-#: What one pod may have in work: the facade refuses what is beyond it.
+#: The most items in work of one pod; the facade refuses further ones.
 POD_CONCURRENCY: Final = 100
 #: CPU, in percent, up to which a pod's measured figure counts.
 CPU_LIMIT: Final = 70
@@ -47,8 +47,8 @@ def plan(
 ) -> Plan:
     """The pods for the sum of the tenants' `rps`, each answered within `p95_s`.
 
-    pod_rps: what one pod was measured to answer at CPU_LIMIT; without it, concurrency decides
-    alone. target: the HPA's, in percent. peak: how many times `rps` the HPA must reach.
+    pod_rps: the measured rate of one pod at CPU_LIMIT; without it, only concurrency counts.
+    target: the HPA's, in percent. peak: the multiple of `rps` that the HPA must reach.
     """
     total = math.fsum(rps)
 

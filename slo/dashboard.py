@@ -1,7 +1,7 @@
 """The Grafana dashboard: `slo.panels.rows` in Grafana's own JSON.
 
 In: `schemas/slo.yaml`. Out: the JSON text that the chart ships and Grafana imports. Built with
-Grafana's foundation SDK, which knows the schema; what is shown is said in `slo.panels.rows`.
+Grafana's foundation SDK, which has the schema; `slo.panels.rows` has the contents.
 """
 
 import json

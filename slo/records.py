@@ -1,7 +1,7 @@
 """The recording rules: counts, error ratios, remaining budgets and p95.
 
-In: `schemas/slo.yaml` and a latency goal. Out: rule groups as Prometheus reads them. A group an
-indicator, in the order in which its rules need one another.
+In: `schemas/slo.yaml` and a latency goal. Out: rule groups as Prometheus reads them: one group per
+indicator, with rules after those that they use.
 """
 
 from schemas.slo import Indicator, LatencyGoal, Slo

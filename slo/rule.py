@@ -1,6 +1,6 @@
-"""Rules and groups of rules, and how a Prometheus rule file writes them down.
+"""Rules and groups of rules, and their form in a Prometheus rule file.
 
-In: names, expressions, labels. Out: YAML. Knows nothing of service levels.
+In: names, expressions, labels. Out: YAML. Independent of service levels.
 """
 
 import textwrap
@@ -21,8 +21,8 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rules evaluated one after the other; `comment` says what is left out of it. interval_s: where
-    it is not the file's."""
+    """Rules evaluated one after the other; `comment` explains what it leaves out. interval_s: if it
+    differs from the file's."""
 
     name: str
     rules: Sequence[Rule] = field(default_factory=tuple)

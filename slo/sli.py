@@ -1,9 +1,9 @@
-"""What is counted for each indicator, in PromQL, and the names of the recorded series.
+"""The counts of each indicator in PromQL, and the names of the recorded series.
 
-In: `schemas/slo.yaml`, the facade's metric names. Out: expressions. Knows nothing of alerts.
+In: `schemas/slo.yaml`, the facade's metric names. Out: expressions. Independent of alerts.
 
-Every series is kept by `namespace` and `job`, so that deployments which share a Prometheus do not
-hide one another; where there is no `namespace`, `job` alone tells them apart.
+Every series has the labels `namespace` and `job`, so that deployments with a common Prometheus stay
+separate; without `namespace`, `job` alone distinguishes them.
 """
 
 from dataclasses import dataclass
@@ -42,11 +42,11 @@ class Sli:
     recorded: bool = False
 
     def errors(self, window: Span) -> str:
-        """How many events in the window were bad."""
+        """The number of bad events in the window."""
         return self._count(self.errors_in, ERRORS, window)
 
     def events(self, window: Span) -> str:
-        """How many events the window has."""
+        """The number of events in the window."""
         return self._count(self.events_in, EVENTS, window)
 
     def _count(self, template: str, series: str, window: Span) -> str:
@@ -57,7 +57,7 @@ class Sli:
 
 
 def slis(slo: Slo, goal: LatencyGoal) -> dict[str, Sli]:
-    """Every indicator by name; `goal` says which answers are late."""
+    """Every indicator by name; goal: the latency above which answers are late."""
     first = slo.windows[0]
     looks = first.seconds // INTERVAL_S
     late = (
@@ -104,7 +104,7 @@ def quantile(share: float, window: Span, *by: str) -> str:
 
 
 def detector_answers(window: Span) -> str:
-    """How many answers each detector got."""
+    """The number of answers per detector."""
     return f"sum by ({DEPLOYMENT}, detector) (increase({_DURATION}_count[{window}]))"
 
 

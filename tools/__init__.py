@@ -1,1 +1,1 @@
-"""Commands for those who work on the project; nothing that serves imports them."""
+"""Commands for developers of the project; the service does not import them."""

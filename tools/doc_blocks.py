@@ -1,8 +1,8 @@
 """The fenced blocks, links and headings of `README.md` and `docs/`.
 
 In: Markdown pages. Out: their blocks with language, line and mark, their links and anchors. A mark
-is an HTML comment right before a block, `<!-- KIND: REASON -->`, and says why no test runs it or
-compares it. `tests/docs` runs what has none.
+is an HTML comment right before a block, `<!-- KIND: REASON -->`, with the reason why no test runs
+or compares it. `tests/docs` runs the blocks without a mark.
 """
 
 import re

@@ -18,7 +18,7 @@ DOCS: Final = Path(__file__).parent.parent / "docs"
 
 
 def pages() -> dict[Path, str]:
-    """Each page as it should read."""
+    """The expected text of each page."""
     tables = {
         "api.md": {"errors": error_table()},
         "comparison.md": {"accuracy": accuracy_table(), "speed": speed_table()},
@@ -39,7 +39,7 @@ def write() -> None:
 
 
 def error_table() -> str:
-    """One row an `error_code`."""
+    """One row per `error_code`."""
     return table(
         ("`error_code`", "status", "title", "retryable"),
         (
@@ -50,7 +50,7 @@ def error_table() -> str:
 
 
 def settings_table() -> str:
-    """One row a variable."""
+    """One row per variable."""
     return table(
         ("variable", "default", "what it does"),
         (

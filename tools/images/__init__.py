@@ -1,1 +1,1 @@
-"""The container images: built with buildah, and listed by what they hold."""
+"""The container images: built with buildah, with lists of their contents."""

@@ -1,4 +1,4 @@
-"""`python -m tools.images`: builds the images of `helm/images`, and lists what they hold.
+"""`python -m tools.images`: builds the images of `helm/images`, and lists their contents.
 
 Out: the images in buildah's store and a bill of materials each, `NAME.cdx.json`, both in
 `build/images`; sizes on standard output. `--write` puts sizes into docs/deploy.md and licences into
@@ -66,7 +66,7 @@ def write(page: str, blocks: Mapping[str, str]) -> None:
 
 
 def size_table(sizes: Mapping[str, int], bills: Bills) -> str:
-    """A row an image."""
+    """One row per image."""
     kinds = {"Debian packages": "pkg:deb/", "Python packages": "pkg:pypi/"}
     return table(
         ("image", "MB", *kinds),
@@ -83,7 +83,7 @@ def size_table(sizes: Mapping[str, int], bills: Bills) -> str:
 
 
 def python_table() -> str:
-    """A row a licence, of what the images' locks name; this environment has the same releases."""
+    """One row per licence of the packages in the images' locks, which this environment has too."""
     locked = {name for lock in LOCKS for name in _names(ROOT / "requirements" / f"{lock}.txt")}
     named: dict[str, set[str]] = defaultdict(set)
     for component in of_python(Path(sysconfig.get_path("purelib")))["components"]:
@@ -94,7 +94,7 @@ def python_table() -> str:
 
 
 def debian_table(bills: Bills) -> str:
-    """A row a source package."""
+    """One row per source package."""
     named: dict[str, set[str]] = defaultdict(set)
     for document in bills.values():
         for component in components(document, "pkg:deb/"):

@@ -1,4 +1,4 @@
-"""What an image holds: its size, and a bill of materials in CycloneDX 1.6.
+"""The contents of an image: its size, and a bill of materials in CycloneDX 1.6.
 
 In: the image's tree of files. Out: megabytes; a document with Python's packages (by cyclonedx-py),
 Debian's packages and the model versions. Licences are as each package declares them.
