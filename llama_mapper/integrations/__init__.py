@@ -1,4 +1,4 @@
-"""From what a guard returned to what the service is asked.
+"""Converts guards' results to requests of the service.
 
     from llama_mapper import MapperClient
     from llama_mapper.integrations import presidio

@@ -1,7 +1,7 @@
 """A guard's own result object as a request.
 
-In: what the guard returned for one text. Out: its detector's name and the result as JSON, without
-the fields that hold the text itself.
+In: the guard's result for one text. Out: its detector's name and the result as JSON, without the
+fields that contain the text itself.
 """
 
 import re
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openai.types import Moderation
     from presidio_analyzer import RecognizerResult
 
-# What LLM Guard puts in place of an entity; it names the entity.
+# LLM Guard's replacement for an entity; it names the entity.
 _REDACTED = re.compile(r"\[REDACTED_[A-Z_]+_\d+\]")
 
 
@@ -26,13 +26,13 @@ def openai_moderation(result: "Moderation") -> MapRequest:
 
 
 def presidio(results: "Sequence[RecognizerResult]") -> MapRequest:
-    """What Presidio's `AnalyzerEngine.analyze`, or one recognizer, found."""
+    """The results of Presidio's `AnalyzerEngine.analyze`, or of one recognizer."""
     kept = ("entity_type", "start", "end", "score")
     return MapRequest("presidio", [{name: getattr(r, name) for name in kept} for r in results])
 
 
 def any_guardrail(output: "GuardrailOutput") -> MapRequest:
-    """What any-guardrail's `validate` returned."""
+    """The result of any-guardrail's `validate`."""
     kept = {"valid", "explanation", "score", "categories", "spans", "action"}
     dropped = {"spans": {"__all__": {"text"}}}
     found = output.model_dump(mode="json", include=kept, exclude=dropped)
@@ -40,7 +40,7 @@ def any_guardrail(output: "GuardrailOutput") -> MapRequest:
 
 
 def guardrails_ai(outcome: "ValidationOutcome[Any]") -> MapRequest:
-    """What a Guardrails AI guard's `validate`, `parse` or call returned."""
+    """The result of a Guardrails AI guard's `validate`, `parse` or call."""
     kept: dict[str, Any] = {"validation_passed": True, "error": True}
     kept["validation_summaries"] = {
         "__all__": {"validator_name", "validator_status", "failure_reason"}
@@ -49,7 +49,7 @@ def guardrails_ai(outcome: "ValidationOutcome[Any]") -> MapRequest:
 
 
 def llm_guard(result: tuple[str, Mapping[str, bool], Mapping[str, float]]) -> MapRequest:
-    """What LLM Guard's `scan_prompt` or `scan_output` returned: text, validity, risk by scanner."""
+    """The result of LLM Guard's `scan_prompt` or `scan_output`: text, validity, risk by scanner."""
     text, valid, risk = result
     entities = " ".join(_REDACTED.findall(text))
     return MapRequest("llm-guard", [entities, dict(valid), dict(risk)])

@@ -1,4 +1,4 @@
-"""Maps messages of a stream: each one that comes in goes out once, mapped or as a dead letter.
+"""Maps messages of a stream: each message has one outcome, its mapped form or a dead letter.
 
     from llama_mapper.bulk import Endpoints
     from llama_mapper.streams import consume

@@ -1,8 +1,8 @@
 """The loop of a consumer: take, map, settle.
 
-In: a stream, whose messages are JSON lines as `mapper bulk` takes them. Out: an outcome for each.
-A message is taken again until its outcome is written, and its outcome has the message's id, so that
-one that was written twice is known by its id. Memory holds the messages that one permit each.
+In: a stream, whose messages are JSON lines as `mapper bulk` takes them. Out: one outcome per
+message. A message is taken again until its outcome is written. An outcome has the message's id,
+which identifies duplicates. Memory holds only the messages with a permit.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -38,7 +38,7 @@ class Outcome:
 
 
 class Stream(Protocol):
-    """Where messages come from and outcomes go to."""
+    """The source of messages and the target of outcomes."""
 
     def take(self, most: int) -> Sequence[Message]:
         """Messages that are not settled, after a second at most; maybe none."""
@@ -74,13 +74,13 @@ def consume(
     permits: int = _PERMITS,
     until: Callable[[Counts], bool] = lambda counts: False,
 ) -> Counts:
-    """Settle messages until `until` says so, which is asked after each take.
+    """Settle messages until `until` returns true, which is called after each take.
 
-    permits: how many messages are under way at most; nothing is taken while the service works on
-    them. Equal outputs among them are asked once, and wait for the model as `mapper bulk` does.
+    permits: the most messages in work; nothing is taken while the service works on them. Equal
+    outputs among them are sent once, and wait for the model as in `mapper bulk`.
 
-    Raises MapperError when the service refuses or stays away for minutes, and what the stream
-    raises; messages that are not settled come again.
+    Raises MapperError when the service refuses or does not answer for minutes, and the errors of
+    the stream; messages that are not settled are delivered again.
     """
     counts, rows = Counts(), JsonRows(columns)
     while not until(counts):
@@ -105,7 +105,7 @@ def _outcomes(messages: Sequence[Message], rows: JsonRows, endpoints: Endpoints)
 
 
 def _pair(message: Message, rows: JsonRows) -> Pair | str:
-    """What to ask for a message, or why nothing can be asked."""
+    """The pair of a message, or the problem of a message without one."""
     try:
         _, pair = rows.read(message.value)
         "".join(pair[:2]).encode()

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _WAIT_MS = 1000
-#: Acknowledges a message, and writes its outcome when nobody has acknowledged it before.
+#: Acknowledges a message, and writes its outcome if no consumer has acknowledged it before.
 _SETTLE: Final = """
 if redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) == 1 then
     redis.call('XADD', KEYS[2], '*', 'source', ARGV[2], unpack(ARGV, 3))
