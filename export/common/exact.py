@@ -1,11 +1,11 @@
 """Matrix products that give the same bits on every machine.
 
-In: two matrices. Out: the product of both, rounded to so few bits that double precision adds up
-without rounding. What is left is exact in any order, so neither the library nor the processor nor
-the number of threads shows in the result, and a version built twice has one hash.
+In: two matrices. Out: their product, with factors rounded to so few bits that sums in double
+precision are exact. Exact sums do not depend on their order, so the result does not depend on
+library, processor or number of threads, and a version built twice has the same hash.
 
-ONNX Runtime multiplies: on some processors it is three times as fast as the BLAS of the numpy that
-serves, and to the bit the same.
+ONNX Runtime multiplies: on some processors it is three times as fast as the BLAS of the serving
+environment's numpy, with equal bits.
 """
 
 from functools import cache

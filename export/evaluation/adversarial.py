@@ -1,4 +1,4 @@
-"""Texts that deserve no confident answer, and what a served version answers to them.
+"""Texts that deserve no confident answer, and the answers of a served version to them.
 
 In: `data/hostile.yaml`, a version with the ensemble's steps. Out: answers by kind of text. None of
 the texts is trained on or in a datastore.

@@ -1,8 +1,8 @@
 """`make calibrate`: the confidence of the committed adapter, from its out-of-fold answers.
 
-In: the committed predictions of the folds. Out: `export/artefacts/adapter/calibration.json`, from
-where `make export-model` takes it. The answers are those of a served version: the neighbours have
-their say, the family's own rows being hidden from them as from the training.
+In: the committed predictions of the folds. Out: `export/artefacts/adapter/calibration.json`, which
+`make export-model` reads. The answers are those of a served version: they include retrieval, from
+which the family's own rows are hidden as from the training.
 """
 
 import json

@@ -1,8 +1,7 @@
-"""What the kind of a detector adds to a published version's answers.
+"""Measures the effect of a detector's kind on a published version's answers.
 
-In: a version's engine, words that mean something else in each kind (`data/kinds.yaml`), and the
-gate's rows. Out: how often its answers are exact and sure, asked in several ways. It does not know
-how a table looks.
+In: a version's engine, words with another meaning in each kind (`data/kinds.yaml`), and the gate's
+rows. Out: the share of exact answers, overall and among the confident ones, by way of asking.
 """
 
 from collections.abc import Mapping, Sequence

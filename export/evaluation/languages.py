@@ -1,8 +1,7 @@
-"""How a published version reads other languages than English.
+"""Measures a published version on other languages than English.
 
-In: `data/languages/held.yaml`, whose texts are neither trained on nor searched, and a version's
-engine. Out: its answers under a neutral detector name, with retrieval and without. It does not know
-how a table looks.
+In: `data/languages/held.yaml`, whose texts are neither in the training nor in retrieval, and a
+version's engine. Out: its answers under a neutral detector name, with and without retrieval.
 """
 
 from collections.abc import Sequence

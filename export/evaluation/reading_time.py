@@ -1,4 +1,4 @@
-"""What reading costs: CPU time of ordinary outputs, and of 64 KB made to be slow.
+"""The cost of reading: CPU time of ordinary outputs, and of generated slow outputs of 64 KB.
 
 In: the declared examples, generated texts. Out: milliseconds of CPU in the reader alone.
 """

@@ -1,4 +1,4 @@
-"""How far the graphs to serve are from the float graphs, on prompts as they are served.
+"""Measures the difference between the served graphs and the float graphs, on prompts as served.
 
 In: both sides' graphs, the prefix's cache and the head. Out: figures for the manifest. It runs the
 engine's own sessions, so the stored prefix and batching are part of what is compared.

@@ -1,8 +1,8 @@
 """Sixteen-bit matrix products.
 
 In: a float32 graph. Out: the same graph where products with constant weights run in float16.
-Everything else stays float32: the residual stream of a Llama carries values whose squares, which
-the norms need, exceed float16. Knows nothing of Llamas otherwise.
+Everything else stays float32: the residual stream of a Llama has values whose squares, which the
+norms need, exceed float16.
 """
 
 import numpy as np

@@ -7,13 +7,13 @@ that reads B rows of at most T new tokens, S in all, without computing the paddi
   position_ids [B,T], attention_bias [B,1,T,P+T]: 0 where a token may look, else very negative
   past_key_values.{i}.key/value [B,kv_heads,P,head_dim]
   last_hidden_state [S,hidden] and present.{i}.key/value
-Knows nothing of quantisation.
+Independent of quantisation.
 
-Products and norms see the S tokens alone; only attention sees rows, so what a row's neighbours
-are never changes the order in which its numbers are added. optimum's graph computes masks and
-shapes anew in some thousand nodes. ONNX Runtime's grouped-query attention takes several new tokens
-after a past for a single row only, so the query heads that share keys stand here one below the
-other, as further queries of one head.
+Products and norms process the S tokens; only attention processes rows. So the other rows of a batch
+do not change the order of additions of a row. optimum's graph computes masks and shapes again in
+about a thousand nodes. ONNX Runtime's grouped-query attention supports several new tokens after a
+past only for a single row, so query heads with common keys are arranged here as further queries of
+one head.
 """
 
 from collections.abc import Sequence

@@ -3,16 +3,17 @@
 In: a float32 graph. Out: the same graph where products with constant weights run on integers.
 Weights have a scale for each output channel, fixed here; activations one for each token, computed
 as the graph runs, or fixed here too where a norm without weights has just given all tokens the same
-length. Knows nothing of Llamas.
+length. Independent of Llamas.
 
-ONNX Runtime's own dynamic quantisation takes one scale for a whole activation tensor: a token with
-a large value then blurs every other token of its pass, so an answer would depend on its neighbours
-in the batch. One scale a row costs about 5 % of a pass and removes that; on prompts of the default
-base in batches of eight the divergence from the float graph falls from 0.28 to 0.05 nats.
+ONNX Runtime's own dynamic quantisation uses one scale for a whole activation tensor: a token with a
+large value then reduces the precision of all other tokens of its pass, so an answer would depend on
+the other rows of the batch. One scale per row costs about 5 % of a pass and avoids this; on prompts
+of the default base in batches of eight the divergence from the float graph falls from 0.28 to 0.05
+nats.
 
-A fixed scale saves six small operations a product, of which a pass of a few tokens has many. What
-comes out of such a norm has a mean square of 1, and after `export.onnx.rotate` its values are
-spread like a normal distribution's.
+A fixed scale saves six small operations per product, of which a pass of a few tokens has many. The
+output of such a norm has a mean square of 1, and after `export.onnx.rotate` its values are
+distributed like a normal distribution.
 
 Activations are unsigned around 128, weights signed, which is what CPUs with VNNI or AMX multiply
 fastest (`make bench`, *unsigned weights*). Without VNNI, pairs of products would be added in 16

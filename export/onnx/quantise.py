@@ -51,7 +51,7 @@ def store_weights(graph: onnx.ModelProto, kind: Quantization) -> None:
 
 
 def _sensitive(graph: onnx.ModelProto) -> set[str]:
-    """Weights of a fused graph that eight bits would blur too much."""
+    """Weights of a fused graph for which eight bits are too imprecise."""
     found = (_DOWN.fullmatch(tensor.name) for tensor in graph.graph.initializer)
     down = {int(match[1]): match[0] for match in found if match}
     edge = math.ceil(len(down) * _EDGE)

@@ -1,4 +1,4 @@
-"""How many entries of a draft need no change: drafts of detectors that nobody had seen.
+"""Measures the entries of a draft that need no change, on drafts of unseen detectors.
 
 In: the curated rows of held-out families, and a published version. Out: figures, as a table. Each
 detector is drafted as a user's would be, under a neutral name, from its words alone; its family is

@@ -1,4 +1,4 @@
-"""Suite h: outputs of vendors that nobody has a file for, in the structures that tools use.
+"""Suite h: outputs of vendors without a detector file, in the structures that tools use.
 
 In: a source of choices (`random.Random`, or hypothesis's). Out: variants of which every flagged
 label must be read and none of the others. Labels are invented; the keys of containers too.
