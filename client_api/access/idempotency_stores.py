@@ -132,7 +132,7 @@ class RedisStore:
     async def claim(self, slot: str, fingerprint: str, token: str) -> Claim:
         mine = _encode(fingerprint, token=token)
         async with self._shared.reach():
-            # Free again between the two questions: ask anew.
+            # The slot became free between the two commands: claim it again.
             while not await self._redis.set(_PREFIX + slot, mine, nx=True, ex=_LEASE_S):
                 if (found := await self._redis.get(_PREFIX + slot)) is not None:
                     return _decode(found)

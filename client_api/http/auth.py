@@ -173,7 +173,7 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            # A changed file holds before it is asked, and is read where it holds up nobody.
+            # Read a changed file before it is used, in a thread that delays no other request.
             for file in self._files:
                 if file.changed:
                     await asyncio.to_thread(file.current)

@@ -58,7 +58,7 @@ def _binary(answer: Mapping[str, Any]) -> Response:
     """The event's attributes are headers."""
     made = json_response(answer)
     attributes = _mapped(answer)
-    del attributes["datacontenttype"]  # the Content-Type says it
+    del attributes["datacontenttype"]  # the Content-Type has it
     for name, value in attributes.items():
         made.headers[f"ce-{name}"] = quote(value, safe=_PLAIN)
     return made

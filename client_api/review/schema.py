@@ -69,7 +69,7 @@ words = Table(
     Column("everyone", Boolean, nullable=False),
     Index("review_words_ranked", "state", "seen", "last_seen"),
 )
-#: Who did what, when and why; `undone_by`: who took it back.
+#: Actions with person, time and reason; `undone_by`: the person who reverted the action.
 decisions = Table(
     "review_decisions",
     metadata,

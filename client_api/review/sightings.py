@@ -125,7 +125,7 @@ class Tally:
         self.causes[sighting.cause] += 1
         self.labels, self.guess = sighting.labels, sighting.guess
         self.likely, self.confidence = sighting.likely, sighting.confidence
-        # A text that is near a word, or the same, tells a word that is not kept.
+        # A text equal or near to a word would reveal a word that is not kept.
         self.neighbours = sighting.neighbours if self.kept else ()
 
 

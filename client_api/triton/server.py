@@ -33,8 +33,8 @@ from engine.versions import ControlAddress
 
 __all__ = ["LoadError", "LocalTriton", "Ports", "TritonError"]
 
-# Whoever may call these can swap the model or read memory. By gRPC nobody may: they need a metadata
-# key in upper case, which HTTP/2 forbids. By HTTP the socket's folder says who may.
+# A caller of these can swap the model or read memory. gRPC disables them: they need a metadata key
+# in upper case, which HTTP/2 forbids. For HTTP, the mode of the socket's folder limits the callers.
 _NOT_BY_GRPC = "model-repository,shared-memory,trace,logging:OFF=OFF"
 _SOCKET = "http.sock"
 _TRIALS = "trials"  # models that are tried before they are served

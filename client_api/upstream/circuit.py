@@ -92,12 +92,12 @@ class CircuitBreaker:
             self._become(CircuitState.OPEN, problem, reason)
 
     def _become(self, state: CircuitState, problem: str, reason: FallbackReason) -> None:
-        if CircuitState.CLOSED in (state, self.state):  # a trial that fails is no news
+        if CircuitState.CLOSED in (state, self.state):  # a failed trial is not reported
             _log.warning("circuit to the model", state=state.name.lower(), problem=problem)
         self.state = state
         self.problem = problem
         self.reason = reason
         try:
             self._on_change(state)
-        except Exception as error:  # who is told must not keep the circuit from opening or closing
+        except Exception as error:  # an error of the listener must not prevent a change of state
             _log.error("telling the state of the circuit failed", **exception_facts(error))

@@ -70,7 +70,7 @@ def judge(
     if isinstance(labels, FallbackReason):
         return _by_rules(signal, rule, labels, schema_valid=False)
 
-    # 2. The detector's own curated entry says otherwise.
+    # 2. The detector's own curated entry has other labels.
     known = rule.kind is not MatchKind.NONE
     agreed = known and set(labels) == set(rule.labels)
     if rule.curated and not agreed:

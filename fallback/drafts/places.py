@@ -11,7 +11,7 @@ from fallback.reading.judge import judge_word
 
 #: Characters and words of a text that may be a name.
 _NAME, _NAME_WORDS = 60, 6
-#: Texts that are all different are no names, if there are so many.
+#: From this number on, texts that are all different are not names.
 _SEVERAL = 3
 #: Which key of a finding a value of this role is, by kind of value, the surest role first.
 _BESIDE: Mapping[Kind, tuple[tuple[Role, str], ...]] = {

@@ -11,7 +11,7 @@ def write_private(path: Path, text: str) -> None:
 
 
 def write_whole(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace the file as a whole; it survives a power cut. mode: who may read it.
+    """Replace the file as a whole; it survives a power cut. mode: its permissions.
 
     Raises OSError; unless it is the folder that cannot be synced, the file is then as it was.
     """

@@ -99,7 +99,7 @@ class MapRequest(Closed):
     @field_validator("output", "metadata", mode="before")
     @classmethod
     def _is_of_modest_shape(cls, value: object) -> object:
-        # Before pydantic walks it, and again for everyone who walks it later.
+        # Checked before pydantic and all later code walk the value.
         if problem := shape_problem(value):
             raise PydanticCustomError("shape", "Input should have {limit}", {"limit": problem})
         return value
