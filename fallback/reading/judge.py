@@ -4,7 +4,7 @@ In: one scalar and the scale that its numbers are on. Out: a `Judged`. Knows no 
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -61,6 +61,8 @@ class Scale:
     words: the tool's own words, as `word_key` writes them, before the general ones.
     likelihood: words say how likely something is, so that a low one is clean.
     good: what is judged is something good, so that yes, much and high are clean.
+    opposed: the detector's file and the name disagree on which end is the finding, as where a
+        version turned its scores round, so that no score is clean.
     """
 
     threshold: float = DEFAULT_THRESHOLD
@@ -70,6 +72,7 @@ class Scale:
     words: Mapping[str, Outcome] = field(default_factory=dict)
     likelihood: bool = False
     good: bool = False
+    opposed: bool = False
 
 
 def ticked(text: str) -> bool | None:
@@ -251,20 +254,24 @@ def judge_number(value: int | float, scale: Scale = Scale(), basis: Basis = Basi
         return Judged(Outcome.FOUND, None, Basis.SCORE)
     share = number / 100 if number > 1 else max(number, 0.0)
     if scale.lower_is_worse:
-        return Judged(_outcome(share < scale.threshold), 1 - share, Basis.SCORE)
+        good = Outcome.NONE if scale.opposed else Outcome.CLEAN
+        worse = share < scale.threshold
+        return Judged(Outcome.FOUND if worse else good, 1 - share, Basis.SCORE)
     return Judged(_outcome(share >= scale.threshold), share, Basis.SCORE)
 
 
 def _goodness(value: int | float, number: float, scale: Scale) -> Judged:
     """How much there is of something good: a share, or a grade of 5, 10 or 100.
 
-    A bare 1 may be all of it or the worst of five grades, so that it says nothing.
+    A grade says something where all scales that it fits agree: a bare 1 may be all or the worst,
+    4 much of five or little of ten.
     """
-    if number > 100 or (number == 1 and isinstance(value, int)):
+    tops = (1,) if number <= 1 else (5, 10, 100)
+    shares = [max(number, 0.0) / top for top in tops if number <= top]
+    bare = number == 1 and isinstance(value, int)
+    if bare or not shares or shares[-1] < scale.threshold <= shares[0]:
         return Judged(Outcome.NONE, None, Basis.SCORE)
-    top = next(top for top in (1, 5, 10, 100) if number <= top)
-    share = max(number, 0.0) / top
-    return Judged(_outcome(share < scale.threshold), 1 - share, Basis.SCORE)
+    return Judged(_outcome(shares[0] < scale.threshold), 1 - shares[0], Basis.SCORE)
 
 
 def _severity(number: float, whole: bool, scale: Scale) -> Judged:
@@ -279,20 +286,6 @@ def _severity(number: float, whole: bool, scale: Scale) -> Judged:
     if share > 1:
         return Judged(Outcome.FOUND, None, Basis.GRADE)
     return Judged(_outcome(share >= scale.threshold), share, Basis.GRADE)
-
-
-def highest(values: Iterable[Scalar], scale: Scale, basis: Basis = Basis.SCORE) -> Judged:
-    """What a list of numbers or flags says: found where one of them is. An empty one is clean."""
-    best = Judged(Outcome.CLEAN, None, basis)
-    for value in values:
-        judged = judge(value, scale, basis)
-        if judged.hit is None:
-            continue
-        stronger = judged.hit and not best.hit
-        higher = judged.hit is best.hit and (judged.score or 0) > (best.score or 0)
-        if stronger or higher or (best.score is None and judged.score is not None and not best.hit):
-            best = judged
-    return best
 
 
 def _outcome(found: bool) -> Outcome:

@@ -6,29 +6,17 @@ the detector's names and scales.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import isfinite
 
 from fallback.reading.finding import Basis, Finding
-from fallback.reading.generic.record import (
-    FAILED,
-    GRADES,
-    POLARITY,
-    Entry,
-    kind_of,
-    number_of,
-)
+from fallback.reading.generic.record import FAILED, GRADES, POLARITY, Entry, kind_of, number_of
 from fallback.reading.generic.roles import Kind, Role
+from fallback.reading.generic.scaling import highest
 from fallback.reading.generic.vocabulary.goals import forbidden, forbids
 from fallback.reading.generic.vocabulary.goods import lack
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.generic.vocabulary.scales import Scales
-from fallback.reading.judge import (
-    Judged,
-    Outcome,
-    highest,
-    judge,
-    judge_number,
-    judge_word,
-)
+from fallback.reading.judge import Judged, Outcome, judge, judge_number, judge_word
 from fallback.reading.tree import Leaf, Node, Use
 from schemas.text import normalise
 
@@ -102,6 +90,9 @@ class Categories:
         if judged.outcome is Outcome.FAILED:
             return Finding(name, None, None, judged.basis, leaf.path, failed=True)
         if judged.outcome is Outcome.NONE and kind_of(leaf) is Kind.NUMBER:
+            if isfinite(number_of(leaf)):  # on a scale that nobody tells
+                leaf.use = Use.DOUBTFUL
+                return Finding(name, None, None, Basis.SCORE, leaf.path)
             # NaN and infinite scores: a label without a score.
             return Finding(name, True, None, Basis.PRESENCE, leaf.path)
         found = self.finding(name, judged.hit, judged.score, leaf.path, judged.basis)
@@ -122,7 +113,8 @@ class Categories:
         hit = judged.hit
         if isinstance(leaf.value, bool) or normalise(str(leaf.value)) in POLARITY:
             hit = not hit
-        name = self._names.resolve(forbidden(name))
+        goal = forbidden(name)
+        name = lack(goal) or self._names.resolve(goal)
         return Finding(name, hit, judged.score, judged.basis, leaf.path)
 
     def passing(self, name: str, leaf: Leaf) -> list[Finding]:

@@ -171,7 +171,7 @@ class Objects(Categories):
         scale = self._scales.of("" if self._names.clean(name) else name, record.threshold)
         score = max((f.score for f in said if f.score is not None), default=None)
         if scale.lower_is_worse:
-            said = [_turned(f, scale.threshold) for f in said]
+            said = record.little(scale)
         if normalise(name) in _CONTRARY:
             said = [f for f in said if f.hit or f.basis is not Basis.SCORE]
         if any(f.failed for f in said) and not any(f.hit for f in said):
@@ -194,6 +194,9 @@ class Objects(Categories):
                     continue
             if told:
                 return self._told(told, record, name, score, path, basis)
+        if record.scores and scale.lower_is_worse:
+            record.doubt()
+            return Finding(name, None, None, Basis.SCORE, path)
         return Finding(name, True, score, Basis.PRESENCE, path)
 
     def named(self, name: str, verdict: Finding, record: Record) -> Finding:
@@ -291,9 +294,3 @@ class Objects(Categories):
         if not any(d.hit is not None for d in decisions):
             decisions += [replace(f, whole=True) for f in whole]
         return settle(decisions, same)
-
-
-def _turned(finding: Finding, threshold: float) -> Finding:
-    if finding.basis is not Basis.SCORE or finding.score is None:
-        return finding
-    return replace(finding, hit=finding.score < threshold, score=1 - finding.score)

@@ -11,7 +11,7 @@ from fallback.reading.account import last_key
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.roles import Key, Kind, Role
 from fallback.reading.generic.vocabulary.goods import lack
-from fallback.reading.judge import as_number
+from fallback.reading.judge import Scale, as_number, judge_number
 from fallback.reading.tree import Leaf, Node, Use
 from fallback.reading.words import load_words
 from schemas.text import normalise
@@ -66,6 +66,7 @@ class Record:
     asked: whether what was judged stands in it, so that a reply beside it was judged too.
     unjudged: whether it is said that what it names was not looked for.
     taken: whether another reading took a name of it.
+    scores: numbers that say how much there is of what it names.
     """
 
     names: list[tuple[str, Leaf]] = field(default_factory=list)
@@ -84,11 +85,17 @@ class Record:
     idle: list[Finding] = field(default_factory=list)
     unjudged: bool = False
     asked: bool = False
+    scores: list[Leaf] = field(default_factory=list)
 
     @property
     def typed(self) -> bool:
         """Whether a type, label or category names it: `threat_type` beside `entry_type`."""
         return any(form.rpartition(" ")[2] in _TYPES for form, _ in self.names)
+
+    @property
+    def checked(self) -> bool:
+        """Whether it names what checked, and nothing else."""
+        return bool(self.names) and all(form in CHECKERS for form, _ in self.names)
 
     @property
     def agrees(self) -> bool:
@@ -100,6 +107,29 @@ class Record:
         return bool(clean) and all(
             f.basis is not Basis.SCORE and normalise(f.name) not in _OF_CLASS for f in clean
         )
+
+    def little(self, scale: Scale) -> list[Finding]:
+        """Its judgements, where a low score is the finding.
+
+        A threshold in the object says that its scores end at 1.
+        """
+        leaves = {leaf.path: leaf for leaf in self.scores}
+        found = []
+        for finding in self.said:
+            if finding.basis is Basis.SCORE and (leaf := leaves.get(finding.path)) is not None:
+                number = number_of(leaf)
+                told = judge_number(float(number) if self.threshold else number, scale)
+                finding = replace(finding, hit=told.hit, score=told.score)
+            elif finding.basis is Basis.SCORE and finding.score is not None:
+                hit, score = finding.score < scale.threshold, 1 - finding.score
+                finding = replace(finding, hit=None if scale.opposed else hit, score=score)
+            found.append(finding)
+        return found
+
+    def doubt(self) -> None:
+        """Leave the scores unread: nothing tells their scale, or which end is the finding."""
+        for leaf in self.scores:
+            leaf.use = Use.DOUBTFUL
 
     def quote_reasons(self, known: Callable[[str], bool]) -> None:
         """Pass over explanations and replies: they are of a judgement that was read.

@@ -30,6 +30,10 @@ _LISTED = _KEYS["names"] | _KEYS["passive"] | _KEYS["container"] | _KEYS["checke
 _COUNTED = load_words().texts["counted_errors"] | load_words().texts["counted_findings"]
 #: What says of names that they were not found.
 _ABSENT = load_words().texts["absent_heads"]
+#: What a flag says should be done, or would have been: `should_escalate`, `would_be_blocked`.
+_MODALS = frozenset({"would", "should", "must", "will", "needs", "need"})
+_AUXILIARIES = frozenset({"be", "have", "been", "to", "get"})
+_MEASURES_TAKEN = _KEYS["acted"] | load_words().values["acted"] | {"flag", "alert", "warn"}
 #: Words of which a flag of a state consists.
 _STATED = _KEYS["states"] | _KEYS["subjects"] | {
     "request", "response", "message", "text", "input", "output", "session", "client", "run",
@@ -179,6 +183,8 @@ def _modified(words: list[str], kind: Kind) -> Key | None:
         return Key(Role.THRESHOLD)
     if kind is Kind.BOOL and _is_state(words):
         return Key(Role.BOOKKEEPING)
+    if kind is Kind.BOOL and first in _MODALS and _is_measure(words[1:]):
+        return Key(Role.ACTED)
     if len(words) == 1:
         alone = kind in (Kind.LIST, Kind.DICT) and first in _KEYS["passive_words"]
         return Key(Role.PASSIVE) if alone and first not in _NOT_PASSIVE else None
@@ -200,6 +206,13 @@ def _is_state(words: list[str]) -> bool:
     """Whether a flag is of a request or a run: `was_truncated`, `is_verified_user`."""
     told = words[1:] if words[0] in ("is", "was", "has", "been") else words
     return not _KEYS["states"].isdisjoint(told) and _STATED.issuperset(told)
+
+
+def _is_measure(words: list[str]) -> bool:
+    """Whether words are of what is done about a finding: `be blocked`, `human review`."""
+    while words and words[0] in _AUXILIARIES:
+        words = words[1:]
+    return " ".join(words) in _MEASURES_TAKEN
 
 
 def _compound(words: list[str], kind: Kind) -> Key | None:

@@ -3,11 +3,12 @@
 In: an object. Out: the same with its numbers as shares or flags. Marks the leaves that say how.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from fallback.reading.finding import Basis
 from fallback.reading.generic.roles import Kind, Role, key_form, key_role
-from fallback.reading.judge import as_number
-from fallback.reading.tree import Leaf, Node, Use
+from fallback.reading.judge import Judged, Outcome, Scale, as_number, judge
+from fallback.reading.tree import Leaf, Node, Scalar, Use
 from schemas.text import normalise
 
 #: Keys of the end of a scale.
@@ -31,9 +32,10 @@ def rescale(node: dict[str, Node]) -> None:
     if top is not None:  # the scale is that of the scores inside as well
         numbers += [n for inner in node.values() if isinstance(inner, dict) for n in _scores(inner)]
     values = [n.value for n in numbers if isinstance(n.value, int | float)]
+    grades = top is not None and all(isinstance(v, int) for v in values)  # `score: 1` of 5
     if top is None and len(values) > 1 and 50 <= max(values) <= 100:
         top = 100.0
-    if top is None or not values or not 1 < max(values) <= top:
+    if top is None or not values or max(values) > top or (max(values) <= 1 and not grades):
         return
     for leaf in numbers:
         assert isinstance(leaf.value, int | float)
@@ -90,3 +92,17 @@ def take_odds(node: dict[str, Node]) -> None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def highest(values: Iterable[Scalar], scale: Scale, basis: Basis = Basis.SCORE) -> Judged:
+    """What a list of numbers or flags says: found where one of them is. An empty one is clean."""
+    best = Judged(Outcome.CLEAN, None, basis)
+    for value in values:
+        judged = judge(value, scale, basis)
+        if judged.hit is None:
+            continue
+        stronger = judged.hit and not best.hit
+        higher = judged.hit is best.hit and (judged.score or 0) > (best.score or 0)
+        if stronger or higher or (best.score is None and judged.score is not None and not best.hit):
+            best = judged
+    return best

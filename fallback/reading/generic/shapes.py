@@ -5,6 +5,7 @@ and by a few closed key names. Marks no leaves, except for counts that are judge
 """
 
 from collections.abc import Iterator
+from itertools import product
 
 from fallback.reading.generic.record import POLARITY, kind_of
 from fallback.reading.generic.roles import Role, key_form, key_role
@@ -13,17 +14,16 @@ from fallback.reading.judge import judge_word
 from fallback.reading.tree import Leaf, Node, Use, mark
 from schemas.text import normalise
 
-_PARALLEL = (
-    ("labels", "scores"), ("categories", "scores"), ("classes", "scores"), ("names", "scores"),
-    ("labels", "probabilities"), ("labels", "confidences"), ("classes", "probabilities"),
-    ("labels", "flags"), ("labels", "values"), ("categories", "flags"), ("topics", "scores"),
-    ("categories", "probabilities"), ("labels", "probs"), ("names", "values"), ("types", "scores"),
-    ("classes", "predictions"), ("labels", "predictions"), ("classes", "probs"), ("names", "probs"),
-    ("names", "counts"), ("labels", "counts"), ("types", "counts"), ("entities", "counts"),
-    ("entities", "scores"), ("categories", "confidences"), ("names", "flags"),
+#: Keys of names, and keys of what is said of each of them in a list beside.
+_NAMED = (
+    "labels", "categories", "classes", "names", "topics", "types", "entities", "checks", "rules",
+    "policies", "risks",
 )  # fmt: skip
-
-
+_COUNTS = frozenset({"counts", "hits", "occurrences", "matches"})
+_SAID = (
+    "verdicts", "outcomes", "results", "flags", "predictions", "decisions", *sorted(_COUNTS),
+    "scores", "probabilities", "probs", "confidences", "values",
+)  # fmt: skip
 _PASSED = frozenset({"passed", "valid", "ok", "compliant", "safe", "allowed", "pass"})
 _CHECKS = frozenset(
     {"checks", "check", "tests", "rules", "policies", "scanners", "is", "validation"}
@@ -61,7 +61,7 @@ def parallel(node: dict[str, Node]) -> list[tuple[Leaf, Leaf]] | None:
     by_form = {normalise(key[:40]): inner for key, inner in node.items() if isinstance(inner, list)}
     if len(by_form) < 2:
         return None
-    for names, values in _PARALLEL:
+    for names, values in product(_NAMED, _SAID):
         left, right = by_form.get(names), by_form.get(values)
         if right and len(right) == 1 and isinstance(right[0], list):  # one row of a batch
             right = right[0]
@@ -70,7 +70,7 @@ def parallel(node: dict[str, Node]) -> list[tuple[Leaf, Leaf]] | None:
         found = list(_zip(left, right))
         if len(found) != len(left):
             continue
-        for _, leaf in found if values == "counts" else ():
+        for _, leaf in found if values in _COUNTS else ():
             leaf.value = bool(leaf.value)
         return found
     return None
@@ -80,7 +80,9 @@ def _zip(left: list[Node], right: list[Node]) -> Iterator[tuple[Leaf, Leaf]]:
     for name, value in zip(left, right, strict=True):
         if not isinstance(name, Leaf) or not isinstance(value, Leaf):
             return
-        if not isinstance(name.value, str) or isinstance(value.value, str):
+        if not isinstance(name.value, str):
+            return
+        if isinstance(value.value, str) and judge_word(value.value) is None:
             return
         yield name, value
 

@@ -256,6 +256,7 @@ def number(record: Record, entry: Entry, scale: Scale) -> None:
     if not judged.known:
         record.entries.append(entry)
         return
+    record.scores.append(leaf)
     _say(record, entry, judged, entry.key)
 
 

@@ -264,6 +264,8 @@ class Walker(Lists):
                     entry.node.use = Use.QUOTED
         if found:
             record.said = [broke(f) for f in record.said]
+            failed = not record.said and all(f.failed for f in found)
+            record.unjudged = record.unjudged or (failed and record.checked)
         return found
 
     def _error_inside(self, node: Node) -> list[Finding]:

@@ -48,7 +48,8 @@ class Scales:
         key = normalise(name) if name else ""
         if threshold is None:
             threshold = self._thresholds.get(key)
-        good = self._goods and bool(key) and key not in self._own and lack(key) is not None
+        praised = self._goods and bool(key) and lack(key) is not None
+        good = praised and key not in self._own
         if threshold is None and key not in self._worse and not good:
             return self._base
         return replace(
@@ -56,4 +57,5 @@ class Scales:
             threshold=self._base.threshold if threshold is None else threshold,
             lower_is_worse=good or key in self._worse,
             good=good,
+            opposed=self._goods and key in self._worse and not praised,
         )
