@@ -241,7 +241,10 @@ def _compound(words: list[str], kind: Kind) -> Key | None:
         if len(words) > 1 and last in _KEYS[f"{role.value}_ends"]:
             if role is Role.COUNT and words[-2].rpartition(".")[2] in _KEYS["counted"]:
                 return Key(Role.BOOKKEEPING)
-            return _judged(words[:-1], role)
+            core = words[:-1]
+            while role is Role.COUNT and len(core) > 1 and core[-1] in _KEYS["count_ends"]:
+                core = core[:-1]  # `guard_hits_total`
+            return _judged(core, role)
     if len(words) > 1 and first in _KEYS["count_starts"] and kind is Kind.NUMBER:
         core = words[2:] if words[1] == "of" and len(words) > 2 else words[1:]
         if len(core) == 1 and core[0] in _KEYS["counted"]:

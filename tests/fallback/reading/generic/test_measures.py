@@ -45,6 +45,11 @@ NAMED = [
     ({"rules": ["no_violence", "no_pii"], "outcomes": ["pass", "fail"]}, ["pii"]),
     ({"status": "partial", "completed": ["toxicity"], "findings": []}, "unread"),
     ([{"scanner": "pii", "error": "timeout"}, {"scanner": "hate", "detected": True}], ["hate"]),
+    ([{"attempts": [{"ok": False, "error": "timeout"}, {"ok": True, "label": "spam"}]}], ["spam"]),
+    ({"policies": {"no_violence": "breached", "no_spam": "respected"}}, ["violence"]),
+    ({"nsfw_percentile": 99, "gore_percentile": 3}, ["nsfw"]),
+    ('guard_hits_total{category="malware"} 0\nguard_hits_total{category="spam"} 2', ["spam"]),
+    ({"exit_code": 0, "stdout": "No leaks found", "stderr": ""}, "clean"),
     ({"statut": "succès", "catégorie": "spam"}, ["spam"]),
 ]
 
