@@ -106,7 +106,9 @@ def _well(record: Record, entry: Entry, scale: Scale, value: str | int | float) 
     if judged.hit is False and entry.form.endswith(" rate") and value is not True:
         judged = Judged(Outcome.NONE)  # a pass rate of 80% clears nothing
     word = lack(entry.form) or ("unsafe" if "safe" in entry.form else FAILED)
-    _say(record, entry, Judged(_OUTCOME[judged.hit], None, Basis.DECISION), word)
+    share = judged.hit is False and isinstance(value, int | float) and value not in (True, False)
+    basis = Basis.SCORE if share else Basis.DECISION  # how safe all is silences no score beside it
+    _say(record, entry, Judged(_OUTCOME[judged.hit], None, basis), word)
 
 
 def _is_count(value: object) -> bool:

@@ -191,7 +191,7 @@ def _named(clause: str, bad: Callable[[str], bool]) -> bool:
 
 def turns(text: str) -> bool:
     """Whether a text takes back what was said before it."""
-    return not _LISTS["turns"].isdisjoint(w.strip(",.;:") for w in text.casefold().split())
+    return not _LISTS["turns"].isdisjoint(w.strip(",.;:()[]") for w in text.casefold().split())
 
 
 def predicate(sentence: str) -> str | None:

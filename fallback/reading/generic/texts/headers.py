@@ -297,4 +297,4 @@ class Headers(Joins):
 def _first_word(text: str) -> str:
     """The verdict of `PASS  ok on 10/10`; empty where the first word is none."""
     first = text.split(None, 1)[0] if text.split() else ""
-    return first if first in SURE and first != text else ""
+    return first if first in SURE and first != text and not contrast.turns(text) else ""

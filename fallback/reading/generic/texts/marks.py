@@ -7,7 +7,7 @@ Knows no vocabularies.
 from collections.abc import Sequence
 
 from fallback.reading.generic.roles import Kind, Role, key_role
-from fallback.reading.generic.texts import cut
+from fallback.reading.generic.texts import contrast, cut
 from schemas.text import normalise
 
 _PASSED = "✅✓✔☑🟢"
@@ -64,6 +64,8 @@ def _worded(lines: Sequence[str]) -> list[tuple[str, str]] | None:
         word, _, name = line.partition(" ")
         name = name.strip(_LOOSE)
         if word.strip("[]:") not in _WORDS or not name or len(name.split()) > _MOST_WORDS:
+            return None
+        if name[0] == "(" or contrast.turns(name):  # `PASS (but flagged for bias)`
             return None
         found.append((name, _WORDS[word.strip("[]:")]))
     return found

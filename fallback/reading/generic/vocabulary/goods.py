@@ -26,6 +26,14 @@ _BROKEN = _KEYS["flag_ends"] - {"present", "match", "matched", "found"}
 #: What nouns among the goods end with.
 _NOUNS = ("ness", "ty", "cy", "ance", "ence", "ion", "ment", "st", "th", "call", "ing")
 _MAX_WORDS = 8
+#: What a name of a rule that is kept begins with: `follows_guidelines`, `complies_with_policy`.
+_KEEPS = frozenset(
+    {"follows", "obeys", "adheres", "complies", "meets", "satisfies", "observes", "conforms",
+     "abides"}
+)  # fmt: skip
+_RULES = load_words().texts["rules"]
+_ANSWERS = load_words().values["polarity"] | load_words().values["clean"]
+_PURPOSES = frozenset({"for", "to"})
 
 
 @lru_cache(maxsize=8192)
@@ -46,8 +54,12 @@ def lack(name: str) -> str | None:
         found = _GOODS.get(" ".join(words[-size:]))
         if found is not None and _BESIDE.issuperset(words[:-size]):
             return found
+    if words[0] in _KEEPS and words[-1] in _RULES:
+        return "check failed"
     first = _GOODS.get(words[0])
-    return first if first in WHOLE and _BESIDE.issuperset(words[1:]) else None
+    answered = words[-1] in _ANSWERS  # `safe to send? no`
+    aimed = len(words) > 2 and words[1] in _PURPOSES and not answered  # `safe_for_children`
+    return first if first in WHOLE and (aimed or _BESIDE.issuperset(words[1:])) else None
 
 
 def is_praise(word: str) -> bool:

@@ -50,6 +50,11 @@ NAMED = [
     ({"nsfw_percentile": 99, "gore_percentile": 3}, ["nsfw"]),
     ('guard_hits_total{category="malware"} 0\nguard_hits_total{category="spam"} 2', ["spam"]),
     ({"exit_code": 0, "stdout": "No leaks found", "stderr": ""}, "clean"),
+    ({"allowed_pct": 0.98, "violations": {"hate": 1}}, ["hate"]),
+    ({"safe_for_children": False, "safe": True}, ["unsafe"]),
+    ({"can_proceed": False}, ["check failed"]),
+    ({"follows_guidelines": False}, ["check failed"]),
+    ({"follows_guidelines": True, "can_proceed": True}, "clean"),
     ({"statut": "succès", "catégorie": "spam"}, ["spam"]),
 ]
 
@@ -62,6 +67,14 @@ def test_much_or_little_of_an_unknown_scale_is_unread(output: Any) -> None:
 @pytest.mark.parametrize(("output", "wanted"), [*SCALED, *NAMED], ids=str)
 def test_an_output_is_read(output: Any, wanted: list[str] | str) -> None:
     assert said(output) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["PASS (but flagged for bias)", "PASS but flagged", "Verdict: PASS (but flagged for bias)"],
+)
+def test_what_takes_a_pass_back_is_no_name_of_a_check(text: str) -> None:
+    assert said(text) != "clean"
 
 
 @pytest.mark.parametrize("name", ["Toxicity", "Bias", "Hallucination"])
