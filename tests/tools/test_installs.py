@@ -36,10 +36,10 @@ def seconds(home: Path) -> dict[str, float]:
     return measure(home)
 
 
-def imports(home: Path, python: str, *packages: str) -> bool:
-    """Whether all modules of these packages can be imported, and bring torch along."""
+def in_clone(home: Path, *command: str) -> str:
+    """The output of a command that succeeds in the clone, without any configuration of pip."""
     ran = subprocess.run(
-        [home / "clone" / python, "-c", _IMPORT, *packages],
+        command,
         cwd=home / "clone",
         env=plain_environment(home),
         capture_output=True,
@@ -47,20 +47,12 @@ def imports(home: Path, python: str, *packages: str) -> bool:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    return ran.stdout.strip() == "True"
+    return ran.stdout
 
 
-def build(home: Path, environment: str) -> None:
-    """An environment of the clone, by its file of the Makefile."""
-    built = subprocess.run(
-        ["make", "-s", environment],
-        cwd=home / "clone",
-        env=plain_environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
+def imports(home: Path, python: str, *packages: str) -> bool:
+    """Whether all modules of these packages can be imported, and bring torch along."""
+    return in_clone(home, str(home / "clone" / python), "-c", _IMPORT, *packages).strip() == "True"
 
 
 @pytest.mark.slow
@@ -74,14 +66,14 @@ def test_a_clone_answers_within_minutes(seconds: dict[str, float]) -> None:
 @pytest.mark.slow
 @pytest.mark.triton
 def test_what_serves_is_installed_from_plain_pypi(home: Path, seconds: dict[str, float]) -> None:
-    build(home, ".venv/.events")
+    in_clone(home, "make", "-s", ".venv/.events")
     assert not imports(home, ".venv/bin/python", *_SERVING)
 
 
 @pytest.mark.slow
 @pytest.mark.triton
 def test_what_exports_is_installed_from_plain_pypi(home: Path, seconds: dict[str, float]) -> None:
-    build(home, ".venv-export/.built")
+    in_clone(home, "make", "-s", ".venv-export/.built")
     assert imports(home, ".venv-export/bin/python", *_EXPORT)
 
 
