@@ -162,8 +162,10 @@ class Deployment:
         eventually(self.model_answers, within_s)
 
     def settle(self) -> None:
-        """Wait until the model has answered for a second: a watchdog that looked before the last
-        fault was over restarts Triton within its next look.
+        """Wait until the model has answered for a second.
+
+        The watchdog may have read a failed canary just before the last fault ended. It then
+        restarts Triton at its next check.
         """
         since = time.monotonic()
 

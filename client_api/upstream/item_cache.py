@@ -105,8 +105,8 @@ class ItemCache:
         if call >= self._heard:  # else one that set out later has been answered
             self._heard, self._named_at, self._served = call, self._clock(), served
         if versions["rules"] != self._rules_version(item.tenant):
-            # One of the two has not read a changed file yet. The caller has this answer now, so the
-            # entry must not bring back the one before.
+            # The facade or Triton has not read a changed file yet. The caller has the newer answer
+            # now, so the older entry is removed.
             self._kept.pop(self._key(item, served), None)
             return
         if reason is not None and not reason.has_candidate:

@@ -1,7 +1,7 @@
-"""What a value says of a measure where nothing says on what scale, and in which direction.
+"""Judges a value of a measure whose scale and direction are not stated.
 
-In: a name, what the detector's file says of it, and values. Out: findings, and what is clean for
-sure. Everything else says nothing: much of an unknown thing may be the best or the worst.
+In: a name, its entry in the detector's file, and values. Out: a finding, a clean value, or no
+judgement: a high value on an unknown scale may be the best or the worst.
 """
 
 from dataclasses import dataclass, replace

@@ -90,7 +90,7 @@ class Categories:
         if judged.outcome is Outcome.FAILED:
             return Finding(name, None, None, judged.basis, leaf.path, failed=True)
         if judged.outcome is Outcome.NONE and kind_of(leaf) is Kind.NUMBER:
-            if isfinite(number_of(leaf)):  # on a scale that nobody tells
+            if isfinite(number_of(leaf)):  # on an unknown scale
                 leaf.use = Use.DOUBTFUL
                 return Finding(name, None, None, Basis.SCORE, leaf.path)
             # NaN and infinite scores: a label without a score.

@@ -143,9 +143,9 @@ class Record:
                 leaf.use = Use.QUOTED
 
     def set_runs_aside(self) -> None:
-        """`status: ok` may be of the run: it clears a named check, else only where nothing speaks.
+        """Set aside `status: ok` and its like: they may be the status of the run.
 
-        An output that says no more is clean.
+        Such a status clears a named check. Otherwise it clears only an output without findings.
         """
         if any(form in CHECKERS for form, _ in self.names):
             return

@@ -1,4 +1,4 @@
-"""Scores of good things on a scale that nobody tells, and flags named after goals and measures."""
+"""Scores of good things on an unknown scale, and flags named after goals and measures."""
 
 from typing import Any
 
