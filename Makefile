@@ -44,7 +44,7 @@ images: .venv/.test .venv/.chart .venv/.images model ## build the container imag
 	$(SERVE) -m tools.images $(if $(BASE),--base '$(BASE)') $(if $(WRITE),--write)
 	$(SERVE) -m pytest tests/helm/images -m images
 
-hostile: .venv/.test model ## the tests of every threat of docs/security.md, its tables, and how long others wait
+hostile: .venv/.test .venv-export/.built model ## the tests of every threat of docs/security.md, its tables, and how long others wait
 	$(SERVE) -m tools.hostile
 
 faults: .venv/.test model ## inject faults under load and write the table of docs/reliability.md

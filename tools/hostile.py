@@ -5,12 +5,12 @@ In: `tests/system/hostile/findings.yaml`. Out: the status of pytest, or 1 where 
 measurement is missed; when all tests passed, the tables and the figures of `docs/security.md`.
 """
 
+import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import pytest
 import yaml
 
 from bench.faults.report import machine
@@ -20,6 +20,7 @@ from tools.markdown import render, table
 ROOT: Final = Path(__file__).parent.parent
 PAGE: Final = ROOT / "docs/security.md"
 _FINDINGS: Final = ROOT / "tests/system/hostile/findings.yaml"
+_EXPORT: Final = "tests/export/"
 
 
 def load() -> dict[str, list[dict[str, Any]]]:
@@ -32,6 +33,23 @@ def all_tests() -> list[str]:
     """Each test once, as pytest is told it."""
     entries = (entry for entries in load().values() for entry in entries)
     return list(dict.fromkeys(f"tests/{name}" for e in entries for name in e.get("tests", ())))
+
+
+def commands(arguments: Sequence[str]) -> list[list[str]]:
+    """One command per environment; the tests of the export need its packages.
+
+    arguments: further ones of pytest.
+    """
+    tests = all_tests()
+    exports = [test for test in tests if test.startswith(_EXPORT)]
+    others = [test for test in tests if not test.startswith(_EXPORT)]
+    return [
+        [str(python), "-m", "pytest", *chosen, *arguments]
+        for python, chosen in (
+            (ROOT / ".venv-export/bin/python", exports),
+            (sys.executable, others),
+        )
+    ]
 
 
 def page() -> str:
@@ -68,9 +86,10 @@ def _lines(names: Sequence[str]) -> Iterator[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the tests with further arguments of pytest, and measure when all passed."""
-    status = pytest.main([*all_tests(), *arguments])
-    if status:
-        return int(status)
+    for command in commands(arguments):
+        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+        if status:
+            return status
     noticed = others.measure()
     print(noticed)
     figures = f"{noticed}\n\nMeasured on {machine()}.\n"

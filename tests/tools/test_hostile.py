@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.hostile import PAGE, ROOT, all_tests, load, page
+from tools.hostile import PAGE, ROOT, all_tests, commands, load, page
 
 
 def functions(file: Path) -> set[str]:
@@ -27,3 +27,12 @@ def test_every_entry_has_tests_or_says_why_not() -> None:
 
 def test_the_page_has_the_tables() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "run `python -m tools.hostile`"
+
+
+def test_tests_of_the_export_run_in_its_environment() -> None:
+    interpreters = {
+        test: python for python, *arguments in commands([]) for test in arguments[2:]
+    }
+    assert set(interpreters) == set(all_tests())
+    for test, python in interpreters.items():
+        assert (".venv-export" in python) == test.startswith("tests/export/"), test
