@@ -9,7 +9,9 @@ from bench.slo.load import Sent
 
 
 def verdicts(found: Iterable[Verdict]) -> str:
-    rows = [("objective", "limit", "at the end", "worst 5 minutes", "verdict")]
+    rows: list[tuple[str, ...]] = [
+        ("objective", "limit", "at the end", "worst 5 minutes", "verdict")
+    ]
     for one in found:
         word = "met" if one.met else "missed, informative" if one.informative else "BREACH"
         last, worst = (_value(value, one.unit) for value in (one.last, one.worst))
@@ -21,7 +23,7 @@ def alerts(found: Sequence[AlertSeen], begin: float) -> str:
     """begin: from when times count, seconds since 1970."""
     if not found:
         return "no alert was pending or firing"
-    rows = [("alert", "of", "page", "pending after", "firing after")]
+    rows: list[tuple[str, ...]] = [("alert", "of", "page", "pending after", "firing after")]
     for one in found:
         times = (_after(when, begin) for when in (one.pending, one.firing))
         rows.append((one.name, one.slo or "-", one.priority, *times))
