@@ -6,7 +6,7 @@ Runs in the export environment.
 from collections.abc import Sequence
 from pathlib import Path
 
-import llguidance.torch as masks
+import llguidance.numpy as masks  # its masks for torch are compiled at run time
 import torch
 from llguidance import LLMatcher, LLTokenizer
 from transformers import LogitsProcessor, LogitsProcessorList
@@ -28,7 +28,7 @@ class _Mask(LogitsProcessor):
         if input_ids.shape[1] > self._prompt:
             self._matcher.consume_token(int(input_ids[0, -1]))
         masks.fill_next_token_bitmask(self._matcher, self._bits)
-        masks.apply_token_bitmask_inplace(scores, self._bits)
+        masks.apply_token_bitmask_inplace(scores.numpy(), self._bits)
         return scores
 
 
