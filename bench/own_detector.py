@@ -7,6 +7,7 @@ reviewer, who needs longer; it stops when REST and Triton answer every label as 
 """
 
 import argparse
+import functools
 import json
 import os
 import shutil
@@ -133,8 +134,12 @@ def measure(service: Running, name: str, gold: Gold, folder: Path) -> Measured:
     review = reviewed(draft, gold)
     file.write_text(review.file, encoding="utf-8")
     _, add_s = _timed(lambda: _mapper(service, "add", str(file)))
+
+    def answered(ask: Callable[[list[str]], list[list[str]]]) -> None:
+        eventually(lambda: _decided(ask, gold), _ANSWERED_WITHIN_S)
+
     seconds = [
-        _timed(lambda ask=ask: eventually(lambda: _decided(ask, gold), _ANSWERED_WITHIN_S))[1]
+        _timed(functools.partial(answered, ask))[1]
         for ask in (
             lambda words: _by_rest(service, detector, words),
             lambda words: _by_triton(service, detector, words),

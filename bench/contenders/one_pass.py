@@ -65,7 +65,7 @@ class OnePass:
             ids = self._prompts.detector_ids(detector)
             batch = self._session.start(1)
             batch.forward([ids])
-            self._prefixes[detector] = self._session.prefix(batch, len(ids))
+            self._prefixes[detector] = self._session.cached_prefix(batch, len(ids))
         return self._prefixes[detector]
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import triton_python_backend_utils as pb_utils
 
@@ -41,7 +42,8 @@ class TritonPythonModel:
 
     def execute(self, requests):
         """All items are read, then asked together, then decided."""
-        queries, answered = [], []
+        queries: list[Any] = []
+        answered: list[Any] = []
         read = functools.partial(self.read, time.monotonic(), queries)
         asked = [
             [read(*row) for row in zip(*self.columns(request), strict=True)] for request in requests

@@ -66,7 +66,7 @@ def stand_in_manifest(number: int) -> Manifest:
         base=Origin(name="some-llama", sha256="0123456789abcdef"),
         quantization="int8",
         writes=WritesText(),
-        config=LlamaShape(*[1] * 7, bos=None),
+        config=LlamaShape(1, 1, 1, 1, 1, 1, eos=1, bos=None),
         files={},
         checks={"gate": {"exact": 0.87654, "families": {"count": 12}}},
     )

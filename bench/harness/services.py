@@ -50,8 +50,10 @@ class Service:
 def whole_service() -> Iterator[Service]:
     """As `make serve` starts it, without its caches."""
     begun = time.perf_counter()
-    off = {"MAPPER_CACHE_ENTRIES": "0", "MAPPER_ITEM_CACHE_BYTES": "0"}
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder), **off) as running:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(Path(folder), MAPPER_CACHE_ENTRIES="0", MAPPER_ITEM_CACHE_BYTES="0") as running,
+    ):
         ready_s = time.perf_counter() - begun
         yield Service(answer_caller(running.url), running.pid, ready_s)
 

@@ -6,6 +6,7 @@ answer everything in a few milliseconds, in which a scrape would be visible. Bef
 every detector is sent once, so that all series exist.
 """
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ class Scraping:
     kilobytes: float
 
 
+def _is_past(end: float) -> bool:
+    return time.monotonic() >= end
+
+
 def measure(quick: bool) -> Scraping:
     """Rounds with scrapes and without, in turn."""
     without: list[float] = []
@@ -60,7 +65,7 @@ def measure(quick: bool) -> Scraping:
         pool.submit(_scrape_each_second, running.url, 1).result()  # the process is up
         for _ in range(_ROUNDS[quick]):
             end = time.monotonic() + _ROUND_S[quick]
-            without += waits_until(lambda end=end: time.monotonic() >= end, http)
+            without += waits_until(functools.partial(_is_past, end), http)
             scrapes = pool.submit(_scrape_each_second, running.url, _ROUND_S[quick])
             scraped += waits_until(scrapes.done, http)
             scrapes.result()
