@@ -246,8 +246,8 @@ def make_state(
         access.switch,
         metrics,
         budgets,
-        # If the model shares the cores, most of them are for it.
-        CpuShare(len(os.sched_getaffinity(0)) / 8),
+        # If the model shares the cores, nearly all of them are for it.
+        CpuShare(len(os.sched_getaffinity(0)) / 16),
         records=[one.record for one in (review, events, evaluations) if one],
         compare=shadow.offer,
     )

@@ -1,10 +1,12 @@
 """Limits the processor time that the process uses for answers by rules.
 
-In: the processor time used. Out: the time to wait. Answers by rules are fast, and a client that
+In: the processor time used. Out: the wait. Answers by rules are fast, and a client that
 gets one at once sends its next request at once. Without a limit, the rules take the cores from the
 model.
 """
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Final
@@ -27,6 +29,20 @@ class CpuShare:
         self._clock, self._used = clock, used
         self._at, self._used_then = clock(), used()
         self._left_s = 0.0
+        self._turns = asyncio.Lock()
+
+    async def turn(self, within_s: float) -> None:
+        """Return when the process is within its share, at the latest after `within_s` seconds.
+
+        Callers wait one after another: if all of them woke to look, that would cost the time that
+        the share saves.
+        """
+        if self.wait_s() <= 0 and not self._turns.locked():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, within_s)), self._turns:
+                while (wait_s := self.wait_s()) > 0:
+                    await asyncio.sleep(wait_s)
 
     def wait_s(self) -> float:
         """Seconds until the process is within its share, if it uses nothing meanwhile."""

@@ -44,6 +44,9 @@ PASSING: Final = frozenset(
 _LATE: Final = frozenset({FallbackReason.TIMEOUT, FallbackReason.OVERLOADED})
 #: The pause before a retry if the model answered no item of a chunk: a tenth of the usual budget.
 _PAUSE_S: Final = 0.024
+#: The share of the time left that an answer by rules may wait for its turn: many such answers end
+#: together, and the last of them would be late.
+_WAITED: Final = 0.8
 #: The longest work by rules in the event loop: less than the cost of a switch to a thread.
 _AT_ONCE_S: Final = 0.001
 
@@ -233,10 +236,8 @@ class MapperService:
 
         since: clock seconds when the item arrived, or was sent to the model.
         """
-        while isinstance(answer, ModelOverloaded) and (wait_s := self._cpu.wait_s()) > 0:
-            if (left_s := self._left_s([item], deadline)) <= 0:
-                break
-            await asyncio.sleep(min(wait_s, left_s))
+        if isinstance(answer, ModelOverloaded):
+            await self._cpu.turn(_WAITED * self._left_s([item], deadline))
         outcome: Decision | Exception
         if self._budgets.on_timeout is OnTimeout.ERROR and (
             _reason(answer) is FallbackReason.TIMEOUT

@@ -52,7 +52,7 @@ if os.getppid() == int(sys.argv[1]):
 def spawn(
     command: Sequence[str], log: BinaryIO, env: Mapping[str, str], folder: Path | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a new session; the kernel ends it when the calling thread ends.
+    """Start a command in a new process group; the kernel ends it when the calling thread ends.
 
     log: receives its output; folder: its working directory. Raises OSError.
     """
@@ -64,8 +64,9 @@ def spawn(
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-        # Its own session: Ctrl-C reaches this process first, which drains in order.
-        start_new_session=True,
+        # Its own group: Ctrl-C reaches this process first, which drains in order. The same session:
+        # Linux divides the cores among sessions first, and then by priority.
+        process_group=0,
     )
 
 

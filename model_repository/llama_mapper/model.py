@@ -20,6 +20,8 @@ NAMES = ("DETECTOR", "READ_SIGNALS", "OPTIONS")
 class TritonPythonModel:
     def initialize(self, args):
         parameters = json.loads(args["model_config"])["parameters"]
+        # It yields to the processes that bring it work, or its batches are smaller.
+        os.setpriority(os.PRIO_PROCESS, 0, max(5, os.getpriority(os.PRIO_PROCESS, 0)))
 
         def setting(name):  # the environment overrides config.pbtxt
             return os.environ.get(f"MAPPER_{name.upper()}", parameters[name]["string_value"])

@@ -1,5 +1,7 @@
 """What the process may use while it stands in for a busy model."""
 
+import asyncio
+
 import pytest
 
 from client_api.mapping.cpu_share import CpuShare
@@ -38,3 +40,32 @@ def test_neither_rest_nor_excess_is_remembered_for_long() -> None:
     assert process.pass_by(0.0, used=0.125) == 0
     assert process.pass_by(0.0, used=0.125) == pytest.approx(0.5)
     assert process.pass_by(0.0, used=1000.0) == pytest.approx(0.5)
+
+
+def test_callers_have_their_turns_in_order() -> None:
+    process = Process()
+    process.pass_by(0.0, used=0.01)
+    ended: list[int] = []
+
+    async def caller(number: int) -> None:
+        await process.share.turn(60.0)
+        ended.append(number)
+        process.used += 0.01
+
+    async def test() -> None:
+        callers = [asyncio.create_task(caller(number)) for number in range(3)]
+        while len(ended) < 3:
+            process.now += 0.01
+            await asyncio.sleep(0)
+        await asyncio.gather(*callers)
+
+    asyncio.run(test())
+    assert ended == [0, 1, 2]
+
+
+def test_a_turn_does_not_wait_beyond_its_bound() -> None:
+    process = Process()
+    process.pass_by(0.0, used=100.0)
+    asyncio.run(process.share.turn(0.0))
+    asyncio.run(process.share.turn(-1.0))
+    assert process.share.wait_s() > 0
