@@ -3,8 +3,7 @@
 In: a decoded output. Out: findings, and what the account needs: nodes, formats, bounds.
 """
 
-from collections.abc import Callable
-from itertools import islice
+from collections.abc import Callable, Sequence
 
 from fallback.reading import nested, tree
 from fallback.reading.declared import Applied
@@ -17,7 +16,6 @@ from fallback.reading.generic.vocabulary.budget import Lookups
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.generic.walk import Walker
 from fallback.reading.guards import Guard
-from fallback.reading.nested import different, merged, said, set_aside, thought, trusted, unquoted
 from fallback.reading.tree import MAX_LEAVES, Leaf, Node, Planter, Use, leaves, mark, plain
 from fallback.signal import MAX_NAME
 
@@ -32,7 +30,7 @@ _MAX_ENTRIES = 64
 _OPENING = 12
 #: What is in an opened text may be this much nearer to the bound of depth.
 _INNER = tree.MAX_DEPTH - 16
-_MAX_SAID, _MAX_COPY = 16, 2000
+_MAX_COPY = 2000
 #: Notations in which nothing stands outside of structure.
 _STRUCTURED = frozenset({"json", "json-lines", "sse"})
 #: Notations of logs, in which a logged text may hold pairs of its own.
@@ -79,13 +77,15 @@ class Item:
             return 0 if not self._names.vague(name) else 1
         return 2 if self._names.known(name) else 3
 
-    def read(self, decoded: Decoded) -> list[Finding]:
-        """The findings of the whole output."""
-        return self._decoded(decoded, "", 0)
+    def is_strange_flag(self, findings: Sequence[Finding]) -> bool:
+        """Whether an output is one `false` under a name that nobody knows."""
+        values = [leaf.value for node in self.nodes for leaf in leaves(node)]
+        strange = [f for f in findings if not (f.general or self._names.known(f.name))]
+        return values == [False] and len(findings) == len(strange) == 1
 
-    def _decoded(self, decoded: Decoded, path: str, depth: int) -> list[Finding]:
-        """The findings of a text that is all there is at its place."""
-        self.thoughts += [t for part in decoded.parts if (t := thought(part)) is not None]
+    def read(self, decoded: Decoded, path: str = "", depth: int = 0) -> list[Finding]:
+        """The findings of a text that is all there is at its place, the whole output at first."""
+        self.thoughts += [t for part in decoded.parts if (t := nested.thought(part)) is not None]
         self._bounded = self._bounded or decoded.truncated
         text = decoded.text.strip()
         plain = len(decoded.parts) == 1 and isinstance(decoded.parts[0], str)
@@ -93,8 +93,8 @@ class Item:
         lined = "\n" in text
         if own and plain and not lined:
             return self._texts.whole(text)
-        if plain and (inner := unquoted(decoded)) is not None and depth < MAX_DEPTH:
-            return self._decoded(inner, path, depth + 1)
+        if plain and (inner := nested.unquoted(decoded)) is not None and depth < MAX_DEPTH:
+            return self.read(inner, path, depth + 1)
         if cut.after_arrow(text) is not None:
             return self._texts.whole(text)
         leaf = Leaf(text, path)
@@ -131,7 +131,7 @@ class Item:
 
     def _parts(self, decoded: Decoded, path: str, depth: int) -> list[Finding]:
         """The parts of a decoded text: structures, and the running text around them."""
-        parts = [part for part in different(decoded.parts) if thought(part) is None]
+        parts = [part for part in nested.different(decoded.parts) if nested.thought(part) is None]
         structured = any(not isinstance(part, str) for part in parts)
         if len(parts) > 1 and all(isinstance(part, dict) for part in parts):
             node = self._plant(list(parts), path)
@@ -150,7 +150,7 @@ class Item:
             elif self._tries > 0:
                 seen = True
                 if decoded.format in _LOGGED and isinstance(part, dict):
-                    part = trusted(part)
+                    part = nested.trusted(part)
                 at = path if len(parts) == 1 else f"{path}[{index}]"
                 scopes.append(self._value(self._plant(part, at), depth))
             else:
@@ -160,7 +160,7 @@ class Item:
         return across(scopes)
 
     def _plant(self, value: object, path: str) -> Node:
-        node = self._bounded_tree(merged(value), path)
+        node = self._bounded_tree(nested.merged(value), path)
         self.nodes.append(node)
         return node
 
@@ -203,10 +203,8 @@ class Item:
             return self._scalar(node)
         if isinstance(node, list) and depth < MAX_DEPTH and self._declared_inside(node):
             return across(self._value(inner, depth + 1) for inner in node)
-        findings = self._walker.read(node)
-        if any(f.hit is not None or f.failed for f in findings):
-            return findings
-        return [*findings, *self._said(node, depth)]
+        kept, texts = nested.spoken(node, self._walker.read(node))
+        return [*kept, *self._said(texts, node, depth)]
 
     def _declared_inside(self, nodes: list[Node]) -> bool:
         """Whether the entries of a list are outputs of a declared format by themselves."""
@@ -222,10 +220,10 @@ class Item:
         leaf.use = Use.SIGNAL
         return self._text(str(leaf.value))
 
-    def _said(self, node: Node, depth: int) -> list[Finding]:
+    def _said(self, texts: Sequence[Leaf], node: Node, depth: int) -> list[Finding]:
         """Texts that the judged model may have said as well: read where nothing else was said."""
         scopes: list[list[Finding]] = []
-        for leaf in islice(said(node), _MAX_SAID):
+        for leaf in texts:
             leaf.use = Use.UNREAD
             scopes.append(self._content(leaf, depth + 1))
         return nested.answered(node, across(scopes))
@@ -245,7 +243,7 @@ class Item:
             (applied.errors, self._texts.of_error),
         ):
             scopes += (self._content(node, depth + 1, running) for node in inner)
-        set_aside(node)
+        nested.set_aside(node)
         for scope in reversed(applied.scopes):
             rest: list[Finding] = []
             if any(leaf.use is Use.UNREAD for leaf in leaves(scope.node)):
@@ -275,12 +273,12 @@ class Item:
             return []
         decoded = decode(text)
         if running is None:
-            return self._decoded(decoded, node.path, depth)
+            return self.read(decoded, node.path, depth)
         leaf = Leaf(decoded.text.strip(), node.path)
         applied = self._declared(leaf, decoded.format) if leaf.value else None
         if applied is not None:
             return self._apply(applied, leaf, depth)
-        if all(isinstance(p, str) or thought(p) is not None for p in decoded.parts):
+        if all(isinstance(p, str) or nested.thought(p) is not None for p in decoded.parts):
             return running(decoded.text)
         return self._parts(decoded, node.path, depth)
 

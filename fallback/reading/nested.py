@@ -4,12 +4,13 @@ In: plain values, or a node. Out: the same with less repetition, or with its tex
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from fallback.reading.account import keys_of, last_key
 from fallback.reading.decode import REASONING, Decoded, decode
 from fallback.reading.finding import Finding
-from fallback.reading.generic.record import broke, kind_of
+from fallback.reading.generic.record import broke, is_run, kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 
@@ -20,8 +21,14 @@ _MAX_LEVEL = 8
 _SERIES = 2000
 _SHORTEST = 8
 _MAX_OPENED = 3
+#: Texts of one value that are read where nothing else was said.
+_MAX_SAID = 16
 #: Keys of what a model thought before it answered.
 _THOUGHTS = frozenset({"thought", "thoughts", "reasoning", "analysis", "rationale"})
+#: Keys of what a program says of its run.
+_REMARKS = frozenset(
+    {"note", "notes", "comment", "remark", "remarks", "summary", "reason", "detail", "details"}
+)
 #: Keys whose texts may be anybody's words.
 _JUDGED = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
 #: Keys under which even a message is the tool's own.
@@ -63,12 +70,35 @@ def thought(part: object) -> str | None:
     return None
 
 
-def said(node: Node) -> Iterator[Leaf]:
-    """Texts under keys of what was said, by the detector or by the model that it judged."""
+def spoken(node: Node, findings: list[Finding]) -> tuple[list[Finding], list[Leaf]]:
+    """The findings that stand, and the texts to be read beside them.
+
+    Texts that the judged model may have said are read where nothing else was said. `status: ok` is
+    of the run and clears nothing that a remark reports.
+    """
+    told = [f for f in findings if f.hit is not None or f.failed]
+    if not told:
+        return findings, list(islice(_said(node), _MAX_SAID))
+    if all(f.clears and is_run(f) for f in told):
+        remarks = list(islice(_remarks(node), _MAX_SAID))
+        return ([], remarks) if remarks else (findings, [])
+    return findings, []
+
+
+def _said(node: Node) -> Iterator[Leaf]:
     for leaf in list(leaves(node)):
         if leaf.use is Use.SIGNAL or not isinstance(leaf.value, str) or not leaf.value.strip():
             continue
         if key_role(last_key(leaf.path), Kind.TEXT).role is Role.SAID:
+            yield leaf
+
+
+def _remarks(node: Node) -> Iterator[Leaf]:
+    for leaf in list(leaves(node)):
+        if leaf.use is Use.SIGNAL or not isinstance(leaf.value, str) or " " not in leaf.value:
+            continue
+        key = last_key(leaf.path)
+        if key in _REMARKS or key_role(key, Kind.TEXT).role is Role.SAID:
             yield leaf
 
 

@@ -67,9 +67,12 @@ def _account(
 def _stated(item: Item, findings: Sequence[Finding]) -> bool:
     """Whether an output says that nothing was found, or is empty.
 
-    So does an output of a declared format without a finding. Quotes and bookkeeping do not.
+    So does an output of a declared format without a finding. Quotes and bookkeeping do not, nor
+    does a lone flag of an unknown name: `{go: false}` may be the worst news.
     """
-    if item.judged or any(f.hit is False for f in findings):
+    if item.judged or (
+        any(f.hit is False for f in findings) and not item.is_strange_flag(findings)
+    ):
         return True
     return not findings and item.is_vacant
 

@@ -149,7 +149,7 @@ class Record:
         """
         if any(form in CHECKERS for form, _ in self.names):
             return
-        runs = [f for f in self.said if f.clears and _is_run(f)]
+        runs = [f for f in self.said if f.clears and is_run(f)]
         self.said = [f for f in self.said if f not in runs]
         self.idle += [replace(f, basis=Basis.ACTION) for f in runs]
 
@@ -171,7 +171,7 @@ def _is_reply(entry: Entry) -> bool:
     return entry.role.role is Role.SAID and isinstance(text, str) and " " in text.strip()
 
 
-def _is_run(finding: Finding) -> bool:
+def is_run(finding: Finding) -> bool:
     """Whether a statement is one that programs make of themselves: `ok: true`, `result: OK`."""
     key = normalise(finding.path.rpartition(".")[2])
     ran = key.rpartition(" ")[2] in _RUNS and normalise(finding.name) in _OK

@@ -40,6 +40,7 @@ _ACTED = load_words().keys["acted"]
 #: A reason of fewer words is a name, or says that there is none.
 _MOST_WORDS = 3
 _CLEAR = load_words().keys["clear"]
+_PERMITS = load_words().keys["permits"]
 #: Why a model stopped, where that names what was found.
 _STOPS = frozenset(
     {"refusal", "safety", "recitation", "blocklist", "blacklist", "prohibited content"}
@@ -107,7 +108,9 @@ def _well(record: Record, entry: Entry, scale: Scale, value: str | int | float) 
         judged = Judged(Outcome.NONE)  # a pass rate of 80% clears nothing
     word = lack(entry.form) or ("unsafe" if "safe" in entry.form else FAILED)
     share = judged.hit is False and isinstance(value, int | float) and value not in (True, False)
-    basis = Basis.SCORE if share else Basis.DECISION  # how safe all is silences no score beside it
+    permitted = judged.hit is False and entry.form in _PERMITS
+    # how safe all is silences no score beside it
+    basis = Basis.SCORE if share else Basis.ACTION if permitted else Basis.DECISION
     _say(record, entry, Judged(_OUTCOME[judged.hit], None, basis), word)
 
 
