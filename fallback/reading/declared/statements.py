@@ -94,6 +94,8 @@ class Statements:
         if isinstance(entry.place, str) and not extraction.fixed and self._aside(entry, places):
             return
         threshold = _threshold(extraction, entry) if top is None else top
+        if not entry.names:
+            yield from self._nameless(extraction, entry, places, threshold)
         for name in entry.names:
             scale = self._scales.of(name, threshold)
             if extraction.lower_is_worse is not None:
@@ -110,6 +112,18 @@ class Statements:
                     continue  # the benign one of several classes, not chosen
                 judged = replace(judged, outcome=Outcome.CLEAN)
             yield name, judged
+
+    def _nameless(
+        self,
+        extraction: Extraction,
+        entry: Entry,
+        places: Sequence[_Place],
+        threshold: float | None,
+    ) -> Iterator[tuple[str, Judged]]:
+        """A flag that says found where the name is missing: something was found, not what."""
+        judged = _judged(extraction, entry, places, partial(_value, self._scales.of("", threshold)))
+        if judged is not None and judged.hit and judged.basis is Basis.FLAG:
+            yield FAILED, replace(judged, basis=Basis.DECISION)
 
     def _unscaled(
         self,
