@@ -115,6 +115,22 @@ def settle(decisions: Sequence[Finding], inside: Iterable[Finding]) -> list[Find
     return [*decisions, *found]
 
 
+def settle_under(verdict: Finding, inside: Sequence[Finding]) -> list[Finding]:
+    """What is inside an object under what the object says of its name.
+
+    A clean score of the name clears what is only there, and no score that stands inside.
+    """
+    if verdict.hit is None:
+        return settle([], inside)
+    if verdict.hit is False and verdict.basis is Basis.SCORE:
+        scored = [f for f in inside if f.basis is not Basis.PRESENCE]
+        present = [f for f in inside if f.basis is Basis.PRESENCE]
+        decision = replace(verdict, basis=Basis.DECISION)
+        return [*merge(scored), *(f for f in settle([decision], present) if f is not decision)]
+    decision = replace(verdict, basis=Basis.DECISION)
+    return [f for f in settle([decision], inside) if f is not decision]
+
+
 def merge(findings: Iterable[Finding]) -> list[Finding]:
     """One finding a name within one scope: the strongest basis decides; found beats clean.
 

@@ -38,6 +38,8 @@ _HEAD = re.compile(
 _LEVELS = re.compile(
     r"\[?(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\]?(?:: | +(?=\S))"
 )
+#: What a CI job prints to annotate a file; its level is no word of the message.
+_COMMAND = re.compile(r"::(?:error|warning|notice)(?: [^:\n]{1,300}+)?::(?=[^\s:])")
 _QUIET: Final = frozenset({"TRACE", "DEBUG", "INFO", "NOTICE"})
 _STATUS_LINE = re.compile(r"HTTP/\d(?:\.\d)? (\d{3})\b[^\n]*+\n")
 _HEADER = re.compile(r"([A-Za-z0-9][\w\-]{0,60}+):[ \t]*+([^\n]*+)(?:\n|$)")
@@ -50,6 +52,9 @@ _MOST_HEADERS: Final = 64
 
 def log_message(text: str) -> str | None:
     """The messages of lines that a logger printed; None where the first line has no prefix."""
+    if _COMMAND.match(text):
+        heads = [(line, _COMMAND.match(line)) for line in text.split("\n")]
+        return "\n".join(line[head.end() :] if head else line for line, head in heads)
     if _PREFIXES.match(text) is None:
         return _levelled(text)
     lines = [_message(line) for line in text.split("\n")]

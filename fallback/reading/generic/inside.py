@@ -88,3 +88,19 @@ def holds_names(node: Node) -> bool:
     if isinstance(node, list):
         return len(node) > 1 and any(kind_of(inner) is Kind.TEXT for inner in node)
     return isinstance(node, dict)
+
+
+def is_map(node: Node) -> bool:
+    """Whether an object maps names to numbers or flags, and to nothing else."""
+    return (
+        isinstance(node, dict)
+        and bool(node)
+        and all(isinstance(n, Leaf) and isinstance(n.value, int | float) for n in node.values())
+    )
+
+
+def member(form: str, value: str) -> str:
+    """The word of a member that bears the name of its enum: `STATUS_BLOCKED` under `status`."""
+    if not value.isupper() or "_" not in value:
+        return ""
+    return normalise(value).partition(f"{form.rpartition(' ')[2]} ")[2]

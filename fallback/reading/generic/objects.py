@@ -6,7 +6,7 @@ In: a record. Out: its names, and findings of them. Knows the detector's names a
 from collections.abc import Sequence
 from dataclasses import replace
 
-from fallback.reading.finding import Basis, Finding, merge, settle
+from fallback.reading.finding import Basis, Finding, merge, settle, settle_under
 from fallback.reading.generic.categories import MAX_ENTRY, Categories
 from fallback.reading.generic.record import CHECKERS, Entry, Record, kind_of, numbers, told_found
 from fallback.reading.generic.roles import Key, Role, key_form, key_role
@@ -248,8 +248,7 @@ class Objects(Categories):
         """Findings of an object that names what it is about."""
         path = next((leaf.path for _, leaf in [*record.names, *record.broad, *record.weak]), "")
         verdict = self.verdict(record, named[0], path)
-        decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
-        settled = [f for f in settle(decisions, same) if f not in decisions]
+        settled = settle_under(verdict, same)
         telling = [f for f in settled if f.category]
         own = [self.named(name, verdict, record) for name in named]
         checker = not record.names or all(form in CHECKERS for form, _ in record.names)
@@ -274,8 +273,7 @@ class Objects(Categories):
         record.said += own
         same = [f for f in same if f not in own]
         verdict = self.verdict(record, heading, record.said[0].path)
-        decisions = [replace(verdict, basis=Basis.DECISION)] if verdict.hit is not None else []
-        settled = [f for f in settle(decisions, same) if f not in decisions]
+        settled = settle_under(verdict, same)
         known = any(f.category and self._names.known(f.name) for f in settled)
         if verdict.hit and known and not self._names.known(heading):
             return settled

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from fallback.reading.account import last_key
 from fallback.reading.finding import Basis, Finding
-from fallback.reading.generic.roles import Key, Kind, Role
+from fallback.reading.generic.roles import Key, Kind, Role, key_form
 from fallback.reading.generic.vocabulary.goods import lack
 from fallback.reading.judge import Scale, as_number, judge_number
 from fallback.reading.tree import Leaf, Node, Use
@@ -24,6 +24,7 @@ NON_NAMES = _VALUES["non_names"] | _VALUES["silent"]
 HIT_WORDS = _KEYS["hits"]
 CHECKERS = _KEYS["rules"]
 PLACES = _KEYS["places"]
+_LIMITS = _KEYS["threshold_words"]
 QUOTED = _KEYS["quoted"] | _KEYS["why"]
 #: What a check that did not pass is called: the bare word `failed` is said of broken tools too.
 FAILED = "check failed"
@@ -63,6 +64,7 @@ class Record:
     nones: `category: none`, which clears where nothing else is named.
     idle: `blocked: false`, which clears where nothing else speaks.
     graded: whether it has a grade of gravity, so that a low one is a finding too.
+    open: flags that say neither yes nor no: `flagged: null`.
     asked: whether what was judged stands in it, so that a reply beside it was judged too.
     unjudged: whether it is said that what it names was not looked for.
     taken: whether another reading took a name of it.
@@ -84,6 +86,7 @@ class Record:
     taken: bool = False
     idle: list[Finding] = field(default_factory=list)
     unjudged: bool = False
+    open: list[Leaf] = field(default_factory=list)
     asked: bool = False
     scores: list[Leaf] = field(default_factory=list)
 
@@ -126,6 +129,12 @@ class Record:
             found.append(finding)
         return found
 
+    def leave_open(self, found: Sequence[Finding]) -> None:
+        """Doubt flags without a value where nothing else was judged: an empty list clears none."""
+        if not any(f.hit is not None and f.basis is not Basis.PRESENCE for f in found):
+            for leaf in self.open:
+                leaf.use = Use.DOUBTFUL
+
     def doubt(self) -> None:
         """Leave the scores unread: nothing tells their scale, or which end is the finding."""
         for leaf in self.scores:
@@ -141,6 +150,16 @@ class Record:
             told = role is Role.WHY or (self.asked and _is_reply(entry))
             if told and isinstance(leaf, Leaf) and not known(str(leaf.value)):
                 leaf.use = Use.QUOTED
+
+    def grade_levels(self) -> None:
+        """Read the `level: error` of a finding of a rule as its severity: no tool failed."""
+        if self.names and not self.errors:
+            self.said = [
+                replace(f, hit=True, failed=False, basis=Basis.GRADE)
+                if f.failed and last_key(f.path) == "level"
+                else f
+                for f in self.said
+            ]
 
     def set_runs_aside(self) -> None:
         """Set aside `status: ok` and its like: they may be the status of the run.
@@ -234,6 +253,22 @@ def threshold_of(entries: Sequence[Entry]) -> float | None:
             if isinstance(value, float) and 0 < value <= 1:
                 return value
     return None
+
+
+def limits_of(entries: Sequence[Entry]) -> dict[str, float]:
+    """Thresholds of single categories: `thresholds: {hate: 0.3}`."""
+    found: dict[str, float] = {}
+    for entry in entries:
+        node = entry.node
+        if not isinstance(node, dict) or entry.role.role not in (Role.THRESHOLD, Role.PASSIVE):
+            continue
+        if _LIMITS.isdisjoint(entry.form.split(" ")):
+            continue
+        for key, inner in node.items():
+            value = inner.value if isinstance(inner, Leaf) else None
+            if isinstance(value, float) and 0 < value <= 1:
+                found[key_form(key)] = value
+    return found
 
 
 def _is_told(finding: Finding) -> bool:

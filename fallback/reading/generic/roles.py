@@ -116,7 +116,7 @@ _EXACT: dict[Kind, tuple[Role, ...]] = {
         Role.ERROR, Role.SCORE, Role.LIKELIHOOD, Role.DECISION, Role.SEVERITY, Role.CONFIDENCE,
         Role.FLAG, Role.SAID, Role.WHY, Role.QUOTED,
     ),
-    Kind.NULL: (Role.FLAG, Role.NAMES, Role.ERROR, Role.DECISION),
+    Kind.NULL: (Role.FLAG, Role.CLEAR, Role.NAMES, Role.ERROR, Role.DECISION),
 }  # fmt: skip
 _LISTS: dict[Role, frozenset[str]] = {role: _KEYS.get(role.value, frozenset()) for role in Role} | {
     Role.FINISH: frozenset({"finish reason", "stop reason", "done reason"})

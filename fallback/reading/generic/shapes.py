@@ -4,12 +4,12 @@ In: nodes. Out: their parts, or None for another structure. A structure is recog
 and by a few closed key names. Marks no leaves, except for counts that are judged here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 
 from fallback.reading.generic.record import POLARITY, kind_of
 from fallback.reading.generic.roles import Role, key_form, key_role
-from fallback.reading.generic.vocabulary.goods import is_whole
+from fallback.reading.generic.vocabulary.goods import is_measure, is_whole
 from fallback.reading.judge import judge_word
 from fallback.reading.tree import Leaf, Node, Use, mark
 from schemas.text import normalise
@@ -148,11 +148,17 @@ def question(node: dict[str, Node]) -> Leaf | None:
     return None
 
 
-def passing(node: dict[str, Node]) -> list[tuple[str, Leaf]] | None:
-    """`{"passed": {"toxicity": true, "pii": false}}`: checks, of which those count that failed."""
+def passing(node: dict[str, Node], is_harm: Callable[[str], bool]) -> list[tuple[str, Leaf]] | None:
+    """`{"passed": {"toxicity": true, "pii": false}}`: checks, of which those count that failed.
+
+    A heading that only names what was measured turns no harm round: `{"safety": {"hate": true}}`.
+    """
     found: list[tuple[str, Leaf]] = []
     for key, inner in node.items():
-        if not isinstance(inner, dict) or not inner or not _says_well(key_form(key)):
+        form = key_form(key)
+        if not isinstance(inner, dict) or not inner or not _says_well(form):
+            continue
+        if is_measure(form) and any(map(is_harm, inner)):
             continue
         judged = [(k, n) for k, n in inner.items() if isinstance(n, Leaf) and _is_verdict(n)]
         if len(judged) == len(inner):

@@ -3,7 +3,6 @@
 In: an entry and a record. Out: the record with what the entry says. Marks the leaves that it takes.
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding
@@ -15,6 +14,7 @@ from fallback.reading.generic.inside import (
     is_code,
     is_event,
     is_judged,
+    is_map,
     tells,
 )
 from fallback.reading.generic.record import (
@@ -27,6 +27,7 @@ from fallback.reading.generic.record import (
     Entry,
     Record,
     kind_of,
+    limits_of,
     number_of,
     threshold_of,
 )
@@ -46,7 +47,6 @@ _PARTS = load_words().keys["parts"]
 _COUNTED = load_words().keys["counted"]
 _FLAGS = load_words().keys["flag"] - QUOTED
 _HINTS = load_words().keys["hints"]
-_LIMITS = load_words().keys["threshold_words"]
 _FAILED = load_words().values["failed"]
 #: Keys of a class, and the words for no class in them.
 _CLASSES = frozenset({"label", "category", "class", "prediction", "topic", "labels", "hazard"})
@@ -58,6 +58,9 @@ _TEXTS = frozenset({Role.QUOTED, Role.SAID})
 _PARAMETERS = frozenset({Role.BOOKKEEPING, Role.THRESHOLD, Role.PASSIVE})
 _OUTCOMES = frozenset({"success", "successful", "succeeded"})
 _ATTACKS = frozenset({"attack", "attack type", "attack name", "probe", "exploit", "jailbreak"})
+#: What is said of an answer, in which its scores may stand as well: `metadata: {scores: {...}}`.
+_ASIDE = frozenset({"metadata", "meta", "response metadata", "extra", "extras", "info"})
+_JUDGED_MAPS = frozenset({"scores", "categories", "flags", "probabilities", "probs"})
 _VALUES = frozenset({"value", "val", "answer"})
 #: Objects that an event is about: what is in them is no bookkeeping where it judges.
 _OBJECTS = frozenset({"object", "event"})
@@ -80,7 +83,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
         role = Key(Role.QUOTED) if _is_echo(form, inner, node) else _role(form, kind, inner)
         entries.append(Entry(key, form, role, inner))
     record.threshold = threshold_of(entries)
-    record.limits = _limits(entries)
+    record.limits = limits_of(entries)
     if linked and not {e.role.role for e in entries}.isdisjoint(_SAID):
         entries = [replace(e, role=Key(Role.QUOTED)) if are_links(e.node) else e for e in entries]
     if any(e.role.role is Role.NAME for e in entries):
@@ -88,6 +91,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
     scale = scales.of("", record.threshold)
     for entry in entries:
         _SORT.get(entry.role.role, _keep)(record, entry, scale)
+    record.grade_levels()
     if record.nones and not (record.names or record.broad or record.weak) and _sure(record):
         record.names += record.nones[:1]
     return record
@@ -174,27 +178,19 @@ def _outcome(entry: Entry, beside: dict[str, Node]) -> Entry:
     return entry
 
 
-def _limits(entries: Sequence[Entry]) -> dict[str, float]:
-    """Thresholds of single categories: `thresholds: {hate: 0.3}`."""
-    found: dict[str, float] = {}
-    for entry in entries:
-        node = entry.node
-        if not isinstance(node, dict) or entry.role.role not in (Role.THRESHOLD, Role.PASSIVE):
-            continue
-        if _LIMITS.isdisjoint(entry.form.split(" ")):
-            continue
-        for key, inner in node.items():
-            value = inner.value if isinstance(inner, Leaf) else None
-            if isinstance(value, float) and 0 < value <= 1:
-                found[key_form(key)] = value
-    return found
-
-
 def _keep(record: Record, entry: Entry, scale: Scale) -> None:
     record.entries.append(entry)
 
 
 def _bookkeeping(record: Record, entry: Entry, scale: Scale) -> None:
+    if entry.form in _ASIDE and isinstance(entry.node, dict):
+        for key, inner in entry.node.items():
+            form = key_form(key)
+            if form.rpartition(" ")[2] in _JUDGED_MAPS and is_map(inner):
+                record.entries.append(Entry(key, form, _role(form, Kind.DICT, inner), inner))
+            else:
+                mark(inner, Use.BOOKKEEPING)
+        return
     if entry.form in _HINTS and isinstance(entry.node, Leaf) and isinstance(entry.node.value, str):
         record.hints.append(entry.node)
     mark(entry.node, Use.BOOKKEEPING)

@@ -7,6 +7,7 @@ entry that judges nothing stays with the entries of the record.
 from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.inside import member
 from fallback.reading.generic.record import (
     FAILED,
     GRADES,
@@ -47,6 +48,8 @@ _STOPS = frozenset(
 )
 _BAD_CLASSES = load_words().values["bad_classes"]
 _UNJUDGED = load_words().values["unjudged"]
+#: What a verdict says that was not reached: nothing beside it makes it a clean one.
+_OPEN = load_words().values["open"]
 _OUTCOME = {None: Outcome.NONE, True: Outcome.FOUND, False: Outcome.CLEAN}
 
 
@@ -67,6 +70,8 @@ def _polar(record: Record, entry: Entry, scale: Scale, *, positive: bool) -> Non
     value = leaf.value
     if value is None:
         leaf.use = Use.BOOKKEEPING
+        if not positive or entry.form.rpartition(" ")[2].endswith("ed"):
+            record.open.append(leaf)
         return
     if isinstance(value, str) and (tick := ticked(value)) is not None:
         value = tick
@@ -157,7 +162,7 @@ def finish(record: Record, entry: Entry, scale: Scale) -> None:
     """Why a model stopped. Words that are neither a filter's nor a refusal's say nothing."""
     leaf = entry.node
     assert isinstance(leaf, Leaf)
-    text = _member(entry.form, str(leaf.value)) or str(leaf.value)
+    text = member(entry.form, str(leaf.value)) or str(leaf.value)
     judged = judge_word(text, scale, Basis.ACTION)
     if judged is not None and judged.hit:
         _say(record, entry, judged, text)
@@ -179,26 +184,22 @@ def _judge(record: Record, entry: Entry, scale: Scale, basis: Basis) -> None:
     if lack(entry.form) is not None and normalise(str(leaf.value)) in POLARITY:
         _polar(record, entry, scale, positive=False)
         return
+    if normalise(str(leaf.value)) in _OPEN:
+        leaf.use = Use.DOUBTFUL
+        return
     record.unjudged = record.unjudged or normalise(str(leaf.value)) in _UNJUDGED
     judged = judge(leaf.value, scale, basis)
     word = str(leaf.value)
     if not judged.known and (counted := counts(word)) is not None:
         judged = Judged(_OUTCOME[counted], None, basis)
-    if not judged.known and (member := _member(entry.form, word)):
-        told = judge(member, scale, basis)
+    if not judged.known and (inner := member(entry.form, word)):
+        told = judge(inner, scale, basis)
         allowed = told.hit is False and basis is Basis.ACTION
-        judged, word = (told, member) if told.hit or allowed else (judged, word)
+        judged, word = (told, inner) if told.hit or allowed else (judged, word)
     if not judged.known:
         record.entries.append(entry)
         return
     _say(record, entry, judged, decision_word(entry.key, word))
-
-
-def _member(form: str, value: str) -> str:
-    """The word of a member that bears the name of its enum: `STATUS_BLOCKED` under `status`."""
-    if not value.isupper() or "_" not in value:
-        return ""
-    return normalise(value).partition(f"{form.rpartition(' ')[2]} ")[2]
 
 
 def severity(record: Record, entry: Entry, scale: Scale) -> None:

@@ -65,7 +65,7 @@ class Walker(Lists):
             return self._read_names(question)
         if (suite := shapes.suite(node)) is not None:
             return [f for name, leaf in suite for f in self._categories.passing(name, leaf)]
-        if (passing := shapes.passing(node)) is not None:
+        if (passing := shapes.passing(node, self._names.is_harm)) is not None:
             read = [f for name, leaf in passing for f in self._categories.passing(name, leaf)]
             return merge([*read, *self._object({k: n for k, n in node.items() if _left(n)}, place)])
         scaling.rescale(node)
@@ -94,6 +94,7 @@ class Walker(Lists):
         else:
             found = self._categories.of_all(record, same)
         found = (self._categories.beside(found, errors) if errors else found) or record.idle
+        record.leave_open([*found, *(f for part in apart for f in part)])
         if not any(f.hit for f in found):
             if any(f.clears for f in record.said):
                 mark(node, Use.BOOKKEEPING)

@@ -67,6 +67,12 @@ def is_praise(word: str) -> bool:
     return word in _GOODS and not word.endswith(_NOUNS)
 
 
+def is_measure(name: str) -> bool:
+    """Whether a name is of what was measured, and not of how well: `safety`, `trust score`."""
+    words = normalise(name).split(" ")
+    return words[-1].endswith(_NOUNS) or words[-1] in _MEASURES
+
+
 def is_whole(name: str) -> bool:
     """Whether a name says that all is well: `safe`, `compliant`."""
     return lack(name) in WHOLE

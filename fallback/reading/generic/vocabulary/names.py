@@ -9,6 +9,7 @@ import json
 from typing import Final
 
 from fallback.reading.generic.vocabulary.budget import Lookups
+from fallback.reading.generic.vocabulary.goods import lack
 from fallback.reading.generic.vocabulary.memory import Memory, fits
 from fallback.reading.generic.vocabulary.spelling import MARKS, variants
 from fallback.reading.judge import Outcome, judge_word
@@ -100,6 +101,11 @@ class Names:
         if (clean := memory.get(text)) is None:
             clean = memory[text] = self._is_clean(text)
         return clean
+
+    def is_harm(self, text: str) -> bool:
+        """Whether a name is of something bad that is known."""
+        name = self.resolve(text)
+        return self.known(name) and not self.clean(name) and lack(name) is None
 
     def _is_clean(self, text: str) -> bool:
         form = normalise(text.strip(MARKS))
