@@ -149,7 +149,7 @@ def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
     tagged = not pieces and text[0] == "<" and text[-1] == ">"
     if tagged and (elements := markup.read(text)) is not None:
         return _Found("markup", elements)
-    lined = any(_spans_lines(text, piece) for piece in pieces)
+    lined = text.startswith("Traceback (most") or any(_spans_lines(text, p) for p in pieces)
     if not lined and (found := _lines(text, steps)) is not None:
         return found
     if not pieces:

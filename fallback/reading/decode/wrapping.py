@@ -47,6 +47,11 @@ _HEADER = re.compile(r"([A-Za-z0-9][\w\-]{0,60}+):[ \t]*+([^\n]*+)(?:\n|$)")
 _BOXED = re.compile(
     r"(?<=[:=])([ \t]{0,3})\[\[([A-Za-z][\w \-/]{0,40}+)\]\](?=[ \t.]{0,3}(?:\n|$))"
 )
+#: `violence  [######....] 0.83`: how long the bar is says the same as the number.
+_BAR_SIGNS: Final = ("#]", "=]", ".]", "-]", " ]", "\u2588", "\u2593", "\u2591")
+_BAR = re.compile(
+    r"(?<=[ \t])(?:\[[#=\-.> |]{4,80}+\]|[\u2588\u2593\u2592\u2591]{3,80}+)[ \t]*+(?=\d)"
+)
 _MOST_HEADERS: Final = 64
 
 
@@ -84,7 +89,9 @@ def _message(line: str) -> str:
 
 
 def unboxed(text: str) -> str:
-    """A text without the double brackets around a word that is an answer."""
+    """A text without the double brackets around an answer, and without bars before a number."""
+    if any(sign in text for sign in _BAR_SIGNS):
+        text = _BAR.sub(" ", text)
     return _BOXED.sub(r"\1\2", text) if "[[" in text else text
 
 

@@ -255,7 +255,7 @@ class Categories:
         if not text.strip():
             leaf.use = Use.BOOKKEEPING
             return []
-        if named or len(text) > MAX_ENTRY:
+        if named or len(text) > MAX_ENTRY or text.endswith(":"):
             return []
         if known and not self._names.general(name) and not self._names.known(text):
             leaf.use = Use.QUOTED

@@ -10,7 +10,7 @@ from itertools import product
 from fallback.reading.generic.record import POLARITY, kind_of
 from fallback.reading.generic.roles import Role, key_form, key_role
 from fallback.reading.generic.vocabulary.goods import is_measure, is_whole
-from fallback.reading.judge import judge_word
+from fallback.reading.judge import as_number, judge_word
 from fallback.reading.tree import Leaf, Node, Use, mark
 from schemas.text import normalise
 
@@ -58,7 +58,12 @@ def _pair(nodes: list[Node]) -> tuple[Leaf, Leaf] | None:
 
 def parallel(node: dict[str, Node]) -> list[tuple[Leaf, Leaf]] | None:
     """`{labels: [..], scores: [..]}`: names and what is said of each."""
-    by_form = {normalise(key[:40]): inner for key, inner in node.items() if isinstance(inner, list)}
+    by_form = {
+        normalise(key[:40]): inner if isinstance(inner, list) else _listed(inner)
+        for key, inner in node.items()
+        if isinstance(inner, list | Leaf)
+    }
+    by_form = {form: inner for form, inner in by_form.items() if inner}
     if len(by_form) < 2:
         return None
     for names, values in product(_NAMED, _SAID):
@@ -72,8 +77,21 @@ def parallel(node: dict[str, Node]) -> list[tuple[Leaf, Leaf]] | None:
             continue
         for _, leaf in found if values in _COUNTS else ():
             leaf.value = bool(leaf.value)
+        for key, inner in node.items():
+            if isinstance(inner, Leaf) and normalise(key[:40]) in (names, values):
+                inner.use = Use.SIGNAL  # the parts stand for the text
         return found
     return None
+
+
+def _listed(leaf: Node) -> list[Node]:
+    """The parts of a text that is a list, `hate,violence` and `0,1`; empty for another value."""
+    if not isinstance(leaf, Leaf) or not isinstance(leaf.value, str) or "," not in leaf.value:
+        return []
+    parts = [part.strip() for part in leaf.value.split(",")]
+    numbers = [as_number(part) for part in parts]
+    told = [n if n is not None else p for n, p in zip(numbers, parts, strict=True)]
+    return [Leaf(value, leaf.path) for value in told] if all(parts) else []
 
 
 def _zip(left: list[Node], right: list[Node]) -> Iterator[tuple[Leaf, Leaf]]:

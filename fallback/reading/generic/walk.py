@@ -7,11 +7,12 @@ unread is accounted for elsewhere. Each leaf is visited a bounded number of time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from fallback.reading.account import last_key
 from fallback.reading.finding import Basis, Finding, across, merge
 from fallback.reading.generic import scaling, shapes
 from fallback.reading.generic.exclusive import exclusive
 from fallback.reading.generic.lists import TOP, Lists, Place
-from fallback.reading.generic.record import HIT_WORDS, Entry, Record, broke, kind_of
+from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Entry, Record, broke, kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form
 from fallback.reading.generic.sorting import sort_record
 from fallback.reading.generic.vocabulary import own_names
@@ -131,7 +132,8 @@ class Walker(Lists):
             if isinstance(node, Leaf):
                 if role is Role.NAMES and kind_of(node) is Kind.TEXT:
                     room = True
-                    same += self._names_of([node], self._listing(entry, place))
+                    found = self._names_of([node], self._listing(entry, place))
+                    same += self._passed(entry.form, found)
                 elif role is Role.NAMES and node.value in (None, 0, False):
                     room = True
                     node.use = Use.SIGNAL
@@ -277,7 +279,8 @@ class Walker(Lists):
         if any(f.hit for f in inner):
             return inner
         texts = [n for n in unread if isinstance(n.value, str) and any(map(str.isalpha, n.value))]
-        told = across(self._read_error(str(n.value), n.path) for n in texts[:_MAX_TEXTS])
+        said = [n for n in texts if last_key(n.path) not in CHECKERS] or texts
+        told = across(self._read_error(str(n.value), n.path) for n in said[:_MAX_TEXTS])
         mark(node, Use.BOOKKEEPING)
         failed = [Finding("error", None, None, failed=True)]
         return [f for f in told if f.hit] or told[:1] or failed

@@ -118,6 +118,7 @@ class Frame:
     def _is_struct(self) -> bool:
         """Whether blanks alone are between fields with capitals: `&{Flagged:true Class:hate}`."""
         told = bool(self.fields) or self.text.startswith("&", self.at)
+        told = told or (self.key or "")[:1].isupper()
         last = self.text[self.word_at : self.stop]
         return told and self.kind == "{" and not self.commas and last[:1].isupper()
 

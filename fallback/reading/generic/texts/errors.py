@@ -29,6 +29,11 @@ _NAME_ENDS = (": ", " by ", " (", " in ", " with ", " category", " keyword", " d
 _TOLD = load_words().keys["flag_ends"] | {"blocked", "flagged", "denied", "rejected", "violated"}
 _NOTHING = frozenset({"0", "ok", "success", "no error", "no errors", "none", "false", "no", "n a"})
 _CHECKS = frozenset({"check", "checks", "validation", "test", "scan"})
+_MISTAKES = frozenset(
+    {"KeyError", "IndexError", "TypeError", "AttributeError", "NameError", "ImportError",
+     "ModuleNotFoundError", "UnboundLocalError", "ZeroDivisionError", "RecursionError",
+     "MemoryError", "NotImplementedError", "UnicodeDecodeError", "json.decoder.JSONDecodeError"}
+)  # fmt: skip
 _NAMING = frozenset({Role.NAME, Role.NAMES, Role.BROAD})
 
 
@@ -120,6 +125,14 @@ class Errors:
             if not self._names.general(f.name)
             and (form not in CHECKERS or self._names.known(f.name))
         ]
+
+
+def broke(text: str) -> bool:
+    """Whether a Python traceback ends with a mistake in a program, whose message names a place."""
+    if not text.startswith("Traceback (most recent call last):"):
+        return False
+    kind, _, message = text.rpartition("\n")[2].partition(": ")
+    return kind in _MISTAKES and not denies(message)
 
 
 def denies(text: str) -> bool:

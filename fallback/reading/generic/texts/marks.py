@@ -4,10 +4,12 @@ In: lines. Out: what each line checks, and whether it passed; or the lines witho
 Knows no vocabularies.
 """
 
+import re
 from collections.abc import Sequence
 
 from fallback.reading.generic.roles import Kind, Role, key_role
 from fallback.reading.generic.texts import contrast, cut
+from fallback.reading.generic.vocabulary.counting import counts
 from schemas.text import normalise
 
 _PASSED = "✅✓✔☑🟢"
@@ -20,6 +22,14 @@ _SHORTEST_RULE = 4
 #: What a heading in rules ends with that says nothing itself.
 _HEADINGS = frozenset({"summary", "result", "results", "report", "table"})
 _WORDS = {"PASS": "pass", "PASSED": "pass", "FAIL": "fail", "FAILED": "fail"}
+_OUTCOMES = {
+    "pass": "pass", "passed": "pass", "ok": "pass", "fail": "fail", "failed": "fail",
+}  # fmt: skip
+_STEPS = frozenset({"step", "check", "test", "case"})
+#: How far a run is, after its line: `[ 50%]`, `(0.12s)`.
+_PROGRESS = re.compile(r" +(?:\[ *\d{1,3}%\]|\(\d{1,6}(?:\.\d{1,6})?m?s\))$")
+_TALLY = re.compile(r"\d{1,6} passed(?: in [\d.]{1,9}+s)?$")
+_BOX = re.compile(r"\[[ xX]\] *\w")
 _LONGEST_NUMBER = 9
 #: More words are a sentence.
 _MOST_WORDS = 4
@@ -30,7 +40,7 @@ def checks(lines: Sequence[str]) -> list[tuple[str, str]] | None:
 
     A list in which all passed is none: there the mark may say that something was found.
     """
-    for form in (_ticked, _worded):
+    for form in (_ticked, _worded, _ended):
         if (told := form(lines)) is not None:
             return told
     found: list[tuple[str, str]] = []
@@ -50,6 +60,7 @@ def checks(lines: Sequence[str]) -> list[tuple[str, str]] | None:
 def apart(line: str) -> list[str]:
     """The checks of a line, each with its mark before it: `✓ toxicity  ✗ bias`."""
     starts = [at for at, char in enumerate(line) if char in _PASSED or char in _FAILED]
+    starts = starts or [at for at in range(len(line)) if _BOX.match(line, at)]
     if len(starts) < 2 or line[: starts[0]].strip(_LOOSE):
         return [line]
     return [line[a:b] for a, b in zip(starts, [*starts[1:], None], strict=True)]
@@ -69,6 +80,28 @@ def _worded(lines: Sequence[str]) -> list[tuple[str, str]] | None:
             return None
         found.append((name, _WORDS[word.strip("[]:")]))
     return found
+
+
+def _ended(lines: Sequence[str]) -> list[tuple[str, str]] | None:
+    """`toxicity ... ok`, `test_guard.py::test_pii FAILED [ 50%]`, perhaps with their count."""
+    found: list[tuple[str, str]] = []
+    for at, line in enumerate(lines):
+        bare = _PROGRESS.sub("", line.strip(_RULE + " ."))
+        head, _, word = bare.rpartition(" ")
+        name = head.rstrip(_LOOSE + ".").rpartition("::")[2].removeprefix("test_")
+        told = [w for w in name.split() if w.isalpha() or "_" in w or "-" in w]
+        told = [w for w in told if w.casefold() not in _STEPS]
+        led = head.rstrip().endswith("..") or "::" in head
+        if led and told and word.casefold() in _OUTCOMES and len(told) <= _MOST_WORDS:
+            found.append((" ".join(told), _OUTCOMES[word.casefold()]))
+        elif not at or at < len(lines) - 1 or not _is_tally(bare):
+            return None
+    return found
+
+
+def _is_tally(line: str) -> bool:
+    """Whether a line counts checks: `2 passed in 1.20s`, `All checks passed`."""
+    return _TALLY.match(line) is not None or counts(line) is not None
 
 
 def _ticked(lines: Sequence[str]) -> list[tuple[str, str]] | None:

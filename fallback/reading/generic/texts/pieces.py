@@ -18,6 +18,7 @@ from fallback.reading.generic.texts.trim import (
     without_place,
 )
 from fallback.reading.generic.vocabulary.answers import answers, asked
+from fallback.reading.generic.vocabulary.counting import counts
 from fallback.reading.generic.vocabulary.goals import forbidden
 from fallback.reading.generic.vocabulary.names import MAX_KNOWN, Names
 from fallback.reading.judge import as_number, judge_word
@@ -102,10 +103,10 @@ class Pieces(Headers):
         if self._denies(bare):
             return [Finding(bare, False, None, Basis.DECISION)]
         for form in (
-            self._wide, self._limited, self._absent, self._owned, self._asked, self._groups,
-            self._quoting, self._pairs, self._fields, self._joined, self._keyed, self._coded,
-            self._commas, self._marked, self._scored, self._led, self._slashed, self._opposed,
-            self._verdict_first,
+            self._wide, self._limited, self._compared, self._counted, self._absent, self._owned,
+            self._asked, self._groups, self._quoting, self._pairs, self._fields, self._joined,
+            self._keyed, self._coded, self._commas, self._marked, self._scored, self._led,
+            self._slashed, self._opposed, self._verdict_first,
         ):  # fmt: skip
             if (read := form(bare, depth)) is not None:
                 return read
@@ -185,6 +186,27 @@ class Pieces(Headers):
         if not named or score is None or not 0 <= score <= 1:
             return None
         return self._read({head: Leaf(score, ""), "threshold": Leaf(limit, "")})
+
+    def _compared(self, text: str, depth: int) -> list[Finding] | None:
+        """`toxicity score 0.61 < 0.80`: a score beside the limit that it is compared with."""
+        for sign in (" > ", " < ", " >= ", " <= ", " \u2265 ", " \u2264 "):
+            front, found, back = text.partition(sign)
+            head, tail = tail_of(front.strip())
+            words = back.split()
+            limit = as_number(words[-1]) if found and len(words) < 3 else None
+            score = as_number(tail)
+            if limit is None or score is None or not head or cut.is_prose(head):
+                continue
+            told = len(words) == 1 or words[0].casefold() in _LIMITS
+            if told and 0 < limit <= 1 and 0 <= score <= 1:
+                return self._read({head: Leaf(score, ""), "threshold": Leaf(limit, "")})
+        return None
+
+    def _counted(self, text: str, depth: int) -> list[Finding] | None:
+        """`5 of 5 checks passed: toxicity, bias`: names of checks of which none failed."""
+        head, colon, rest = text.partition(": ")
+        listed = self._listed(rest) if colon and counts(head) is False else None
+        return [replace(f, hit=False, basis=Basis.FLAG) for f in listed] if listed else None
 
     def _opposed(self, text: str, depth: int) -> list[Finding] | None:
         """`Does not contain malware. Does contain a link.`: what is denied clears nothing else."""

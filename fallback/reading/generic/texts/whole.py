@@ -10,7 +10,7 @@ from dataclasses import replace
 from fallback.reading.finding import Basis, Finding, across, settle
 from fallback.reading.generic.roles import Kind, Role, key_role
 from fallback.reading.generic.texts import closed, contrast, cut, marks, masks
-from fallback.reading.generic.texts.errors import Errors, denies
+from fallback.reading.generic.texts.errors import Errors, broke, denies
 from fallback.reading.generic.texts.pieces import Pieces
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.judge import as_number, judge_word
@@ -60,7 +60,7 @@ class Texts:
             return []
         if len(text) <= MAX_NAME and self._names.own(text):
             return self._own(text)
-        if self.is_failure(text):
+        if self.is_failure(text) or broke(text):
             return [Finding(text[:MAX_NAME], None, None, Basis.DECISION, failed=True)]
         if closed.is_bare(text):
             return []
