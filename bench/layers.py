@@ -17,7 +17,7 @@ from bench.harness.callers import Caller, batch_caller, grpc_caller, rest_caller
 from bench.harness.closed_loop import Throughput, throughput
 from bench.harness.inputs import WARM_UP, unseen
 from bench.harness.rounds import interleave
-from bench.harness.stack import Running, serving
+from bench.harness.stack import FACADE, MODEL, TRITON, Running, serving
 from bench.harness.stats import Timing, median_difference_ms, timing
 from bench.harness.workers import Worker
 from bench.load.open_loop import own_process
@@ -45,13 +45,20 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Load(Throughput):
+    """cpu_ms: CPU per answer, by process."""
+
+    cpu_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Layers:
     """throughput: by gRPC or REST, then by the number of clients; batch: of cached items."""
 
     uncached: Mapping[str, Layer]
     cached: Mapping[str, Layer]
-    throughput: Mapping[str, Mapping[str, Throughput]]
-    cached_throughput: Mapping[str, Mapping[str, Throughput]]
+    throughput: Mapping[str, Mapping[str, Load]]
+    cached_throughput: Mapping[str, Mapping[str, Load]]
     batch: Timing
     resident_mb: Mapping[str, float]
 
@@ -111,17 +118,25 @@ def _seconds(call: Caller, asked: list[bool], ask: Ask) -> float:
     return took
 
 
-def _throughput(
-    stack: Running, asks: Sequence[Ask], seconds: float
-) -> dict[str, dict[str, Throughput]]:
+def _throughput(stack: Running, asks: Sequence[Ask], seconds: float) -> dict[str, dict[str, Load]]:
     with own_process() as pool:
         return {
             name: {
-                str(clients): throughput(pool, address, clients, seconds, asks)
+                str(clients): _load(
+                    stack, partial(throughput, pool, address, clients, seconds, asks)
+                )
                 for clients in (1, *_MANY)
             }
             for name, address in {GRPC: stack.grpc, REST: stack.url}.items()
         }
+
+
+def _load(stack: Running, run: Callable[[], Throughput]) -> Load:
+    before = stack.cpu_s()
+    one = run()
+    used = {part: after - before[part] for part, after in stack.cpu_s().items()}
+    per_answer = {part: 1000 * cpu_s / one.timing.count for part, cpu_s in used.items()}
+    return Load(one.per_second, one.asked, one.timing, per_answer)
 
 
 def _batch(stack: Running, asks: Sequence[Ask], times: int) -> Timing:
@@ -157,6 +172,7 @@ def render(layers: Layers) -> str:
             number(one.timing.median),
             number(one.timing.p95),
             share(one.asked),
+            *(number(one.cpu_ms[part]) for part in (FACADE, TRITON, MODEL)),
         )
         for what, by_name in (
             ("uncached", layers.throughput),
@@ -206,7 +222,7 @@ def render(layers: Layers) -> str:
                 ),
             )
         ),
-        Target("model process, resident", layers.resident_mb["model process"], 700, " MB"),
+        Target("model process, resident", layers.resident_mb[MODEL], 700, " MB"),
     ]
     return "\n\n".join(
         (
@@ -228,6 +244,9 @@ def render(layers: Layers) -> str:
                     "median, ms",
                     "p95, ms",
                     "model asked",
+                    "CPU per answer: facade, ms",
+                    "Triton and the other steps, ms",
+                    "model process, ms",
                 ),
                 loads,
             ),

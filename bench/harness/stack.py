@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,8 @@ from pipeline.model_counts import PREFIX
 
 _READY_WITHIN_S = 180.0
 
+MODEL, TRITON, FACADE = "model process", "Triton and the other steps", "facade"
+
 
 @dataclass(frozen=True, slots=True)
 class Running:
@@ -34,12 +36,19 @@ class Running:
 
     def resident_mb(self) -> dict[str, float]:
         """Of the model's process, of Triton with its other stubs, and of the facade."""
+        return self._of_each(_mb)
+
+    def cpu_s(self) -> dict[str, float]:
+        """CPU seconds so far, of the same processes."""
+        return self._of_each(_cpu_s)
+
+    def _of_each(self, measure: Callable[[psutil.Process], float]) -> dict[str, float]:
         facade = psutil.Process(self.pid)
-        sizes = {"model process": 0.0, "Triton and the other steps": 0.0, "facade": _mb(facade)}
+        found = {MODEL: 0.0, TRITON: 0.0, FACADE: measure(facade)}
         for child in facade.children(recursive=True):
             model = "llama_mapper" in " ".join(child.cmdline())
-            sizes["model process" if model else "Triton and the other steps"] += _mb(child)
-        return sizes
+            found[MODEL if model else TRITON] += measure(child)
+        return found
 
     def cache_hits(self) -> float:
         """The share of signals answered from the cache so far; NaN before the first."""
@@ -120,6 +129,11 @@ def _answers(http: httpx.Client, process: "subprocess.Popen[bytes]") -> bool:
         return http.get("/health/model").status_code == 200
     except httpx.TransportError:
         return False
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _mb(process: psutil.Process) -> float:
