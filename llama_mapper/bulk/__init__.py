@@ -7,7 +7,7 @@
 Needs the extra `llama-mapper[bulk]` for Parquet and zstd. The command is `mapper bulk`.
 """
 
-from llama_mapper.bulk.asking import Endpoints, UnansweredError
+from llama_mapper.bulk.asking import Endpoints, PairMapper, UnansweredError
 from llama_mapper.bulk.columns import Columns
 from llama_mapper.bulk.job import Bulk, Progress
 from llama_mapper.bulk.streams import Kind, SourceError, UsageError
@@ -17,6 +17,7 @@ __all__ = [
     "Columns",
     "Endpoints",
     "Kind",
+    "PairMapper",
     "Progress",
     "SourceError",
     "UnansweredError",

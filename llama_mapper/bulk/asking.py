@@ -1,31 +1,54 @@
-"""Sends pairs to the service: in batches, to any number of endpoints, until the model answers.
+"""Maps pairs in batches at any number of places, until the model answers.
 
-In: pairs without an answer. Out: their answers, stored as they arrive.
+In: pairs without an answer. Out: their answers, stored as they arrive. A place is an endpoint of
+the service (`Endpoints`), of Triton (`triton.py`), or the engine in this process (`in_process.py`).
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
 
 import httpx
 
-from llama_mapper import AsyncMapperClient, MapperError, TransportError
-from llama_mapper.bulk.pairs import Keeper, Pair, request
+from llama_mapper import AsyncMapperClient, ItemError, MapperError, TransportError
+from llama_mapper.bulk.pairs import Keeper, Outcome, Pair, request
 
 #: Pairs of a batch, and batches under way at each endpoint.
 _CHUNK, _CONCURRENCY = 50, 2
 # A batch waits for its turn at a busy model.
 _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 
+#: Maps a batch, with one outcome for each pair. Raises TransportError when its place is lost, and
+#: another MapperError when it refuses.
+Ask = Callable[[list[Pair]], Awaitable[Sequence[Outcome]]]
+#: Opens a connection to a place.
+Connect = Callable[[], AbstractAsyncContextManager[Ask]]
+
 
 class UnansweredError(MapperError):
     """The service did not answer all items, and may later."""
 
 
+class PairMapper(Protocol):
+    """Maps pairs at its places."""
+
+    def ask(self, pairs: Sequence[Pair], answers: Keeper) -> None:
+        """Map these pairs. Raises MapperError when a place refuses, or all are lost."""
+        ...
+
+    def options(self) -> list[Any]:
+        """The values, as JSON, that answers depend on besides the pairs."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The endpoints and the options of requests. threshold, taxonomy: as in `MapperClient.map`."""
+    """Endpoints of the service, and the options of requests. threshold, taxonomy: as in
+    `MapperClient.map`."""
 
     urls: Sequence[str]
     api_key: str | None = None
@@ -34,47 +57,77 @@ class Endpoints:
     taxonomy: str | None = None
 
     def ask(self, pairs: Sequence[Pair], answers: Keeper) -> None:
-        """Send these pairs. Raises MapperError when an endpoint refuses, or all are lost."""
-        try:
-            asyncio.run(self._ask(pairs, answers))
-        except ExceptionGroup as group:
-            refusals, others = group.split(MapperError)
-            if others or not refusals:
-                raise
-            raise refusals.exceptions[0] from None
+        """See `PairMapper`."""
+        share(pairs, answers, [partial(self._connected, url) for url in self.urls])
 
-    async def _ask(self, pairs: Sequence[Pair], answers: Keeper) -> None:
-        left = deque(list(pairs[at : at + _CHUNK]) for at in range(0, len(pairs), _CHUNK))
-        alive, lost = list(self.urls), set[str]()
+    def options(self) -> list[Any]:
+        """See `PairMapper`."""
+        return [self.threshold, self.taxonomy, self.tenant_id]
 
-        async def work(url: str) -> None:
-            async with AsyncMapperClient(
-                url, api_key=self.api_key, tenant_id=self.tenant_id, timeout=_TIMEOUT
-            ) as client:
-                while left and url not in lost:
-                    chunk = left.popleft()
-                    try:
-                        await self._ask_chunk(client, chunk, answers)
-                    except TransportError:
-                        # Another endpoint takes it over.
-                        left.appendleft(chunk)
-                        lost.add(url)
-                        if lost.issuperset(alive):
-                            raise
+    @asynccontextmanager
+    async def _connected(self, url: str) -> AsyncIterator[Ask]:
+        async with AsyncMapperClient(
+            url, api_key=self.api_key, tenant_id=self.tenant_id, timeout=_TIMEOUT
+        ) as client:
+            yield partial(self._map, client)
 
-        while left:
-            async with asyncio.TaskGroup() as group:
-                for url in alive:
-                    for _ in range(_CONCURRENCY):
-                        group.create_task(work(url))
-            alive = [url for url in alive if url not in lost]
-
-    async def _ask_chunk(
-        self, client: AsyncMapperClient, chunk: list[Pair], answers: Keeper
-    ) -> None:
-        requests = [request(pair, self.threshold) for pair in chunk]
+    async def _map(self, client: AsyncMapperClient, pairs: list[Pair]) -> list[Outcome]:
+        requests = [request(pair, self.threshold) for pair in pairs]
         result = await client.map_many(requests, taxonomy=self.taxonomy, wait_for_model=True)
         failed = {error.index: error for error in result.errors}
-        if again := [error for error in result.errors if error.retryable]:
-            raise UnansweredError(f"{len(again)} items have no answer: {again[0].message}")
-        answers.keep(chunk, (e or failed[place] for place, e in enumerate(result.results)))
+        return [event or failed[place] for place, event in enumerate(result.results)]
+
+
+def share(
+    pairs: Sequence[Pair],
+    answers: Keeper,
+    places: Sequence[Connect],
+    concurrency: int = _CONCURRENCY,
+) -> None:
+    """Let the places map these pairs, each with so many batches under way. The batch of a lost
+    place goes to another one.
+
+    Raises MapperError when a place refuses, or all are lost.
+    """
+    try:
+        asyncio.run(_share(pairs, answers, places, concurrency))
+    except ExceptionGroup as group:
+        refusals, others = group.split(MapperError)
+        if others or not refusals:
+            raise
+        raise refusals.exceptions[0] from None
+
+
+async def _share(
+    pairs: Sequence[Pair], answers: Keeper, places: Sequence[Connect], concurrency: int
+) -> None:
+    left = deque(list(pairs[at : at + _CHUNK]) for at in range(0, len(pairs), _CHUNK))
+    alive, lost = list(places), set[Connect]()
+
+    async def work(place: Connect) -> None:
+        async with place() as ask:
+            while left and place not in lost:
+                chunk = left.popleft()
+                try:
+                    outcomes = await ask(chunk)
+                except TransportError:
+                    left.appendleft(chunk)
+                    lost.add(place)
+                    if lost.issuperset(alive):
+                        raise
+                else:
+                    _keep(chunk, outcomes, answers)
+
+    while left:
+        async with asyncio.TaskGroup() as group:
+            for place in alive:
+                for _ in range(concurrency):
+                    group.create_task(work(place))
+        alive = [place for place in alive if place not in lost]
+
+
+def _keep(chunk: list[Pair], outcomes: Sequence[Outcome], answers: Keeper) -> None:
+    again = [one for one in outcomes if isinstance(one, ItemError) and one.retryable]
+    if again:
+        raise UnansweredError(f"{len(again)} items have no answer: {again[0].message}")
+    answers.keep(chunk, outcomes)

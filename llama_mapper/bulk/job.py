@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llama_mapper.bulk.asking import Endpoints
+from llama_mapper.bulk.asking import PairMapper
 from llama_mapper.bulk.columns import Columns
 from llama_mapper.bulk.pages import as_html, as_markdown
 from llama_mapper.bulk.pairs import Answers
@@ -36,13 +36,13 @@ class Progress:
 @dataclass(frozen=True, slots=True)
 class Bulk:
     """source: a file, a pattern, or `-` for standard input; target: a file of the same format. The
-    endings .jsonl, .ndjson, .csv, .parquet, with .gz or .zst, say what they are; kind: of standard
-    input. earlier: a report to compare with.
+    endings .jsonl, .ndjson, .csv, .parquet, with .gz or .zst, say what they are. mapper: maps the
+    different pairs. kind: of standard input. earlier: a report to compare with.
     """
 
     source: str
     target: str
-    endpoints: Endpoints
+    mapper: PairMapper
     columns: Columns = field(default_factory=Columns)
     kind: Kind | None = None
     earlier: Path | None = None
@@ -92,7 +92,7 @@ class Bulk:
     def _map(self, block: Block, work: Work, answers: Answers) -> None:
         counts, unread = block.read()
         wanted = dict.fromkeys(pair for _, pair in counts)
-        self.endpoints.ask([pair for pair in wanted if pair not in answers], answers)
+        self.mapper.ask([pair for pair in wanted if pair not in answers], answers)
         mapped, refused = block.write(work.part(block.number), answers)
         numbered: Counter[tuple[str, int]] = Counter()
         for (period, pair), count in counts.items():
@@ -108,11 +108,10 @@ class Bulk:
     def _run(self, found: Sequence[Named]) -> dict[str, Any]:
         """What must be the same for a run to go on."""
         stats = [(one.name, *_identity(one)) for one in found]
-        asked = self.endpoints
         return {
             "sources": stats,
             "columns": [getattr(self.columns, name) for name in self.columns.__slots__],
-            "asked": [asked.threshold, asked.taxonomy, asked.tenant_id],
+            "asked": self.mapper.options(),
         }
 
 

@@ -15,6 +15,7 @@ from llama_mapper import ItemError, MappedEvent, MapRequest
 
 #: Detector, output, and whether the output is a text: it is JSON otherwise.
 Pair = tuple[str, str, bool]
+Outcome = MappedEvent | ItemError
 
 _KEPT = (
     *("taxonomy", "scores", "confidence", "label_confidence", "source", "fallback_reason"),
@@ -25,7 +26,7 @@ _KEPT = (
 class Keeper(Protocol):
     """Takes outcomes as they come."""
 
-    def keep(self, pairs: list[Pair], outcomes: Iterable[MappedEvent | ItemError]) -> None:
+    def keep(self, pairs: list[Pair], outcomes: Iterable[Outcome]) -> None:
         """One outcome for each pair."""
         ...
 
@@ -62,7 +63,7 @@ class Answers:
         """Every pair in the order of sending."""
         return self._by_pair.items()
 
-    def keep(self, pairs: list[Pair], outcomes: Iterable[MappedEvent | ItemError]) -> None:
+    def keep(self, pairs: list[Pair], outcomes: Iterable[Outcome]) -> None:
         """Write the outcomes; they are on disk when it returns."""
         for pair, outcome in zip(pairs, outcomes, strict=True):
             answer = self._add(pair, *_told(outcome))
@@ -101,13 +102,13 @@ def request(pair: Pair, threshold: float | None) -> MapRequest:
     return MapRequest(detector, output if is_text else json.loads(output), threshold=threshold)
 
 
-def answer_of(number: int, outcome: MappedEvent | ItemError) -> Answer:
+def answer_of(number: int, outcome: Outcome) -> Answer:
     """The journal entry of an outcome."""
     event, problem = _told(outcome)
     return Answer(number, event, problem, json.dumps(event))
 
 
-def _told(outcome: MappedEvent | ItemError) -> tuple[Mapping[str, Any] | None, str]:
+def _told(outcome: Outcome) -> tuple[Mapping[str, Any] | None, str]:
     if isinstance(outcome, ItemError):
         return None, f"{outcome.error_code}: {outcome.message}"
     return {name: outcome.raw[name] for name in _KEPT}, ""

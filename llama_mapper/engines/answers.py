@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from llama_mapper import ItemError, MappedEvent
-from llama_mapper.bulk import Endpoints
+from llama_mapper.bulk import PairMapper
 from llama_mapper.bulk.columns import ADDED
 from llama_mapper.bulk.pairs import Pair
 
@@ -27,7 +27,7 @@ class AskOnce:
     is_text: whether outputs are texts; else each is JSON.
     """
 
-    def __init__(self, endpoints: Endpoints, *, is_text: bool = True) -> None:
+    def __init__(self, endpoints: PairMapper, *, is_text: bool = True) -> None:
         self._endpoints, self._is_text = endpoints, is_text
         self._known: dict[Pair, Mapping[str, Any]] = {}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from llama_mapper.bulk import Endpoints
+from llama_mapper.bulk import PairMapper
 from llama_mapper.engines.answers import FIELDS, AskOnce
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _SQL = {"string": "VARCHAR", "double": "DOUBLE", "list<item: string>": "VARCHAR[
 
 
 def register(
-    connection: "DuckDBPyConnection", endpoints: Endpoints, name: str = "canonical"
+    connection: "DuckDBPyConnection", endpoints: PairMapper, name: str = "canonical"
 ) -> None:
     """Add `name(detector VARCHAR, output VARCHAR)` to a connection; it gives a struct.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import ray
 
-from llama_mapper.bulk import Columns, Endpoints
+from llama_mapper.bulk import Columns, PairMapper
 from llama_mapper.bulk.columns import DEFAULT_COLUMNS
 from llama_mapper.engines.answers import FIELDS, AskOnce, no_answer
 
@@ -23,7 +23,7 @@ _PAIRS_AT_ONCE = 1000
 
 
 def map_rows(
-    rows: "Dataset", endpoints: Endpoints, columns: Columns = DEFAULT_COLUMNS, *, tasks: int = 2
+    rows: "Dataset", endpoints: PairMapper, columns: Columns = DEFAULT_COLUMNS, *, tasks: int = 2
 ) -> "Dataset":
     """The rows with the columns of their answers; `mapped_problem` says why a row has none.
 

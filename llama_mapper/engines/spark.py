@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyspark.sql import functions as sql
 from pyspark.sql.types import StringType
 
-from llama_mapper.bulk import Columns, Endpoints
+from llama_mapper.bulk import Columns, PairMapper
 from llama_mapper.bulk.columns import ADDED, DEFAULT_COLUMNS
 from llama_mapper.engines.answers import NULL, PROBLEM, AskOnce
 
@@ -28,7 +28,7 @@ _SCHEMA: Final = (
 
 def map_rows(
     frame: "DataFrame",
-    endpoints: Endpoints,
+    endpoints: PairMapper,
     columns: Columns = DEFAULT_COLUMNS,
     *,
     tasks: int = 2,

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from llama_mapper import ItemError, MappedEvent
-from llama_mapper.bulk import Columns, Endpoints
+from llama_mapper.bulk import Columns, PairMapper
 from llama_mapper.bulk.columns import DEFAULT_COLUMNS
 from llama_mapper.bulk.pairs import Answer, Pair, answer_of
 from llama_mapper.bulk.rows import BadRowError, JsonRows
@@ -68,7 +68,7 @@ class Counts:
 
 def consume(
     stream: Stream,
-    endpoints: Endpoints,
+    endpoints: PairMapper,
     columns: Columns = DEFAULT_COLUMNS,
     *,
     permits: int = _PERMITS,
@@ -94,7 +94,7 @@ def consume(
     return counts
 
 
-def _outcomes(messages: Sequence[Message], rows: JsonRows, endpoints: Endpoints) -> list[Outcome]:
+def _outcomes(messages: Sequence[Message], rows: JsonRows, endpoints: PairMapper) -> list[Outcome]:
     pairs: list[Pair | str] = [_pair(message, rows) for message in messages]
     answers = _Answers()
     endpoints.ask([pair for pair in dict.fromkeys(pairs) if not isinstance(pair, str)], answers)
