@@ -72,6 +72,17 @@ class Decision:
                     found[label] = max(found[label], cast(float, signal["confidence"]))
         return found
 
+    @property
+    def answer(self) -> dict[str, object]:
+        """The event with its additional members, as REST gives it."""
+        return {
+            **self.event,
+            "version_info": self.versions,
+            "label_confidence": self.label_confidence,
+            "source": self.source,
+            "fallback_reason": self.fallback_reason,
+        }
+
     def dated(self) -> "Decision":
         """The same answer with the current time."""
         provenance = cast(dict[str, object], self.event["provenance"])

@@ -223,17 +223,9 @@ def _view(state: State, name: str | None) -> View | None:
 def _result(
     decision: Decision, tenant: str | None, explain: bool, view: View | None
 ) -> dict[str, Any]:
-    event = decision.event
-    provenance = event["provenance"]
+    provenance = decision.event["provenance"]
     assert isinstance(provenance, dict)
-    result = {
-        **event,
-        "provenance": {**provenance, "tenant_id": tenant},
-        "version_info": decision.versions,
-        "label_confidence": decision.label_confidence,
-        "source": decision.source,
-        "fallback_reason": decision.fallback_reason,
-    }
+    result = {**decision.answer, "provenance": {**provenance, "tenant_id": tenant}}
     if explain:
         result |= {"signals": decision.signals, "reading": decision.reading}
     return view.translate(result, decision.signals) if view else result
