@@ -4,7 +4,8 @@
 
     report = Bulk("logs/*.jsonl.gz", "mapped.jsonl.gz", Endpoints(["http://localhost:8080"])).run()
 
-Needs the extra `llama-mapper[bulk]` for Parquet and zstd. The command is `mapper bulk`.
+`triton.TritonEndpoints` and `in_process.InProcess` map without the service. Needs the extra
+`llama-mapper[bulk]` for Parquet and zstd. The command is `mapper bulk`.
 """
 
 from llama_mapper.bulk.asking import Endpoints, PairMapper, UnansweredError

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from llama_mapper import ItemError, MappedEvent, MapRequest
+from llama_mapper import ErrorCode, ItemError, MappedEvent, MapRequest
 
 #: Detector, output, and whether the output is a text: it is JSON otherwise.
 Pair = tuple[str, str, bool]
 Outcome = MappedEvent | ItemError
+
+#: Characters of the longest output that the service's reader reads.
+_MAX_OUTPUT = 256 * 1024
 
 _KEPT = (
     *("taxonomy", "scores", "confidence", "label_confidence", "source", "fallback_reason"),
@@ -102,6 +105,30 @@ def request(pair: Pair, threshold: float | None) -> MapRequest:
     return MapRequest(detector, output if is_text else json.loads(output), threshold=threshold)
 
 
+def readable(pairs: Iterable[Pair]) -> tuple[dict[int, tuple[str, str]], dict[int, ItemError]]:
+    """Detector and text of each pair for a model without the facade, and the errors of those that
+    the facade would refuse; by their places."""
+    texts: dict[int, tuple[str, str]] = {}
+    refused: dict[int, ItemError] = {}
+    for place, (detector, output, is_text) in enumerate(pairs):
+        code, problem = ErrorCode.INVALID_REQUEST, ""
+        try:
+            text = output if is_text else _compact(output)
+        except (ValueError, RecursionError) as error:
+            problem = f"output: {error}"
+        else:
+            if not detector.strip():
+                problem = "detector: is empty"
+            elif len(text) > _MAX_OUTPUT:
+                code = ErrorCode.PAYLOAD_TOO_LARGE
+                problem = f"output: has more than {_MAX_OUTPUT} characters"
+        if problem:
+            refused[place] = ItemError(place, code, problem, False)
+        else:
+            texts[place] = (detector, text)
+    return texts, refused
+
+
 def answer_of(number: int, outcome: Outcome) -> Answer:
     """The journal entry of an outcome."""
     event, problem = _told(outcome)
@@ -112,3 +139,15 @@ def _told(outcome: Outcome) -> tuple[Mapping[str, Any] | None, str]:
     if isinstance(outcome, ItemError):
         return None, f"{outcome.error_code}: {outcome.message}"
     return {name: outcome.raw[name] for name in _KEPT}, ""
+
+
+def _compact(output: str) -> str:
+    """JSON as the facade passes it on. Raises ValueError."""
+    value = json.loads(output, parse_constant=_no_number)
+    if not isinstance(value, str | dict | list):
+        raise ValueError("is neither a text nor an object or array")
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

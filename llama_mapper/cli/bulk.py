@@ -1,12 +1,23 @@
 """`mapper bulk`: files of any size, each different output asked once."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from llama_mapper import DEFAULT_URL, MapperError
-from llama_mapper.bulk import Bulk, Columns, Endpoints, Kind, Progress, SourceError, UsageError
+from llama_mapper import DEFAULT_URL, MapperError, TransportError
+from llama_mapper.bulk import (
+    Bulk,
+    Columns,
+    Endpoints,
+    Kind,
+    PairMapper,
+    Progress,
+    SourceError,
+    UsageError,
+)
+from llama_mapper.bulk.in_process import InProcess
 from llama_mapper.cli import show
 from llama_mapper.cli.mapping import Threshold, View
 from llama_mapper.cli.service import Json, Tenant, check_url, read_key
@@ -15,9 +26,18 @@ Urls = Annotated[
     list[str],
     typer.Option("--url", envvar="MAPPER_URL", help="where a service is; repeatable"),
 ]
+Addresses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--triton",
+        metavar="HOST:PORT",
+        help="where a Triton answers by gRPC, in place of a service; repeatable",
+    ),
+]
 
 
 def bulk(
+    context: typer.Context,
     source: Annotated[str, typer.Argument(metavar="IN", help="file, pattern, `-` for stdin")],
     target: Annotated[
         str, typer.Argument(metavar="OUT", help="*.jsonl, *.csv or *.parquet; .gz, .zst")
@@ -37,6 +57,10 @@ def bulk(
     threshold: Threshold = None,
     taxonomy: View = None,
     url: Urls = [DEFAULT_URL],  # noqa: B006 (typer reads it, nobody writes it)
+    triton: Addresses = None,
+    in_process: Annotated[
+        bool, typer.Option("--in-process", help="the model in this process, in place of a service")
+    ] = False,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
@@ -44,18 +68,28 @@ def bulk(
 
     A killed run goes on where it stopped when the same command is given again.
     """
-    urls = [check_url(one) for one in url]
     if Path(target).exists() and not Path(target + ".work").exists() and not force:
         raise typer.BadParameter(f"{target} exists: use --force to replace it")
-    job = Bulk(
-        source,
-        target,
-        Endpoints(urls, read_key(), tenant, threshold, taxonomy),
-        Columns(detector_column, output_column, detector, time_column, 7 if monthly else 10),
-        kind,
-        earlier,
-    )
+    ways = {
+        "--url": _is_argument(context, "url"),
+        "--triton": bool(triton),
+        "--in-process": in_process,
+    }
+    if len(given := [name for name, is_given in ways.items() if is_given]) > 1:
+        raise typer.BadParameter(f"give one of {' and '.join(given)}")
+    if taxonomy is not None and (triton or in_process):
+        raise typer.BadParameter("only a service has views: --taxonomy needs --url")
+    columns = Columns(detector_column, output_column, detector, time_column, 7 if monthly else 10)
     try:
+        mapper: PairMapper
+        if triton:
+            mapper = _at_triton(triton, tenant, threshold)
+        elif in_process:
+            mapper = InProcess(tenant, threshold)
+        else:
+            urls = [check_url(one) for one in url]
+            mapper = Endpoints(urls, read_key(), tenant, threshold, taxonomy)
+        job = Bulk(source, target, mapper, columns, kind, earlier)
         report = job.run(lambda done: show.note(_told(done)))
     except UsageError as error:
         raise typer.BadParameter(str(error)) from None
@@ -66,7 +100,10 @@ def bulk(
         raise typer.Exit(1) from None
     except MapperError as error:
         where = "stopped, the same command goes on: "
-        show.refusal(error, ", ".join(urls), as_json=as_json, where=where)
+        if triton and isinstance(error, TransportError):
+            show.problem(where + str(error), f"asked {', '.join(triton)}", as_json=as_json)
+        else:
+            show.refusal(error, ", ".join(url), as_json=as_json, where=where)
         raise typer.Exit(1) from None
     if as_json:
         show.data(report)
@@ -77,6 +114,24 @@ def bulk(
         )
     if report["bad"]:
         raise typer.Exit(1)
+
+
+def _is_argument(context: typer.Context, name: str) -> bool:
+    """Whether an option was given to the command, and not by a variable."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _at_triton(addresses: list[str], tenant: str | None, threshold: float | None) -> PairMapper:
+    """Raises UsageError."""
+    for address in addresses:
+        if not re.fullmatch(r"(dns:///)?[^/\s]+:\d{1,5}", address):
+            raise UsageError(f"{address!r} is not HOST:PORT, such as 127.0.0.1:8001")
+    try:
+        from llama_mapper.bulk.triton import TritonEndpoints
+    except ImportError as error:
+        raise UsageError(f"{error}: pip install 'llama-mapper[triton]'") from None
+    return TritonEndpoints(addresses, tenant, threshold)
 
 
 def _told(done: Progress) -> str:

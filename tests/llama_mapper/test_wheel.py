@@ -113,6 +113,23 @@ def test_an_extra_that_is_missing_is_named(installed: Installed, tmp_path: Path)
         assert "llama-mapper[bulk]" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        (("--triton", "localhost:8001"), "llama-mapper[triton]"),
+        (("--in-process",), "make .venv/.built model"),
+    ],
+)
+def test_a_way_to_the_model_that_is_missing_is_named(
+    installed: Installed, tmp_path: Path, options: tuple[str, ...], advice: str
+) -> None:
+    (tmp_path / "in.jsonl").write_text('{"detector": "d", "output": "o"}\n')
+    files = (str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"))
+    done = installed.run("mapper", "bulk", *files, *options)
+    assert done.returncode == 2, done.stderr
+    assert advice in " ".join(done.stderr.replace("│", " ").split())
+
+
 def test_the_wheel_holds_the_client_alone_and_its_types(installed: Installed) -> None:
     files = installed.files()
     assert {name.split("/")[0].split("-")[0] for name in files} == {"llama_mapper"}

@@ -1,0 +1,142 @@
+"""Maps pairs at Triton itself: its ensemble `mapper`, by gRPC, without the facade.
+
+In: addresses. Out: answers as the facade gives them. Triton trusts its callers: it asks for no key
+and believes any tenant. Needs the extra `llama-mapper[triton]`.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import tritonclient.grpc.aio as triton
+from tritonclient.utils import InferenceServerException
+
+from llama_mapper import MappedEvent, MapperError, RetryPolicy, TransportError
+from llama_mapper._calls import PASSING, WAITING, Attempts
+from llama_mapper._types import parse, read_event
+from llama_mapper.bulk.asking import Ask, share
+from llama_mapper.bulk.pairs import Keeper, Outcome, Pair, readable
+
+_MODEL = "mapper"
+_OUTPUTS = ("MAPPING", "SOURCE", "FALLBACK_REASON", "SIGNALS", "VERSIONS")
+# A batch waits for its turn at a busy model.
+_TIMEOUT_S = 120.0
+_CHANNEL_ARGS = [
+    # Given at all, arguments replace the client's own, so the message sizes stand here too.
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+    # Back to a restarted server within seconds: gRPC's own backoff grows to two minutes.
+    ("grpc.max_reconnect_backoff_ms", 5000),
+    # A connection stays with one server: use all addresses of a name.
+    ("grpc.lb_policy_name", "round_robin"),
+]
+#: The statuses that another attempt does not change.
+_REFUSALS = frozenset(
+    f"StatusCode.{name}"
+    for name in ("INVALID_ARGUMENT", "UNAUTHENTICATED", "PERMISSION_DENIED", "UNIMPLEMENTED")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TritonEndpoints:
+    """addresses: HOST:PORT of gRPC. tenant_id: whose detector files apply as well. threshold: as in
+    `MapperClient.map`. retry: of lost calls, and of items that the rules answered because the model
+    was late."""
+
+    addresses: Sequence[str]
+    tenant_id: str | None = None
+    threshold: float | None = None
+    retry: RetryPolicy = WAITING
+
+    def ask(self, pairs: Sequence[Pair], answers: Keeper) -> None:
+        """See `PairMapper`."""
+        share(pairs, answers, [partial(self._connected, one) for one in self.addresses])
+
+    def options(self) -> list[Any]:
+        """See `PairMapper`. Views are the facade's: the labels are the canonical ones."""
+        return [self.threshold, None, self.tenant_id]
+
+    @asynccontextmanager
+    async def _connected(self, address: str) -> AsyncIterator[Ask]:
+        client = triton.InferenceServerClient(address, channel_args=_CHANNEL_ARGS)
+        try:
+            yield partial(self._map, client)
+        finally:
+            await client.close()
+
+    async def _map(self, client: Any, pairs: list[Pair]) -> list[Outcome]:
+        texts, refused = readable(pairs)
+        found: dict[int, Outcome] = {**refused}
+        left, attempts = list(texts), Attempts(self.retry)
+        while left:
+            attempts.count()
+            wait_s = attempts.wait_s()
+            try:
+                events = await self._infer(client, [texts[place] for place in left])
+            except TransportError:
+                if wait_s is None:
+                    raise
+            else:
+                found.update(zip(left, events, strict=True))
+                if wait_s is None:  # the rules' answers stand
+                    break
+                late = (event.fallback_reason in PASSING for event in events)
+                left = [place for place, again in zip(left, late, strict=True) if again]
+            if left:
+                await asyncio.sleep(wait_s)
+        return [found[place] for place in range(len(pairs))]
+
+    async def _infer(self, client: Any, items: Sequence[tuple[str, str]]) -> list[MappedEvent]:
+        """Without a budget, so that the model takes the time that it needs."""
+        given = {"threshold": self.threshold, "tenant": self.tenant_id}
+        options = json.dumps({name: value for name, value in given.items() if value is not None})
+        inputs = [
+            _column("DETECTOR", [detector for detector, _ in items]),
+            _column("OUTPUT", [output for _, output in items]),
+            _column("OPTIONS", [options] * len(items)),
+        ]
+        outputs = [triton.InferRequestedOutput(name) for name in _OUTPUTS]
+        try:
+            result = await client.infer(_MODEL, inputs, outputs=outputs, client_timeout=_TIMEOUT_S)
+        except InferenceServerException as error:
+            problem = f"Triton gave no answer: {error.status()}: {error.message()}"
+            if error.status() in _REFUSALS:
+                raise MapperError(problem) from error
+            raise TransportError(problem) from error
+        return parse(_events, result)
+
+
+def _column(name: str, texts: Sequence[str]) -> Any:
+    """A BYTES tensor [N, 1]."""
+    tensor = triton.InferInput(name, [len(texts), 1], "BYTES")
+    encoded = [text.encode() for text in texts]
+    tensor.set_data_from_numpy(np.array(encoded, dtype=np.object_).reshape(-1, 1))
+    return tensor
+
+
+def _events(result: Any) -> list[MappedEvent]:
+    columns = [result.as_numpy(name).ravel() for name in _OUTPUTS]
+    return [read_event(_answer(*row)) for row in zip(*columns, strict=True)]
+
+
+def _answer(
+    mapping: bytes, source: bytes, reason: bytes, signals: bytes, versions: bytes
+) -> dict[str, Any]:
+    """One row of the tensors as the facade's JSON."""
+    event = json.loads(mapping)
+    sure = dict.fromkeys(event["taxonomy"], 0.0)
+    for signal in json.loads(signals):
+        for label in sure.keys() & set(signal["labels"]):
+            sure[label] = max(sure[label], signal["confidence"])
+    return {
+        **event,
+        "version_info": json.loads(versions),
+        "label_confidence": sure,
+        "source": source.decode(),
+        "fallback_reason": reason.decode() or None,
+    }
