@@ -8,11 +8,12 @@ needs a pass of the model. A loop is timed on some of the rows, and its time for
 import json
 import os
 import random
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -37,7 +38,8 @@ _CLIENT, _LLAMA_CPP = "`MapperClient.map` in a loop", "llama.cpp, Q4_1, in a loo
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of the command. asked: whether the service had answered all outputs before; cpu_s,
-    peak_mb: of the command alone, without the service."""
+    peak_mb: of the command alone, without the service; NaN for a peak below this process's own,
+    which the system counts for a child too."""
 
     rows: int
     distinct: int
@@ -78,26 +80,32 @@ def measure(quick: bool) -> Measured:
     with tempfile.TemporaryDirectory(dir=build) as name:
         folder = Path(name)
         with serving(folder) as running:
-            new = _bulk(folder, running.url, few, distinct, asked=False)
+            where = ("--url", running.url)
+            new = run_command(folder, where, few, distinct, asked=False)
             asks = [Ask(_DETECTOR, output) for output in islice(_outputs(few, distinct, 1), timed)]
             with MapperClient(running.url) as client:
                 loop = _loop(_CLIENT, asks, lambda ask: client.map(ask.detector, ask.signal))
-            known = _bulk(folder, running.url, many, distinct, asked=True)
+            known = run_command(folder, where, many, distinct, asked=True)
     return Measured([new, known], [loop, _llama_cpp(asks)])
 
 
-def _bulk(folder: Path, url: str, rows: int, distinct: int, *, asked: bool) -> Run:
+def run_command(
+    folder: Path, where: Sequence[str], rows: int, distinct: int, *, asked: bool, seed: int = 1
+) -> Run:
+    """One run of `mapper bulk`. where: its options that say who maps; seed: of the phrases."""
     source, target = folder / "in.jsonl", folder / "out.jsonl"
-    make_rows(source, rows, distinct, seed=1)
+    make_rows(source, rows, distinct, seed)
     command = [sys.executable, "-m", "llama_mapper.cli", "bulk", str(source), str(target)]
     began = time.monotonic()
-    process = subprocess.Popen([*command, "--url", url, "--force"], cwd=ROOT)
+    process = subprocess.Popen([*command, *where, "--force"], cwd=ROOT)
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.monotonic() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"mapper bulk ended with {process.returncode}")
-    cpu_s, peak_mb = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak_mb = used.ru_maxrss * 1024 / 1e6 if used.ru_maxrss > own else float("nan")
+    cpu_s = used.ru_utime + used.ru_stime
     return Run(rows, distinct, asked, seconds, cpu_s, peak_mb)
 
 

@@ -16,7 +16,7 @@ from tools import markdown
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 #: Of sections that have another page.
-_PAGES = {"bulk": PAGE.with_name("bulk.md")}
+_PAGES = dict.fromkeys(("bulk", "ways"), PAGE.with_name("bulk.md"))
 _ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
 _VERSIONS = ("onnxruntime", "numpy", "tokenizers", "tritonclient", "nvidia-pytriton")
 

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from bench import bulk_ways
 from bench.bulk import Loop, Measured, Run, make_rows, render
 
 
@@ -22,3 +23,12 @@ def test_a_loops_time_for_all_rows_is_said_to_be_computed() -> None:
     assert "Not measured: another: no engine here." in block
     assert "**missed** by 100 %" in block
     assert block.count("met |") == 2
+
+
+def test_stand_ins_are_compared_with_the_least_time() -> None:
+    ways = {"--url": Run(10_000, 500, False, 20, 1, 100)}
+    stand_ins = {1: Run(10_000, 500, False, 16, 1, 100), 2: Run(10_000, 500, False, 8, 1, 100)}
+    block = bulk_ways.render(bulk_ways.Measured(ways, stand_ins))
+    assert "| `mapper bulk --url` | 10,000 | 500 | 20 | 1 | 100 |" in block
+    assert "| 1 | 10,000 | 500 | 16 | 15 |" in block
+    assert "| 2 | 10,000 | 500 | 8 | 7.5 |" in block
