@@ -30,8 +30,6 @@ _CHANNEL_ARGS = [
     # Given at all, arguments replace the client's own, so the message sizes stand here too.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
-    # Back to a restarted server within seconds: gRPC's own backoff grows to two minutes.
-    ("grpc.max_reconnect_backoff_ms", 5000),
     # A connection stays with one server: use all addresses of a name.
     ("grpc.lb_policy_name", "round_robin"),
 ]
@@ -45,8 +43,8 @@ _REFUSALS = frozenset(
 @dataclass(frozen=True, slots=True)
 class TritonEndpoints:
     """addresses: HOST:PORT of gRPC. tenant_id: whose detector files apply as well. threshold: as in
-    `MapperClient.map`. retry: of lost calls, and of items that the rules answered because the model
-    was late."""
+    `MapperClient.map`. retry: while all are lost, and of items that the rules answered because the
+    model was late."""
 
     addresses: Sequence[str]
     tenant_id: str | None = None
@@ -55,7 +53,8 @@ class TritonEndpoints:
 
     def ask(self, pairs: Sequence[Pair], answers: Keeper) -> None:
         """See `PairMapper`."""
-        share(pairs, answers, [partial(self._connected, one) for one in self.addresses])
+        places = [partial(self._connected, one) for one in self.addresses]
+        share(pairs, answers, places, retry=self.retry)
 
     def options(self) -> list[Any]:
         """See `PairMapper`. Views are the facade's: the labels are the canonical ones."""
@@ -75,18 +74,13 @@ class TritonEndpoints:
         left, attempts = list(texts), Attempts(self.retry)
         while left:
             attempts.count()
+            events = await self._infer(client, [texts[place] for place in left])
+            found.update(zip(left, events, strict=True))
+            late = [event.fallback_reason in PASSING for event in events]
+            left = [place for place, again in zip(left, late, strict=True) if again]
             wait_s = attempts.wait_s()
-            try:
-                events = await self._infer(client, [texts[place] for place in left])
-            except TransportError:
-                if wait_s is None:
-                    raise
-            else:
-                found.update(zip(left, events, strict=True))
-                if wait_s is None:  # the rules' answers stand
-                    break
-                late = (event.fallback_reason in PASSING for event in events)
-                left = [place for place, again in zip(left, late, strict=True) if again]
+            if wait_s is None:  # the rules' answers stand
+                break
             if left:
                 await asyncio.sleep(wait_s)
         return [found[place] for place in range(len(pairs))]

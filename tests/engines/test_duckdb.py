@@ -6,6 +6,7 @@ from collections.abc import Callable
 import duckdb
 import pytest
 
+from llama_mapper import NO_RETRY
 from llama_mapper.bulk import Endpoints
 from llama_mapper.engines.duckdb import register
 from tests.engines.conftest import DETECTOR, OUTPUTS
@@ -54,11 +55,8 @@ def test_it_works_where_an_event_loop_runs(connection: duckdb.DuckDBPyConnection
     assert row[0]["mapped_taxonomy"] == ["PII.Identifier.SSN"]
 
 
-def test_a_lost_service_fails_the_query(monkeypatch: pytest.MonkeyPatch) -> None:
-    from llama_mapper import RetryPolicy
-
-    monkeypatch.setattr("llama_mapper._calls.WAITING", RetryPolicy(attempts=1))
+def test_a_lost_service_fails_the_query() -> None:
     lost = duckdb.connect()
-    register(lost, Endpoints(["http://127.0.0.1:1"]))
+    register(lost, Endpoints(["http://127.0.0.1:1"], retry=NO_RETRY))
     with pytest.raises(duckdb.Error, match="TransportError"):
         lost.sql("SELECT canonical('presidio', 'US_SSN')").fetchall()

@@ -12,7 +12,6 @@ import pytest
 
 from bench.processes import eventually, published_models
 from client_api.triton.server import LocalTriton
-from llama_mapper import RetryPolicy
 from llama_mapper.bulk import Bulk, Endpoints, PairMapper, job
 from llama_mapper.bulk.in_process import InProcess
 from llama_mapper.bulk.rows import text_blocks
@@ -91,9 +90,7 @@ def test_a_triton_that_is_killed_is_left_out(
             os.kill(killed.pid, signal.SIGKILL)
             eventually(lambda: killed.pid is None)
 
-    places = TritonEndpoints(
-        [killed.grpc_url, other.grpc_url], threshold=0, retry=RetryPolicy(attempts=3)
-    )
+    places = TritonEndpoints([killed.grpc_url, other.grpc_url], threshold=0)
     out = tmp_path / "out.jsonl"
     assert Bulk(str(tmp_path / "in.jsonl"), str(out), places).run(kill)["mapped"] == 600
     found = read_lines(out)

@@ -15,7 +15,7 @@ import zstandard
 
 from bench.processes import free_ports
 from client_api.settings import Settings
-from llama_mapper import RetryPolicy
+from llama_mapper import RetryPolicy, TransportError
 from llama_mapper.bulk import Bulk, Endpoints, Progress, UsageError, job
 from llama_mapper.bulk.rows import text_blocks
 from tests.support.command_line import mapper, started
@@ -257,9 +257,15 @@ def test_a_killed_process_neither_loses_nor_repeats_a_row(
 
 
 def test_several_endpoints_share_the_work_and_a_lost_one_is_left_out(
-    served: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: str, tmp_path: Path
 ) -> None:
     (tmp_path / "in.jsonl").write_bytes(as_lines(rows(300, different=300)))
-    monkeypatch.setattr("llama_mapper._calls.WAITING", RetryPolicy(attempts=1))
     run = (str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"))
     assert Bulk(*run, Endpoints(["http://127.0.0.1:1", served])).run()["mapped"] == 300
+
+
+def test_a_run_ends_when_all_endpoints_are_lost(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_bytes(as_lines(rows(3)))
+    run = (str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"))
+    with pytest.raises(TransportError):
+        Bulk(*run, Endpoints(["http://127.0.0.1:1"], retry=RetryPolicy(2, base_s=0))).run()

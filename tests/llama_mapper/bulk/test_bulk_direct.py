@@ -94,8 +94,21 @@ def test_the_answer_of_the_rules_stands_when_the_model_stays_late(run: tuple[str
 def test_a_lost_triton_is_left_out(run: tuple[str, str]) -> None:
     triton = TritonStandIn(model)
     with triton.running() as address:
-        report = Bulk(*run, TritonEndpoints([NOBODY, address], retry=AT_ONCE)).run()
+        report = Bulk(*run, TritonEndpoints([NOBODY, address])).run()
     assert report["mapped"] == 300
+    assert outputs(triton) == sorted(map(said, range(120)))
+
+
+def test_a_triton_that_comes_back_is_asked_again(run: tuple[str, str]) -> None:
+    triton = TritonStandIn(model)
+
+    def away(item: Item) -> Decision:
+        triton.answer = model
+        raise Refusal(grpc.StatusCode.UNAVAILABLE)
+
+    triton.answer = away
+    with triton.running() as address:
+        Bulk(*run, TritonEndpoints([address], retry=AT_ONCE)).run()
     assert outputs(triton) == sorted(map(said, range(120)))
 
 
