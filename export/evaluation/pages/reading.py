@@ -39,7 +39,7 @@ _SAID_BY: Mapping[Basis, str] = {
     Basis.FLAG: "a flag of one category: `hate: true`",
     Basis.GRADE: "a grade on the tool's own scale: `severity: 4`, `HIGH`",
     Basis.SCORE: "a score against the tool's or the default threshold: `0.93`",
-    Basis.PRESENCE: "being there: a name in a list",
+    Basis.PRESENCE: "presence: a name in a list",
 }
 
 
@@ -75,7 +75,7 @@ def precedence() -> str:
     """The order of what speaks, from `fallback/reading/finding.py`."""
     order = sorted(Basis, reverse=True)
     return table(
-        ("", "what is said", "a clean one silences"),
+        ("", "statement", "a clean one overrides"),
         (
             (
                 str(number),
