@@ -65,7 +65,7 @@ def plan(
         by_concurrency=by_concurrency,
         by_cpu=by_cpu,
         hpa_min=least,
-        # One more than the least in any case: a bound that is none scales nothing.
+        # At least one more than the minimum: with equal bounds the HPA would not scale.
         hpa_max=max(least + 1, at_peak[0], at_peak[1] or 1),
     )
 
@@ -74,7 +74,7 @@ def describe(found: Plan, target: int) -> str:
     """The plan as lines of text."""
     by_cpu = "not measured: give --pod-rps" if found.by_cpu is None else str(found.by_cpu)
     rows = (
-        ("requests", f"{found.rps:g} a second"),
+        ("requests", f"{found.rps:g} per second"),
         ("concurrency", f"{found.concurrency:g}"),
         ("pods by concurrency", str(found.by_concurrency)),
         ("pods by CPU", by_cpu),
@@ -93,11 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         required=True,
         metavar="[TENANT=]N",
-        help="requests a second; once for each tenant",
+        help="requests per second; once per tenant",
     )
     parser.add_argument("--p95", type=_positive, required=True, help="seconds, such as 0.25")
     parser.add_argument(
-        "--pod-rps", type=_positive, help=f"measured: what one pod answers at {CPU_LIMIT} %% CPU"
+        "--pod-rps", type=_positive, help=f"measured rate of one pod at {CPU_LIMIT} %% CPU"
     )
     parser.add_argument(
         "--target",

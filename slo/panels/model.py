@@ -145,7 +145,7 @@ def model_step() -> list[PanelSpec]:
 
 
 def _step(metric: str, label: str = "", value: str = "") -> str:
-    """What the model step counts in a second; of one label value, or of all."""
+    """Counts of the model step per second, of one label value or of all."""
     chosen = f', {label}="{value}"' if label else ""
     return f"sum(rate({_STEP}_{metric}{{{TRITON}{chosen}}}{RATE}))"
 

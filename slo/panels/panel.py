@@ -45,7 +45,7 @@ class RowSpec:
 
 
 def rate_by(metric: str, label: str) -> Query:
-    """Events a second of a facade's counter, by a label."""
+    """Events per second of a facade's counter, by a label."""
     return Query(f"sum by ({label}) (rate({metric}{{{FACADE}}}{RATE}))", f"{{{{{label}}}}}")
 
 
