@@ -45,9 +45,9 @@ commands = typer.Typer(
     rich_markup_mode=None,
     help=__doc__,
 )
-commands.add_typer(keys.app, name="keys", help="Make, rotate, revoke and list API keys.")
+commands.add_typer(keys.app, name="keys", help="Create, rotate, revoke and list API keys.")
 # An empty text is what `make` passes for a variable that is not set.
-VersionNumber = Annotated[str, typer.Argument(help="its number; left out: the one served before")]
+VersionNumber = Annotated[str, typer.Argument(help="its number; default: the one served before")]
 
 
 @commands.command()

@@ -133,7 +133,7 @@ def create_app(
     app = FastAPI(
         title="Llama Mapper",
         version=info.SERVICE_VERSION,
-        description="Maps what AI-safety detectors say to one canonical taxonomy.",
+        description="Maps outputs of AI-safety detectors to one canonical taxonomy.",
         openapi_tags=openapi.TAGS,
         responses=openapi.ALWAYS,
         generate_unique_id_function=lambda route: route.name,

@@ -97,7 +97,7 @@ class AccessParts:
             "views": self.views,
         }
         return [
-            f"the file of {name} is not valid: its last good version is in force; see the log"
+            f"the file of {name} is not valid: its last valid version stays in use; see the log"
             for name, file in files.items()
             if file and file.problem
         ]
@@ -289,7 +289,7 @@ def listener(name: str) -> Callable[[ConfigError | None], None]:
             _log.info("a file was read again", file=name)
         else:
             _log.error(
-                "a file is not valid; its last good version stays in force",
+                "a file is not valid; its last valid version stays in use",
                 file=name,
                 path=str(problem.path),
                 line=problem.line,

@@ -80,7 +80,7 @@ class RepositorySettings(BaseSettings):
 
     model_repository: Path = Field(
         default=Path("model_repository"),
-        description="`serve`, `versions`, `promote`, `rollback`: what Triton serves",
+        description="folder of the models for `serve`, `versions`, `promote`, `rollback`",
     )
 
 
@@ -95,119 +95,117 @@ class Settings(RepositorySettings, ReviewSettings, EventSettings):
     )
     port: Port = Field(default=8080, description="port to listen on")
     log_level: LogLevel = Field(
-        default=LogLevel.INFO, description="of the JSON lines on standard error"
+        default=LogLevel.INFO, description="level of the JSON lines on standard error"
     )
     log_labels: bool = Field(
         default=False,
-        description="log lines of mapping requests have labels, confidence and taxonomy version",
+        description="add labels, confidence and taxonomy version to log lines of mapping requests",
     )
     otlp_endpoint: str | None = Field(
         default=None,
-        description="where spans go, such as `http://collector:4318/v1/traces`; unset: nowhere",
+        description="receiver of spans, such as `http://collector:4318/v1/traces`; unset: none",
     )
 
     uncurated_series: Annotated[int, Field(ge=0, le=1000)] = Field(
         default=DEFAULT_MOST,
-        description="detectors without a file that metrics tell apart by name, the first that "
-        "were sent 100 times; Triton's guard reads it as well",
+        description="most detectors without a file that have their own series in metrics, the "
+        "first with 100 items; Triton's guard reads it too",
     )
 
     trust_tracestate: bool = Field(
-        default=False, description="carry a caller's `tracestate` on to spans and to Triton"
+        default=False, description="copy a caller's `tracestate` to spans and to Triton"
     )
 
-    mode: Mode = Field(default=Mode.HYBRID, description="`rules_only`: the model is not asked")
+    mode: Mode = Field(default=Mode.HYBRID, description="`rules_only`: the model is not called")
     mode_state_file: Path | None = Field(
         default=Path("build/mode.json"),
-        description="keeps what `PUT /admin/mode` said across restarts",
+        description="file that keeps the mode of `PUT /admin/mode` across restarts",
     )
     raw_content: RawContent = Field(
         default=RawContent.ACCEPT,
-        description="`refuse` answers outputs that quote much content with 422",
+        description="`refuse`: outputs that quote much content get 422",
     )
     policies_file: Path | None = Field(
         default=None,
-        description="YAML of settings by tenant and detector; Triton's guard reads it as well",
+        description="YAML file of settings per tenant and detector; Triton's guard reads it too",
     )
 
     detectors_dir: Path | None = Field(
         default=None,
-        description="folder of your own detector files; Triton's steps read it as well",
+        description="folder of your own detector files; Triton's steps read it too",
     )
     views_dir: Path | None = Field(
-        default=None, description="folder of your own views, for `?taxonomy=`; Triton's steps too"
+        default=None,
+        description="folder of your own views, for `?taxonomy=`; Triton's steps read it too",
     )
     keys_file: Path | None = Field(
         default=None, description="API keys, made by `python -m client_api keys`; unset: no keys"
     )
     allow_open: bool = Field(
-        default=False, description="listen beyond loopback without keys all the same"
+        default=False, description="allow listening beyond loopback without keys"
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         default=("localhost", "127.0.0.1", "[::1]"),
-        description="names in `Host` under which pages and admin answer, and without keys "
+        description="values of `Host` for pages and admin, and without keys for "
         "everything but `/health*`, besides addresses; `*`: any",
     )
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = Field(
-        default=(), description="networks whose `X-Forwarded-For` is believed"
+        default=(), description="networks whose `X-Forwarded-For` is trusted"
     )
 
     rate_limit_key: RateLimit | None = Field(
         default=None,
-        description=f"items a key may send, or `off`; unset: {_DEFAULT_LIMITS['key']}, "
+        description=f"items that a key may send, or `off`; unset: {_DEFAULT_LIMITS['key']}, "
         "on loopback off",
     )
     rate_limit_tenant: RateLimit | None = Field(
-        default=None, description="items all keys of a tenant may send together; unset: off"
+        default=None, description="items that all keys of a tenant may send together; unset: off"
     )
     rate_limit_address: RateLimit | None = Field(
         default=None,
-        description="items an address without a key may send, and its wrong keys; unset: "
+        description="items and wrong keys that an address without a key may send; unset: "
         f"{_DEFAULT_LIMITS['address']}, on loopback off",
     )
     redis_url: SecretStr | None = Field(
         default=None,
-        description="Redis that pods share limits and idempotent answers in; unset: per process",
+        description="Redis of limits and idempotent answers that pods share; unset: per process",
     )
     redis_timeout_ms: Milliseconds = Field(
-        default=50.0, description="longest wait for Redis; then requests pass without it"
+        default=50.0, description="longest wait for Redis; then requests continue without it"
     )
     idempotency_ttl_s: Seconds = Field(
-        default=86_400.0, description="how long an answer is replayed for its `Idempotency-Key`"
+        default=86_400.0,
+        description="time in which an answer is replayed for its `Idempotency-Key`",
     )
     idempotency_max_bytes: Count = Field(
-        default=64 * 1024 * 1024, description="what kept answers may take in this process"
+        default=64 * 1024 * 1024, description="limit of the stored answers in this process"
     )
 
     triton_url: str = Field(default="127.0.0.1:8001", description="gRPC address of Triton")
     triton_model: str = Field(default="mapper", description="the ensemble's name")
 
-    budget_ms: Milliseconds = Field(default=240.0, description="what an item may take, all told")
-    batch_budget_ms: Milliseconds = Field(
-        default=20_000.0, description="what a batch may take at most"
-    )
+    budget_ms: Milliseconds = Field(default=240.0, description="limit for an item in total")
+    batch_budget_ms: Milliseconds = Field(default=20_000.0, description="limit for a batch")
     budget_margin_ms: Milliseconds = Field(
-        default=15.0, description="kept from the model's budget for the steps after it"
+        default=15.0, description="reserved from the model's budget for the steps after it"
     )
     fallback_reserve_ms: Milliseconds = Field(
-        default=10.0, description="kept from the gRPC deadline for the rules to answer in"
+        default=10.0, description="reserved from the gRPC deadline for the rules' answer"
     )
     on_timeout: OnTimeout = Field(
         default=OnTimeout.RULES,
-        description="`rules` answer when the model is late; `error`: nobody does, 408",
+        description="if the model is late: `rules` answer, or `error` with 408",
     )
-    batch_chunk: Count = Field(
-        default=4, description="items of a batch sent to Triton together at most"
-    )
+    batch_chunk: Count = Field(default=4, description="most items of a batch per call of Triton")
     permit_hold_ms: Milliseconds = Field(
-        default=1000.0, description="longest that a call given up keeps its permit"
+        default=1000.0, description="longest time that an abandoned call keeps its permit"
     )
     item_cache_bytes: Annotated[int, Field(ge=0)] = Field(
         default=32 * 1024 * 1024,
-        description="what the model's answers to whole items may take in memory; 0: none kept",
+        description="memory for the model's answers to whole items; 0: none are stored",
     )
     circuit_failures: Count = Field(
-        default=5, description="failed calls, one after another, that open the circuit to the model"
+        default=5, description="consecutive failed calls that open the circuit to the model"
     )
 
     item_max_bytes: Count = Field(
@@ -219,36 +217,38 @@ class Settings(RepositorySettings, ReviewSettings, EventSettings):
     inflight_max: Count = Field(default=100, description="mapping requests in flight; more get 503")
     inflight_max_bytes: Count = Field(
         default=128 * 1024 * 1024,
-        description="bodies in memory together, as sent and as parsed; more get 503",
+        description="all bodies in memory, raw and parsed; more get 503",
     )
     max_connections: Count = Field(
-        default=1000, description="connections open at once, of all callers; more get 503"
+        default=1000, description="open connections of all callers; more get 503"
     )
     max_connections_per_address: Count = Field(
-        default=256, description="of one address that is no trusted proxy; more get 429"
+        default=256,
+        description="open connections of an address that is not a trusted proxy; more get 429",
     )
     head_timeout_s: Seconds = Field(
-        default=10.0, description="for a request line and its headers to arrive; then 408"
+        default=10.0, description="limit for a request line and its headers; then 408"
     )
-    body_timeout_s: Seconds = Field(default=30.0, description="for a body to arrive; then 408")
+    body_timeout_s: Seconds = Field(default=30.0, description="limit for a body; then 408")
 
-    canary_interval_s: Seconds = Field(default=10.0, description="between canary mappings")
-    canary_timeout_s: Seconds = Field(default=5.0, description="of a canary mapping")
+    canary_interval_s: Seconds = Field(default=10.0, description="time between canary mappings")
+    canary_timeout_s: Seconds = Field(default=5.0, description="limit for a canary mapping")
     canary_max_age_s: Seconds = Field(
-        default=30.0, description="older, and the model counts as lost"
+        default=30.0,
+        description="age of the last canary answer from which the model counts as lost",
     )
     startup_grace_s: Seconds = Field(
-        default=60.0, description="after this the facade is ready by rules alone"
+        default=60.0, description="time after which the facade is ready with the rules alone"
     )
 
     drain_delay_s: Annotated[float, Field(ge=0)] = Field(
         default=1.0,
-        description="from SIGTERM, how long new requests are taken while readiness says no",
+        description="time after SIGTERM in which new requests are accepted while readiness fails",
     )
 
     # `python -m client_api serve` only: the Triton it starts itself.
     watchdog_patience_s: Seconds = Field(
-        default=10.0, description="`serve` only: canaries that fail for longer restart Triton"
+        default=10.0, description="`serve` only: Triton is restarted if canaries fail for longer"
     )
     triton_http_port: Port = Field(default=8000, description="`serve` only")
     triton_grpc_port: Port = Field(default=8001, description="`serve` only")

@@ -17,9 +17,9 @@ Series = tuple[str, tuple[tuple[str, str], ...]]
 COUNTERS: Final[Mapping[str, str]] = {
     "requests": "Items answered",
     "schema_validation": "Items that had a model candidate, by its validity",
-    "fallback": "Items in which the model's answer did not stand, by reason",
-    "override": "Items in which a curated entry decided against the model",
-    "unknown": "Items that were answered as unknown",
+    "fallback": "Items with a fallback, by reason",
+    "override": "Items in which a curated entry replaced the model's answer",
+    "unknown": "Items answered as unknown",
 }
 
 

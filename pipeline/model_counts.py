@@ -15,27 +15,27 @@ PREFIX: Final = "mapper_ensemble_model_"
 #: Counters by name: the meaning, and the label with its values.
 COUNTERS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
     "cache_total": (
-        "Signals by the cache's word: hit, miss, or shared with an equal one of the batch",
+        "Signals by cache result: hit, miss, or shared with an equal one of the batch",
         "result",
         ("hit", "miss", "shared"),
     ),
     "answers_total": (
-        "Signals that the model was asked, by how far it got",
+        "Signals that the model step received, by status",
         "status",
         tuple(status.value for status in CandidateStatus),
     ),
-    "passes_total": ("Forward passes, counted once for each signal in them", "", ("",)),
+    "passes_total": ("Forward passes, counted once per signal in them", "", ("",)),
     "drafts_total": (
-        "Finished answers to signals that came with a draft, by whether it was the answer",
+        "Finished answers to signals with a draft, by whether they equal it",
         "result",
         ("accepted", "rejected"),
     ),
 }
 #: Histograms by name: the meaning, and the upper edges of the buckets.
 HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
-    "batch_rows": ("Signals that the model answered together", (1, 2, 4, 8, 16, 32, 64)),
+    "batch_rows": ("Signals that the model answered in one batch", (1, 2, 4, 8, 16, 32, 64)),
     "batch_seconds": (
-        "Seconds in which the model answered signals together",
+        "Seconds per batch of the model step",
         (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0),
     ),
 }

@@ -199,7 +199,7 @@ class Drift(ConfigModel):
     @classmethod
     def _is_a_probability(cls, value: float) -> float:
         if value >= 1:
-            raise refuse(problem=f"{value:g} is no significance; must be below 1")
+            raise refuse(problem=f"{value:g} is not a significance level; must be below 1")
         return value
 
     @property

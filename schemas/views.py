@@ -166,7 +166,7 @@ def load_views(taxonomy: Taxonomy, folder: Path) -> Mapping[str, View]:
     Raises ConfigError, naming file, line and key, for a file that is wrong and without a folder.
     """
     if not folder.is_dir():
-        raise ConfigError(folder, "(folder)", "is no folder; make it or correct the setting")
+        raise ConfigError(folder, "(folder)", "is not a folder; create it or correct the setting")
     views = dict(_built_in(taxonomy))
     for path in sorted(folder.glob("*.yaml")):
         file = read_config(path, _ViewFile)
@@ -193,7 +193,7 @@ def _complete(path: Path, given: Mapping[str, str], taxonomy: Taxonomy) -> Mappi
     """The name of every label; its own where none is given."""
     for key in given:
         if key not in _known(taxonomy):
-            problem = f"is no label and no category of taxonomy {taxonomy.version}"
+            problem = f"is neither a label nor a category of taxonomy {taxonomy.version}"
             raise config_error(path, "labels", key, problem=problem)
     labels = {}
     for label in taxonomy.names:
@@ -217,7 +217,7 @@ def _parents(
         elif parent not in taxonomy:
             near = difflib.get_close_matches(parent, taxonomy.names, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            problem = f"the parent {parent!r} is no label of taxonomy {taxonomy.version}{hint}"
+            problem = f"the parent {parent!r} is not a label of taxonomy {taxonomy.version}{hint}"
         elif parent in CLEAN:
             problem = f"the parent {parent} clears outputs; map the words to it themselves"
         if problem:

@@ -124,9 +124,9 @@ def _overload_alert(slo: Slo) -> Rule:
         f"sum by ({DEPLOYMENT}) ({refused}) >= {guards.errors}\n",
         Severity.WARNING,
         {"slo": Indicator.AVAILABILITY},
-        "Llama Mapper: requests are turned away",
-        "{{ $labels.job }} has turned away {{ $value | humanize }} requests "
-        f"in {first}, for {first} or longer: there are more than it takes at once.",
+        "Llama Mapper: requests are refused",
+        "{{ $labels.job }} has refused {{ $value | humanize }} requests "
+        f"in {first}, for {first} or longer: more are in flight than it accepts.",
         hold=str(first),
     )
 
@@ -160,7 +160,7 @@ def _burn_alert(
         f"Llama Mapper: {trouble}",
         f"{{{{ $value | humanizePercentage }}}} of the last {burn.long} at {{{{ $labels.job }}}} "
         f"was bad: the error budget of {100 * objective.budget:g} % is spent at more than "
-        f"{burn.rate:g} times the pace at which it lasts {slo.period}.",
+        f"{burn.rate:g} times the rate at which it lasts {slo.period}.",
     )
 
 
@@ -179,7 +179,7 @@ def _absent_alert(slo: Slo) -> Rule:
         "absent(mapper_requests_total)",
         Severity.CRITICAL,
         {},
-        "Llama Mapper: nobody is measured",
+        "Llama Mapper: no facade is measured",
         "No facade has been scraped, so no other alert can fire.",
         hold=str(slo.guards.absent),
     )

@@ -36,7 +36,7 @@ def dashboard_file(slo: Slo) -> str:
     board = (
         dashboard.Dashboard("Llama Mapper: service levels")
         .uid(urlsplit(slo.links.dashboard).path.rpartition("/")[2])
-        .description(f"Made from schemas/slo.yaml by `python -m slo.generate`. {slo.owner}.")
+        .description(f"Generated from schemas/slo.yaml by `python -m slo.generate`. {slo.owner}.")
         .tags(["llama-mapper", "slo"])
         .readonly()
         .tooltip(DashboardCursorSync.CROSSHAIR)

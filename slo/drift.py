@@ -69,7 +69,7 @@ def alerts(slo: Slo) -> Group:
         f"{enough}",
         Severity.WARNING,
         {},
-        "Llama Mapper: what {{ $labels.detector }} sends has changed",
+        "Llama Mapper: the outputs of {{ $labels.detector }} have changed",
         "{{ $value | humanizePercentage }} of the items of detector {{ $labels.detector }} at "
         f"{{{{ $labels.job }}}} in {drift.window} count as {{{{ $labels.outcome }}}}: at least "
         f"{drift.points:g} points more than in the {drift.reference} before.",

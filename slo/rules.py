@@ -14,7 +14,7 @@ def rule_file(slo: Slo, profile: Profile) -> str:
     """All rules of one profile."""
     goal = slo.profiles[profile]
     head = (
-        "Made from schemas/slo.yaml by `python -m slo.generate`; edit that.\n"
+        "Generated from schemas/slo.yaml by `python -m slo.generate`; edit that file.\n"
         f"{slo.owner}; effective {slo.effective}; reviewed {slo.review}.\n"
         f"Profile {profile}: latency p95 at most {goal.seconds * 1000:g} ms"
         f"{', informative' if goal.informative else ''}."

@@ -54,7 +54,7 @@ def time_lapse(rules: str, lapse: float) -> str:
 def seconds(span: str) -> int:
     """Of a length of time as the rules write it, such as `10m`."""
     found = re.fullmatch(r"(\d+)([smhd])", span)
-    assert found is not None, f"{span!r} is no length of time"
+    assert found is not None, f"{span!r} is not a duration"
     return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]
 
 

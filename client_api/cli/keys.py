@@ -35,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 Id = Annotated[str, typer.Argument(help="id of a key, as `list` shows it")]
-ExpiresDays = Annotated[float | None, typer.Option(help="days until the new key ends")]
+ExpiresDays = Annotated[float | None, typer.Option(help="days until the new key expires")]
 
 
 def main(argv: Sequence[str]) -> int:
@@ -89,7 +89,7 @@ def rotate(
         # A rotation gives neither key more time than the old one had, unless it is told to.
         expires = _end(now, expires_days) or old.expires
         if expires is not None and expires <= now:
-            raise ConfigError(path, f"keys.{id}", "has expired; say --expires-days")
+            raise ConfigError(path, f"keys.{id}", "has expired; give --expires-days")
         end = now + timedelta(hours=grace_hours)
         records[id] = retired = replace(old, expires=min(end, old.expires) if old.expires else end)
         key, done = _add(records, old.tenant, old.scopes, now, expires)
@@ -140,7 +140,7 @@ def _end(now: datetime, days: float | None) -> datetime | None:
 
 def _known(records: dict[str, KeyRecord], key_id: str, path: Path) -> KeyRecord:
     if key_id not in records:
-        raise ConfigError(path, f"keys.{key_id}", "is not there; `keys list` shows all")
+        raise ConfigError(path, f"keys.{key_id}", "does not exist; `keys list` shows all")
     return records[key_id]
 
 

@@ -53,7 +53,7 @@ class DatabaseStore:
         """Raises ValueError for a URL of another database than PostgreSQL."""
         self._engine = make_engine(url)
         if self._engine.dialect.name != "postgresql":
-            raise ValueError("is no URL such as postgresql://USER:PASSWORD@HOST/DATABASE")
+            raise ValueError("is not a URL such as postgresql://USER:PASSWORD@HOST/DATABASE")
         self._ready = False
 
     def append(self, events: Sequence[Event]) -> None:

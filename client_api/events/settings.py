@@ -26,8 +26,8 @@ class EventSettings(BaseSettings):
 
     otlp_logs_endpoint: str | None = Field(
         default=None,
-        description="where an event `gen_ai.evaluation.result` of each answer goes, such as "
-        "`http://collector:4318/v1/logs`; unset: nowhere",
+        description="receiver of an event `gen_ai.evaluation.result` per answer, such as "
+        "`http://collector:4318/v1/logs`; unset: none",
     )
 
     @model_validator(mode="after")

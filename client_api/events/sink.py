@@ -83,7 +83,7 @@ class EventSink:
         self._thread.join()
         if lost := len(self._unwritten) + self._waiting.qsize():
             self._on_dropped(lost)
-            _log.error("events are lost: the sink does not take them", events=lost)
+            _log.error("events are lost: the sink does not accept them", events=lost)
         self._store.close()
 
     def record(self, item: Item, decision: Decision) -> None:
@@ -96,7 +96,8 @@ class EventSink:
     @property
     def problem(self) -> str | None:
         """The current problem, as a text that is safe to publish."""
-        return "the event sink does not take events: they wait; see the log" if self._out else None
+        lost = "the event sink does not accept events: they wait; see the log"
+        return lost if self._out else None
 
     def flush(self) -> None:
         """Write the queued events; they stay queued during an outage of the store."""
@@ -111,11 +112,11 @@ class EventSink:
                 self._expired_at = now
         except StoreError as error:
             if not self._out:
-                _log.error("the event sink does not take events; they wait", problem=str(error))
+                _log.error("the event sink does not accept events; they wait", problem=str(error))
             self._out = True
         else:
             if self._out:
-                _log.info("the event sink takes events again")
+                _log.info("the event sink accepts events again")
             self._out = False
 
     def _run(self) -> None:

@@ -49,8 +49,8 @@ class Admission:
             return acting_tenant(caller.principal, *claims)
         except TenantMismatchError:
             detail = (
-                "key, X-Tenant-ID and tenant_id must not name different tenants; a name is "
-                "printable, without space around it"
+                "key, X-Tenant-ID and tenant_id must not name different tenants; a name must be "
+                "printable, without surrounding spaces"
             )
             raise ApiError(ErrorCode.FORBIDDEN, detail) from None
 
@@ -64,7 +64,7 @@ class Admission:
         self._check_metadata(request, tenant)
         item = request.item()
         if len(item.output.encode()) + len(item.metadata.encode()) > self._max_bytes:
-            limit = f"output and metadata of an item have at most {self._max_bytes} bytes"
+            limit = f"output and metadata of an item may have at most {self._max_bytes} bytes"
             raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, limit)
         threshold = item.threshold
         if threshold is None:

@@ -79,7 +79,7 @@ def acting_tenant(principal: Principal | None, *claims: str | None) -> str | Non
     """
     said = {claim for claim in claims if claim is not None}
     if not all(claim.isprintable() and claim == claim.strip() for claim in said):
-        raise TenantMismatchError("a tenant's name is printable, without space around it")
+        raise TenantMismatchError("a tenant's name must be printable, without surrounding spaces")
     if principal is not None:
         said.add(principal.tenant)
     if len(said) > 1:
@@ -196,7 +196,7 @@ class AuthMiddleware:
         # by which it could ask. An address is no such name, and a browser always sends one.
         foreign = self._keys is None and host != "" and not is_address(name)
         if foreign or _belongs(path, _OWN_HOST_ONLY):
-            detail = "this path does not answer to this Host; MAPPER_ALLOWED_HOSTS lists which"
+            detail = "this path is not for this Host; MAPPER_ALLOWED_HOSTS lists the allowed ones"
             raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=421)
 
     async def _authenticate(self, scope: Scope, address: str) -> Principal | None:
@@ -291,7 +291,7 @@ def _raise_if_refused(outcome: LimitOutcome) -> None:
         return
     if outcome.retry_after_s is None:
         detail, extra = (
-            "the request has more items than the limit allows at all",
+            "the request has more items than the whole limit",
             {"retryable": False},
         )
     else:

@@ -23,11 +23,11 @@ HEAD_BYTES: Final = 32 * 1024
 #: Requests that wait behind the one being answered, on one connection.
 PIPELINED: Final = 32
 _SLICE: Final = HEAD_BYTES // 4
-_INVALID: Final = (HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_REQUEST, "this is no valid HTTP")
+_INVALID: Final = (HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_REQUEST, "this is not valid HTTP")
 _LARGE: Final = (
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
     ErrorCode.PAYLOAD_TOO_LARGE,
-    f"request line and headers have at most {HEAD_BYTES} bytes",
+    f"request line and headers may have at most {HEAD_BYTES} bytes",
 )
 _LATE: Final = (
     HTTPStatus.REQUEST_TIMEOUT,
@@ -37,12 +37,12 @@ _LATE: Final = (
 _FULL: Final = (
     HTTPStatus.SERVICE_UNAVAILABLE,
     ErrorCode.OVERLOADED,
-    "as many connections are open as may be",
+    "the limit of open connections is reached",
 )
 _SHARE: Final = (
     HTTPStatus.TOO_MANY_REQUESTS,
     ErrorCode.RATE_LIMITED,
-    "this address has as many connections open as it may have",
+    "the limit of open connections of this address is reached",
 )
 
 

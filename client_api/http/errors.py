@@ -65,12 +65,12 @@ _BY_STATUS: Final[Mapping[int, ErrorCode]] = {
 #: What the framework refuses by itself.
 _FRAMEWORK_DETAILS: Final[Mapping[int, str]] = {
     400: "the body cannot be read",
-    404: "there is nothing at this path; /docs lists what there is",
-    405: "this path does not answer this method; see the Allow header",
+    404: "there is no such path; /docs lists the paths",
+    405: "this path does not support this method; see the Allow header",
     408: "the body did not arrive in time",
-    413: "the body has more bytes, or more values, than a body may have",
-    429: "the tenant has its share of what is in flight; see Retry-After",
-    503: "the requests in flight take all that they may; see Retry-After",
+    413: "the body has too many bytes or values",
+    429: "the tenant's limit of requests in flight is reached; see Retry-After",
+    503: "the limit of requests in flight is reached; see Retry-After",
 }
 
 

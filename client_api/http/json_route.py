@@ -45,7 +45,7 @@ class JsonRoute(APIRoute):
 
         async def strict(request: Request) -> Response:
             if request.headers.get("content-encoding", "identity").lower() != "identity":
-                detail = "a body has no Content-Encoding here: send it as it is"
+                detail = "Content-Encoding is not supported; send the body without it"
                 raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=415)
             return await handler(_StrictRequest(request.scope, request.receive))
 

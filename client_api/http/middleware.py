@@ -23,7 +23,7 @@ from schemas.contract import ErrorCode
 _log = structlog.get_logger()
 _BUSY = {"Retry-After": "1"}
 _HOLD = "mapper.hold"
-_CUT_OFF = ApiError(ErrorCode.OVERLOADED, "the process ended first")
+_CUT_OFF = ApiError(ErrorCode.OVERLOADED, "the process ended before the answer")
 
 
 def hold_memory(scope: Scope, size: int) -> None:
@@ -122,7 +122,7 @@ class BodyLimitMiddleware:
         limit = self._limit(scope["path"])
         declared = Headers(scope=scope).get("content-length", "")
         if declared.isdecimal() and int(declared) > limit:
-            raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, f"a body has at most {limit} bytes here")
+            raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, f"the body may have at most {limit} bytes")
         until = asyncio.get_running_loop().time() + self._timeout_s
         received, held, complete, in_flight = 0, 0, False, 0
         party = context.tenant()

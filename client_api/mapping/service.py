@@ -200,14 +200,14 @@ class MapperService:
                 if isinstance(answer, ModelError):
                     raise answer
                 if answer.fallback_reason in PASSING:
-                    raise ModelTimeout("the model did not get to every item")
+                    raise ModelTimeout("the model did not answer every item in time")
                 found.append(answer)
         return found
 
     async def _ask(self, items: Sequence[Item], deadline: float) -> Sequence[Decision | ModelError]:
         """The model's answer to each item, cached or new, or the error."""
         if self._switch.current().mode is Mode.RULES_ONLY:
-            return [RulesOnly("the model is not asked")] * len(items)
+            return [RulesOnly("the model is not called")] * len(items)
         known = [self._known(item) for item in items]
         unknown = [item for item, found in zip(items, known, strict=True) if found is None]
         told = iter(await self._ask_model(unknown, deadline) if unknown else ())
@@ -218,15 +218,15 @@ class MapperService:
     ) -> Sequence[Decision | ModelError]:
         left_s = self._left_s(items, deadline)
         if left_s <= 0:
-            error: ModelError = ModelTimeout("no time is left to ask the model")
+            error: ModelError = ModelTimeout("no time is left for the model")
         else:
             try:
                 return await self._gateway.map(items, left_s)
             except ModelError as raised:
                 error = raised
             except Exception as raised:
-                _log.error("asking the model failed", **exception_facts(raised))
-                error = ModelError("asking the model failed")
+                _log.error("the call to the model failed", **exception_facts(raised))
+                error = ModelError("the call to the model failed")
         return [error] * len(items)
 
     async def _settle(

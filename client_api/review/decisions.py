@@ -78,7 +78,7 @@ class DecisionFiles:
         files: dict[tuple[str | None, str], dict[str, Word]] = {}
         for word in words:
             if unknown := [label for label in word.decided if label not in self._taxonomy]:
-                _log.error("a decision names labels that are none", word=word.id, labels=unknown)
+                _log.error("a decision has unknown labels", word=word.id, labels=unknown)
                 continue
             tenant = None if word.everyone else word.tenant
             entries = files.setdefault((tenant, self._canonical(word.detector)), {})
@@ -98,7 +98,7 @@ class DecisionFiles:
             except StoreError as error:
                 problem = str(error)
             if problem not in (None, self.problem):
-                _log.error("decisions cannot be followed", problem=problem)
+                _log.error("decisions cannot be applied", problem=problem)
             self.problem = problem
             if self._stop.wait(INTERVAL_S):
                 return
@@ -129,7 +129,7 @@ def read_files(texts: Mapping[str, str], taxonomy: Taxonomy) -> Iterator[OwnDete
             except ConfigError as error:
                 raise ConfigError(Path(name), error.key, error.problem, error.line) from None
             if more := own.model_fields_set - _IMPORTED:
-                problem = "is no decision; only detector, tenants and maps are imported"
+                problem = "is not a decision; only detector, tenants and maps are imported"
                 raise ConfigError(Path(name), sorted(more)[0], problem)
             yield own
 

@@ -89,7 +89,7 @@ class ReviewDesk:
     def problem(self) -> str | None:
         """The current problem, as a text that is safe to publish."""
         if self._recorder.out:
-            return "the review database does not answer: counts wait; see the log"
+            return "the review database does not answer: counts stay in memory; see the log"
         return self._files.problem
 
     def page(
@@ -132,7 +132,7 @@ class ReviewDesk:
         word = self._store.get(reviewer.tenant, word_id)
         chosen = self._chosen(word, action, labels)
         if everyone and reviewer.tenant is not None:
-            raise RefusedError("everyone: only a key with the scope admin decides for all tenants")
+            raise RefusedError("everyone: this needs a key with the scope admin")
         decided = Decided(action, chosen, everyone, reviewer.name, int(time.time()), why)
         word = self._store.decide(reviewer.tenant, word_id, version, decided)
         self._files.follow()
@@ -142,13 +142,13 @@ class ReviewDesk:
         if action is Action.UNDO and word.holds is None:
             raise RefusedError("action: there is no decision to undo")
         if (action is Action.CORRECT) != bool(labels):
-            raise RefusedError("labels: `correct` names some, no other action does")
+            raise RefusedError("labels: `correct` needs them, any other action refuses them")
         if action not in (Action.ACCEPT, Action.CORRECT):
             return ()
         if not word.word:
-            raise RefusedError("action: a part that was not read is no word; declare its format")
+            raise RefusedError("action: an unread part is not a word; declare its format")
         if not word.kept:
-            raise RefusedError("action: the name was not kept; MAPPER_REVIEW_NAMES keeps names")
+            raise RefusedError("action: the name was not stored; MAPPER_REVIEW_NAMES stores names")
         if action is Action.ACCEPT and not word.proposal:
             raise RefusedError("action: nothing is proposed; send `correct` with labels")
         return self._taxonomy.combine(labels) if labels else word.proposal
@@ -167,7 +167,7 @@ class ReviewDesk:
         for own in read_files(texts, self._taxonomy):
             tenants: tuple[str | None, ...] = own.tenants or (None,)
             if reviewer.tenant is not None and set(tenants) != {reviewer.tenant}:
-                raise RefusedError("files: one is of another tenant, or of all")
+                raise RefusedError("files: one is for another tenant, or for all tenants")
             for tenant in tenants:
                 for word, labels in own.maps.items():
                     tally = Tally(tenant, own.name, word, kept=True)

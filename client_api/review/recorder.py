@@ -90,7 +90,7 @@ class Recorder:
             self._after_write()
         except StoreError as error:
             if not self.out:
-                _log.error("the review database does not answer; counts wait", problem=str(error))
+                _log.error("the review database is lost; counts stay in memory", problem=str(error))
             self.out = True
         else:
             if self.out:

@@ -139,7 +139,7 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError:
-        raise ValueError("is no URL of a database") from None
+        raise ValueError("is not the URL of a database") from None
     if parsed.drivername == "sqlite" and parsed.database:
         engine = create_engine(parsed, connect_args={"timeout": PATIENCE_S})
         event.listen(engine, "connect", _prepare_sqlite)
@@ -153,7 +153,7 @@ def make_engine(url: str) -> Engine:
             pool_pre_ping=True,
             pool_timeout=PATIENCE_S,
         )
-    raise ValueError("is no URL such as postgresql://USER:PASSWORD@HOST/DATABASE")
+    raise ValueError("is not a URL such as postgresql://USER:PASSWORD@HOST/DATABASE")
 
 
 def bring_up_to_date(engine: Engine, steps: Sequence[Step] = STEPS) -> None:
@@ -170,7 +170,7 @@ def bring_up_to_date(engine: Engine, steps: Sequence[Step] = STEPS) -> None:
             version = connection.execute(found).scalar_one()
         if version > len(steps):
             raise SchemaError(
-                f"the tables have version {version}, this release knows {len(steps)}; "
+                f"the tables have version {version}, this release supports {len(steps)}; "
                 "run the newer release, or name another database"
             )
         for step in steps[version:]:

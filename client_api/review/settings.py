@@ -17,21 +17,21 @@ class ReviewSettings(BaseSettings):
     )
     review_url: SecretStr | None = Field(
         default=None,
-        description="PostgreSQL that replicas share the queue in, such as "
+        description="PostgreSQL database of a queue that replicas share, such as "
         "`postgresql://USER:PASSWORD@HOST/DATABASE`; unset: SQLite in the folder",
     )
     review_names: bool = Field(
         default=False,
-        description="keep words and unknown detector names that look like names; else digests",
+        description="store words and unknown detector names that look like names; else digests",
     )
     review_retention_days: Annotated[float, Field(gt=0)] = Field(
-        default=90.0, description="undecided words that nobody sent for longer are deleted"
+        default=90.0, description="undecided words that were not sent for longer are deleted"
     )
     review_webhook: SecretStr | None = Field(
         default=None, description='address for `{"text": …}` about new words; unset: none'
     )
     review_webhook_rate: Annotated[int, Field(ge=1)] = Field(
-        default=10, description="times in a minute from which a new word is told"
+        default=10, description="items per minute from which a new word is reported"
     )
 
     @model_validator(mode="after")

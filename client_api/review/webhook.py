@@ -45,7 +45,7 @@ class Webhook:
         try:
             self._waiting.put_nowait(message(word))
         except Full:
-            _log.error("a message about a new word was dropped: too many wait", word=word.id)
+            _log.error("a message about a new word was dropped: too many are waiting", word=word.id)
 
     def close(self) -> None:
         """End the pauses, send the queued messages, end the thread."""
@@ -64,7 +64,7 @@ class Webhook:
                     self._pause(2.0**attempt)
             else:
                 # The address may hold a secret.
-                _log.error("a message about a new word was not taken", problem=problem)
+                _log.error("a message about a new word was not accepted", problem=problem)
 
     def _send(self, text: str) -> str | None:
         """The problem; None if the message was accepted."""

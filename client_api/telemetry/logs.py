@@ -53,7 +53,7 @@ def on_loop_exception(_: asyncio.AbstractEventLoop, facts: dict[str, Any]) -> No
     """An event loop's exception handler; the default one quotes exceptions in its message."""
     error = facts.get("exception")
     found = exception_facts(error) if isinstance(error, BaseException) else {}
-    structlog.get_logger().error("a task failed unseen", **found)
+    structlog.get_logger().error("an unhandled error in a background task", **found)
 
 
 def _add_request(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

@@ -25,7 +25,7 @@ from schemas.contract import CircuitState, ErrorCode, FallbackReason, Mode, Shar
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
 
-disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # an unused second series per counter
 
 #: Edges at the objectives (0.12, 0.2 and 0.25 s), and fine ones below for answers from a cache.
 LATENCY_EDGES: Final = (
@@ -34,8 +34,8 @@ LATENCY_EDGES: Final = (
 )
 _BUILD_PARTS: Final = ("taxonomy", "frameworks", "rules", "model")
 _LOST: Final = {
-    "review": "Words of answers that the review queue could not count",
-    "events": "Answers that the event sink could not keep",
+    "review": "Words of answers that the review queue did not count",
+    "events": "Answers that the event sink did not store",
 }
 _BATCH_EDGES: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
 _SIZE_EDGES: Final = (1, 2, 5, 10, 20, 50, 100)
@@ -54,7 +54,7 @@ class Metrics:
         self.circuit = CircuitState.CLOSED
         self._requests = self._counter(
             "mapper_requests_total",
-            "Items for mapping that were answered, or failed for a reason of ours",
+            "Mapping items that were answered, or that the service failed to answer",
             "detector",
             "status",
         )
@@ -76,17 +76,17 @@ class Metrics:
         )
         self._fallback = self._counter(
             "mapper_fallback_total",
-            "Items in which the model's answer did not stand",
+            "Items with a fallback",
             "detector",
             "reason",
         )
         self._override = self._counter(
             "mapper_override_total",
-            "Items in which a curated entry decided against the model",
+            "Items in which a curated entry replaced the model's answer",
             "detector",
         )
         self._unknown = self._counter(
-            "mapper_unknown_total", "Items that were answered as unknown", "detector"
+            "mapper_unknown_total", "Items answered as unknown", "detector"
         )
         self._reading = self._counter(
             "mapper_reading_total", "Items by how their output was read", "detector", "reading"
@@ -98,21 +98,23 @@ class Metrics:
             "mapper_framework_total", "Items that touch a control of a framework", "framework"
         )
         self._errors = self._counter(
-            "mapper_errors_total", "Requests and batch items that failed here", "error_code"
+            "mapper_errors_total",
+            "Requests and batch items that the service failed to answer",
+            "error_code",
         )
         self._confidence = self._histogram(
             "mapper_confidence", "Calibrated confidence of the answers", _CONFIDENCE_EDGES
         )
         self._outages = self._counter(
             "mapper_shared_store_outages_total",
-            "Requests answered without Redis, as it was out",
+            "Requests answered without Redis because it failed",
             "use",
         )
         self._lookups = self._counter(
-            "mapper_item_cache_total", "Items looked up among the model's answers", "result"
+            "mapper_item_cache_total", "Items looked up in the cache of answers", "result"
         )
         self._replays = self._counter(
-            "mapper_idempotent_replays_total", "Requests answered by an answer given before"
+            "mapper_idempotent_replays_total", "Requests answered with a stored answer"
         )
         self._dropped = {n: self._counter(f"mapper_{n}_dropped_total", t) for n, t in _LOST.items()}
         self._mode = Gauge("mapper_mode", "1: the mode in force", ("mode",), registry=self._gauges)
@@ -135,7 +137,7 @@ class Metrics:
             ),
             (
                 "mapper_fallback_percentage",
-                "Share of items that fell back, last 5 minutes",
+                "Share of items with a fallback, last 5 minutes",
                 lambda: self.window.total().fallback_percentage,
             ),
         ):

@@ -57,13 +57,13 @@ class ShadowCounts:
         self._registry = CollectorRegistry()
         self._items = Counter(
             "mapper_shadow_total",
-            "Items that a candidate answered as well, by how both answers compare",
+            "Items that the candidate answered too, by comparison of both answers",
             ("detector", "agreement"),
             registry=self._registry,
         )
         self._shift = Gauge(
             "mapper_shadow_confidence_shift",
-            "Mean of the candidate's confidence less the served one",
+            "Mean of the candidate's confidence minus the served one",
             ("detector",),
             registry=self._registry,
         )
@@ -76,7 +76,7 @@ class ShadowCounts:
         )
         self._dropped = Counter(
             "mapper_shadow_dropped_total",
-            "Items of the share that the candidate was not asked, as live items came first",
+            "Items of the share not sent to the candidate, since live items have priority",
             registry=self._registry,
         )
         self._sums: dict[str, _Sums] = {}

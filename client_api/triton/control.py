@@ -103,7 +103,7 @@ class TritonControl:
         Raises as `load` does.
         """
         if self._trials is None:
-            raise TritonError("this Triton has no place to try a version: restart it")
+            raise TritonError("this Triton has no folder to try a version: restart it")
         folder = self._trials / name
         write_bytecode(self._repository / model / str(version))
         shutil.rmtree(folder, ignore_errors=True)

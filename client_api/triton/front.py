@@ -84,7 +84,8 @@ def _check_head(request: Request) -> None:
     host = request.headers.get("host", "")
     named = host.partition(":")[0].lower() == "localhost" or is_address(host)
     if "origin" in request.headers or not named:
-        raise _RefusedError(HTTPStatus.FORBIDDEN, "not for pages: call an address, without Origin")
+        detail = "not for web pages: use an IP address, without Origin"
+        raise _RefusedError(HTTPStatus.FORBIDDEN, detail)
     path = _PATHS.get(request.method)
     if path is None or not path.fullmatch(request.url.path):
         raise _RefusedError(
@@ -94,17 +95,17 @@ def _check_head(request: Request) -> None:
         raise _RefusedError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send no Content-Encoding")
     size = request.headers.get("content-length")
     if size is None and (request.method == "POST" or "transfer-encoding" in request.headers):
-        raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "send a Content-Length, no chunks")
+        raise _RefusedError(HTTPStatus.LENGTH_REQUIRED, "send a Content-Length instead of chunks")
     if size is not None and int(size) > MAX_BYTES:
         raise _RefusedError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a body has at most {MAX_BYTES} bytes"
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body may have at most {MAX_BYTES} bytes"
         )
 
 
 def _check_json(request: Request, body: bytes) -> None:
     size = request.headers.get(_JSON_BYTES)
     if size is not None and not (size.isascii() and size.isdecimal()):
-        raise _RefusedError(HTTPStatus.BAD_REQUEST, f"{_JSON_BYTES} is no number")
+        raise _RefusedError(HTTPStatus.BAD_REQUEST, f"{_JSON_BYTES} is not a number")
     bare = _STRING.sub(b"", body[: int(size)] if size else body)
     if bare.count(b"[") + bare.count(b"{") > MAX_BRACKETS:
         raise _RefusedError(

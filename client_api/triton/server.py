@@ -291,10 +291,10 @@ class LocalTriton:
             if self.pid is None:
                 raise TritonError("the front of Triton's HTTP ended while starting")
             if abort is not None and abort.is_set():
-                raise TritonError("told to stop while Triton was starting")
+                raise TritonError("stopped while Triton was starting")
             try:
                 with urllib.request.urlopen(f"http://{self.http_url}/v2/{path}", timeout=2.0):
                     return
             except OSError:
                 time.sleep(0.05)
-        raise TritonError(f"Triton did not get to {path} in time")
+        raise TritonError(f"Triton did not reach {path} in time")

@@ -52,7 +52,7 @@ def begin(
     needed, free = _needed_bytes(folder), _free_bytes()
     if free is not None and free < needed:
         raise ShadowError(
-            f"version {version} needs about {needed / 1e9:.1f} GB beside what is loaded, and"
+            f"version {version} needs about {needed / 1e9:.1f} GB besides the loaded versions, and"
             f" {free / 1e9:.1f} GB are free: make room, or try it on another machine"
         )
     control, name = TritonControl.at(address, repository), _name(model)
@@ -109,7 +109,7 @@ def _resume(repository: Path, model: str) -> None:
         if shadow is None or address is None:
             return
         if not _holds(repository, model, shadow):
-            raise ShadowError(f"version {shadow.version} is not the one that the shadow began with")
+            raise ShadowError(f"version {shadow.version} has changed since the shadow began")
         begin(repository, address, model, shadow.version, shadow.share)
         _log.info("the candidate is loaded again", version=shadow.version)
     except (ShadowError, TritonError, ConfigError, OSError) as error:

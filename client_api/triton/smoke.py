@@ -54,7 +54,7 @@ def smoke_test(grpc_url: str, model: str, version: int, *, timeout_s: float) -> 
     right = len(rows) - len(wrong)
     if right < _ENOUGH * len(rows):
         raise SmokeError(
-            f"it knows {right} of {len(rows)} golden rows, {_ENOUGH:.0%} are needed; "
+            f"it answers {right} of {len(rows)} golden rows right, {_ENOUGH:.0%} are needed; "
             f"wrong: {'; '.join(wrong[:5])}"
         )
     return right, len(rows)
@@ -71,7 +71,7 @@ def _labels(name: str, candidate: str) -> set[str]:
 
 def _usable(name: str, answer: Candidate | None) -> Sequence[str]:
     if answer is None or answer.status is not CandidateStatus.OK:
-        raise SmokeError(f"{name}: no answer ({answer.status if answer else 'not asked'})")
+        raise SmokeError(f"{name}: no answer ({answer.status if answer else 'not sent'})")
     try:
         candidate = json.loads(answer.text)
     except ValueError:

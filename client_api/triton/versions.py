@@ -55,7 +55,7 @@ def main(command: str, repository: Path, wanted: str | None, share: float = 0.0)
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("error: interrupted; what was served before is served", file=sys.stderr)
+        print("error: interrupted; the version before is served", file=sys.stderr)
         return 130
     return 0
 
@@ -82,23 +82,23 @@ def switch_shadow(repository: Path, wanted: str | None, share: float) -> None:
     if wanted == "off":
         with _alone(repository):
             shadow.end(repository, read_control_file(repository), MODEL)
-        print("no candidate is asked")
+        print("no candidate gets items")
         return
     if not 0 < share <= 1:
-        raise SwitchError(f"SHARE={share:g} is not a share: say a number above 0 and at most 1")
+        raise SwitchError(f"SHARE={share:g} is not a share: give a number above 0 and at most 1")
     with _alone(repository):
         address, control = _connect(repository)
         published = published_versions(repository / MODEL)
         if wanted is None:
-            raise SwitchError(f"say VERSION=n or VERSION=off; {_there(published)}")
+            raise SwitchError(f"give VERSION=n or VERSION=off; {_there(published)}")
         version, loaded = _number(wanted, published), control.loaded(MODEL)
         if loaded[-1:] == (version,):
-            raise SwitchError(f"version {version} is served; a candidate is another one")
+            raise SwitchError(f"version {version} is served; choose another one as candidate")
         try:
             shadow.begin(repository, address, MODEL, version, share)
         except (shadow.ShadowError, LoadError, OSError) as error:
-            raise SwitchError(f"version {version} is not asked: {error}") from error
-    print(f"version {version} answers {share:.3g} of the items as well; callers see none of it")
+            raise SwitchError(f"version {version} gets no items: {error}") from error
+    print(f"version {version} answers {share:.3g} of the items too; callers do not get its answers")
 
 
 @contextmanager
@@ -163,7 +163,7 @@ def _target(
     lower = [version for version in published if version < served]
     if back and lower:
         return lower[-1]
-    raise SwitchError(f"there is no version before {served}: say VERSION=n; {_there(published)}")
+    raise SwitchError(f"there is no version before {served}: give VERSION=n; {_there(published)}")
 
 
 def _number(wanted: str, published: Sequence[int]) -> int:
@@ -192,7 +192,7 @@ def _note(repository: Path, served: int) -> None:
             before = choice.version if choice else None
             write_choice(repository, _choose(repository, served, before))
         except OSError as error:
-            raise SwitchError(f"the choice cannot be kept: {error}") from error
+            raise SwitchError(f"the choice cannot be stored: {error}") from error
 
 
 def describe(repository: Path) -> str:
@@ -214,9 +214,9 @@ def describe(repository: Path) -> str:
         for n in reversed(published)
     ] or ["nothing is published: run `make export-model`"]
     if choice is not None and choice.version not in published:
-        parts.append(f"version {choice.version} is chosen and its folder is gone")
+        parts.append(f"version {choice.version} is chosen, but its folder is missing")
     elif choice is not None and not choice.holds(repository / MODEL / str(choice.version)):
-        parts.append(f"version {choice.version} is not the one that was chosen: promote it anew")
+        parts.append(f"version {choice.version} is not the one that was chosen: promote it again")
     return "\n".join([*parts, *([problem] if problem else [])])
 
 

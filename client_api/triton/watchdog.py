@@ -171,10 +171,10 @@ class Watchdog:
         try:
             with one_at_a_time(self._triton.repository):
                 for model in models:
-                    _log.error("a stub died: its model is loaded anew", model=model)
+                    _log.error("a stub died: its model is reloaded", model=model)
                     self._reload(model)
         except (TritonError, OSError) as error:
-            _log.error("the model was not loaded anew", problem=str(error))
+            _log.error("the model was not reloaded", problem=str(error))
             return False
         self._replaced |= ended
         self._suspects = frozenset()

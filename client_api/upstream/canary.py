@@ -75,7 +75,7 @@ class Canary:
         age = None if self._last_answer is None else self._clock() - self._last_answer
         problem = self._problem
         if self._switch.current().mode is Mode.RULES_ONLY:
-            problem = "mode is rules_only: the model is not asked"
+            problem = "mode is rules_only: the model is not called"
         elif not problem and age is not None and age > self._max_age_s:
             problem = f"no canary mapping for {age:.0f} s"
         lost = None if self._lost_since is None else self._clock() - self._lost_since
@@ -136,7 +136,7 @@ class Canary:
             _log.warning("the canary was late while requests were answered", problem=problem)
             return
         if not self._problem:
-            _log.error("the model is lost", problem=problem)
+            _log.error("the model does not answer", problem=problem)
         if self._lost_since is None:
             self._lost_since = self._clock()
         self._problem = problem

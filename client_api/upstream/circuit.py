@@ -100,4 +100,4 @@ class CircuitBreaker:
         try:
             self._on_change(state)
         except Exception as error:  # an error of the listener must not prevent a change of state
-            _log.error("telling the state of the circuit failed", **exception_facts(error))
+            _log.error("reporting the state of the circuit failed", **exception_facts(error))

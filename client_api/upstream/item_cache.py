@@ -119,7 +119,7 @@ class ItemCache:
         try:
             await self.map([item], self._timeout_s)
         except Exception as error:  # then no entry is used any more, soon
-            _log.warning("asking what Triton serves failed", **exception_facts(error))
+            _log.warning("refreshing the served versions failed", **exception_facts(error))
         finally:
             self._asking = None
 

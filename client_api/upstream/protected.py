@@ -64,9 +64,9 @@ class ProtectedGateway:
             self._breaker.record_failure(str(error), error.reason, epoch)
             raise
         except Exception as error:
-            _log.error("asking the model failed", **exception_facts(error))
+            _log.error("the call to the model failed", **exception_facts(error))
             self._permits.failed(permit)
-            failure = ModelError(f"asking the model failed: {type(error).__name__}")
+            failure = ModelError(f"the call to the model failed: {type(error).__name__}")
             self._breaker.record_failure(str(failure), failure.reason, epoch)
             raise failure from error
         except BaseException:  # cancelled: the client disconnected

@@ -170,5 +170,5 @@ def _read(path: Path) -> Shadow | None:
     try:
         return read_shadow(path.parent)
     except ConfigError as error:
-        _log.error("no candidate is asked", problem=str(error))
+        _log.error("no candidate gets items", problem=str(error))
         return None

@@ -71,7 +71,7 @@ class TritonGateway:
             if error.status() == "StatusCode.DEADLINE_EXCEEDED":
                 raise ModelTimeout(f"no answer within {budget_s * 1000:.0f} ms") from error
             if error.status() == "StatusCode.INVALID_ARGUMENT":
-                raise ModelRefused("Triton calls the request malformed") from error
+                raise ModelRefused("Triton rejected the request as malformed") from error
             raise ModelError(error.status() or "no status") from error
         decisions = _decisions(result)
         if len(decisions) != len(items):
@@ -104,7 +104,7 @@ class TritonCandidate:
         except ValueError as error:
             raise ModelError(str(error)) from error
         if found is None:
-            raise ModelError("the candidate was not asked")
+            raise ModelError("the candidate received no request")
         return found
 
     async def close(self) -> None:

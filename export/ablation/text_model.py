@@ -53,7 +53,7 @@ def texts_of(way: Way, answers: Iterable[Answer]) -> dict[Answer, str]:
         case Way.SHORT:
             spelled = short_forms(names)
         case _:
-            raise ValueError(f"{way}: an answer is no text")
+            raise ValueError(f"{way}: an answer is not a text")
     return {answer: candidate_text(spelled[label] for label in answer) for answer in answers}
 
 

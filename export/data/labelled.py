@@ -55,7 +55,7 @@ def _read(line: str) -> Row | list[str]:
         if key not in value:
             problems.append(f"{key}: is missing")
     if "detector" in value and not (isinstance(detector, str) and detector.strip()):
-        problems.append(f"detector: {detector!r} is no name; write text that is not blank")
+        problems.append(f"detector: {detector!r} is not a name; write text that is not blank")
     if "output" in value and not isinstance(output, str):
         problems.append(f"output: is a JSON {_kind(output)}; write a raw output as text")
     if "gold" in value:

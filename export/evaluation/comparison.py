@@ -139,7 +139,7 @@ def _read_file(file: Path, rows: Sequence[Row]) -> list[Ranking]:
         if not all(guesses):
             raise ValueError("a row without an answer")
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise DataError(f"{file}: is no prediction file ({error!r})") from error
+        raise DataError(f"{file}: is not a prediction file ({error!r})") from error
     if about != [(row.detector, row.output, set(row.gold)) for row in rows]:
         raise DataError(f"{file}: was made for other rows than today's data holds out")
     return guesses
@@ -262,7 +262,7 @@ def calibrate_apart(
     for mine in dict.fromkeys(part):
         others = (name != mine) & (name != GATE)
         if not others.any():
-            raise ValueError(f"part {mine}: there is no other fold to calibrate on")
+            raise ValueError(f"part {mine}: no other fold is left to calibrate on")
         confidence[name == mine] = fit(score[others], exact[others])(score[name == mine])
     return confidence
 

@@ -50,7 +50,7 @@ def write_skeleton(file: Path = SKELETON) -> None:
         if len(data) <= _INLINE:
             continue
         if data not in origins:
-            raise ExportError(f"{constant.name} is no tensor of the encoder's package")
+            raise ExportError(f"{constant.name} is not a tensor of the encoder's package")
         _name_origin(constant, *origins[data])
     file.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(graph, file)

@@ -111,7 +111,7 @@ def _all_words(own: OwnDetector) -> frozenset[str]:
 
 def _paths(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise ConfigError(folder, "(folder)", "is no folder; make it or correct the setting")
+        raise ConfigError(folder, "(folder)", "is not a folder; create it or correct the setting")
     return sorted(folder.glob("*.yaml"))
 
 

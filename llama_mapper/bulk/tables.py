@@ -116,7 +116,7 @@ def table_blocks(
         try:
             height = pl.scan_parquet(source.name).select(pl.len()).collect().item()
         except pl.exceptions.PolarsError as error:
-            raise SourceError(f"{source.name} is no Parquet: {error}") from error
+            raise SourceError(f"{source.name} is not Parquet: {error}") from error
         length = Path(source.name).stat().st_size
         for offset in range(0, max(height, 1), size):
             rows = min(size, height - offset)

@@ -125,7 +125,7 @@ def _problem(line: str, error: Exception) -> str:
         failed = json.loads(line)["error"]
         return f"was not mapped: {failed['error_code']}"
     except (ValueError, KeyError, TypeError, RecursionError):
-        return f"is no answer of the service ({type(error).__name__})"
+        return f"is not an answer of the service ({type(error).__name__})"
 
 
 def _text(value: Any) -> str:

@@ -28,7 +28,7 @@ def parquet_lines(path: Path) -> Iterator[str]:
             with file.open("rb") as opened:
                 events = pl.read_parquet(opened, columns=["event"])["event"].cast(pl.String)
         except pl.exceptions.PolarsError as error:
-            raise ValueError(f"{file}: is no file of events ({type(error).__name__})") from None
+            raise ValueError(f"{file}: is not a file of events ({type(error).__name__})") from None
         yield from events.drop_nulls()
 
 

@@ -26,7 +26,7 @@ def model_step() -> list[PanelSpec]:
         ),
         PanelSpec(
             "Items in a model run",
-            "How well the dynamic batcher fills one run.",
+            "Mean number of items that the dynamic batcher puts into one run.",
             "short",
             [Query(f"sum(rate(nv_inference_count{{{_MODEL}}}{RATE})) / {runs}", "items")],
         ),
@@ -43,8 +43,8 @@ def model_step() -> list[PanelSpec]:
             ],
         ),
         PanelSpec(
-            "Passes an answer",
-            "Forward passes that a finished answer took; 1 where an answer is one token.",
+            "Passes per answer",
+            "Forward passes per finished answer; 1 if an answer is one token.",
             "short",
             [
                 Query(
@@ -73,8 +73,8 @@ def model_step() -> list[PanelSpec]:
             ],
         ),
         PanelSpec(
-            "Signals asked of the model",
-            "What no cache answered, by how far the model got in time.",
+            "Signals for the model",
+            "Signals that no cache answered, by status.",
             "reqps",
             [
                 Query(
@@ -84,7 +84,7 @@ def model_step() -> list[PanelSpec]:
         ),
         PanelSpec(
             "Signals in a batch",
-            "Mean of the signals that the model answers together.",
+            "Mean of the signals that the model answers in one batch.",
             "short",
             [Query(f"{_step('batch_rows_sum')} / {_step('batch_rows_count')}", "signals")],
         ),
@@ -119,7 +119,7 @@ def model_step() -> list[PanelSpec]:
         ),
         PanelSpec(
             "Decided by the ensemble",
-            "Items of all callers, those that ask Triton directly among them, and their fallbacks.",
+            "Items of all callers, callers of Triton included, and their fallbacks.",
             "reqps",
             [
                 Query(f"sum(rate({name}{{{TRITON}}}{RATE}))", legend)
@@ -131,7 +131,7 @@ def model_step() -> list[PanelSpec]:
         ),
         PanelSpec(
             "Served versions",
-            "Pods by what they serve.",
+            "Pods by served versions.",
             "short",
             [
                 Query(
@@ -154,13 +154,13 @@ def saturation() -> list[PanelSpec]:
     return [
         PanelSpec(
             "Items in work",
-            "Mean concurrency: what the capacity plan multiplies RPS and latency for.",
+            "Mean concurrency, which the capacity plan computes from RPS and latency.",
             "short",
             [Query(f"sum(rate({SECONDS}_sum{{{FACADE}}}{RATE}))", "items")],
         ),
         PanelSpec(
-            "Turned away by the model",
-            "Items that the rules answered as the model had too much to do, or was late or lost.",
+            "Refused by the model",
+            "Items that the rules answered because the model was overloaded, late or lost.",
             "reqps",
             [
                 Query(
@@ -172,7 +172,7 @@ def saturation() -> list[PanelSpec]:
         ),
         PanelSpec(
             "CPU of Triton's machine",
-            "Busy share of all its cores; pods are scaled out at 60 to 70 %.",
+            "Busy share of all its cores; the HPA scales out at 60 to 70 %.",
             "percentunit",
             [Query(f"avg by (instance) (nv_cpu_utilization{{{TRITON}}})", "{{instance}}")],
         ),
@@ -190,43 +190,44 @@ def saturation() -> list[PanelSpec]:
         ),
         PanelSpec(
             "Circuit to Triton",
-            "0 closed: the model is asked; 1 half open: one tries; 2 open: the rules answer.",
+            "0 closed: the model is called; 1 half open: one call tries it; 2 open: the rules "
+            "answer.",
             "none",
             [Query(f"max by (instance) (mapper_circuit_state{{{FACADE}}})", "{{instance}}")],
         ),
         PanelSpec(
             "Mode",
-            "Pods in each mode; in `rules_only` the kill switch is thrown.",
+            "Pods in each mode; `rules_only`: the kill switch is on.",
             "short",
             [Query(f"sum by (mode) (mapper_mode{{{FACADE}}})", "{{mode}}")],
         ),
         PanelSpec(
             "Redis outages",
-            "Requests answered without what pods share there.",
+            "Requests answered without the state that pods share there.",
             "reqps",
             [rate_by("mapper_shared_store_outages_total", "use")],
         ),
         PanelSpec(
             "Known items",
-            "Items looked up among the model's answers: a hit is answered without Triton.",
+            "Items looked up in the cache of answers; a hit is answered without Triton.",
             "reqps",
             [rate_by("mapper_item_cache_total", "result")],
         ),
         PanelSpec(
             "Replays",
-            "Requests answered by an answer given before, for the same idempotency key.",
+            "Requests answered with the stored answer of their idempotency key.",
             "reqps",
             [Query(f"sum(rate(mapper_idempotent_replays_total{{{FACADE}}}{RATE}))", "replays")],
         ),
         PanelSpec(
             "Shadow agreement",
-            "Items that a candidate answered as well, by how its labels compare to the served.",
+            "Items that the candidate answered too, by comparison of its labels with those served.",
             "reqps",
             [rate_by("mapper_shadow_total", "agreement")],
         ),
         PanelSpec(
             "Shadow latency",
-            "Mean time to an answer of the same items, of the served version and of the candidate.",
+            "Mean time to an answer to the same items, of the served version and of the candidate.",
             "s",
             [
                 Query(
@@ -239,13 +240,13 @@ def saturation() -> list[PanelSpec]:
         ),
         PanelSpec(
             "Review queue",
-            "Words of answers that the review queue could not count.",
+            "Words of answers that the review queue did not count.",
             "reqps",
             [Query(f"sum(rate(mapper_review_dropped_total{{{FACADE}}}{RATE}))", "dropped")],
         ),
         PanelSpec(
             "Event sink",
-            "Answers whose events the sink could not keep: they are lost.",
+            "Answers whose events the sink did not store: they are lost.",
             "reqps",
             [Query(f"sum(rate(mapper_events_dropped_total{{{FACADE}}}{RATE}))", "dropped")],
         ),

@@ -56,13 +56,13 @@ def service_levels(slo: Slo) -> list[PanelSpec]:
         ),
         PanelSpec(
             "Error budget left over time",
-            "A line that falls faster than one that would end at 0 burns too fast.",
+            "The budget burns too fast if its line would fall below 0 within the period.",
             "percentunit",
             [Query(f"{BUDGET_LEFT}{period}{{{FACADE}}}", "{{slo}}")],
         ),
         PanelSpec(
             "Burn rate, 1 hour",
-            "Bad events over what the budget allows: 1 lasts the period, 14.4 two days.",
+            "Bad events relative to the budget: at 1 it lasts the period, at 14.4 two days.",
             "none",
             [
                 Query(f'{ERROR_RATIO}1h{{slo="{name}", {FACADE}}} / {budget:g}', name)
@@ -94,7 +94,7 @@ def golden_signals(slo: Slo) -> list[PanelSpec]:
         ),
         PanelSpec(
             "Latency p95 by detector",
-            "One slow detector drowns in the p95 of all.",
+            "The p95 of all detectors hides a single slow one.",
             "s",
             [Query(f"{DETECTOR_P95}{first}{{{FACADE}}}", "{{detector}}")],
         ),
@@ -109,7 +109,7 @@ def golden_signals(slo: Slo) -> list[PanelSpec]:
         ),
         PanelSpec(
             "Errors",
-            "Requests and items that failed here, by error code; the callers saw a 5xx or 408.",
+            "Requests and items that the service failed to answer, by error code: a 5xx or 408.",
             "reqps",
             [rate_by("mapper_errors_total", "error_code")],
         ),
@@ -145,7 +145,7 @@ def quality(slo: Slo) -> list[PanelSpec]:
     return [
         PanelSpec(
             "Fallback by reason",
-            "Items that the model's answer did not settle.",
+            "Items with a fallback.",
             "reqps",
             [rate_by("mapper_fallback_total", "reason")],
         ),
@@ -169,7 +169,7 @@ def quality(slo: Slo) -> list[PanelSpec]:
         ),
         PanelSpec(
             "Confidence",
-            "Calibrated, of the answers: the median and the doubtful tenth.",
+            "Calibrated confidence of the answers: the median and the 10th percentile.",
             "percentunit",
             [quantile(0.1, "mapper_confidence"), quantile(0.5, "mapper_confidence")],
         ),
@@ -180,14 +180,14 @@ def quality(slo: Slo) -> list[PanelSpec]:
             [rate_by("mapper_requests_total", "detector")],
         ),
         PanelSpec(
-            "Outputs by how they were read",
+            "Outputs by kind of reading",
             "By a declared format, by structure, as text; `unread`: a part was not understood.",
             "reqps",
             [rate_by("mapper_reading_total", "reading")],
         ),
         PanelSpec(
             "Curated overrides",
-            "Items in which a curated entry decided against the model; not a fallback.",
+            "Items in which a curated entry replaced the model's answer; not a fallback.",
             "reqps",
             [rate_by("mapper_override_total", "detector")],
         ),

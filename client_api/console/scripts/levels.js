@@ -18,7 +18,7 @@ function showHealth(health) {
 
 function showCircuit(state) {
   const tone = { closed: "good", half_open: "warn", open: "bad" }[state];
-  const meaning = { closed: "the model is asked", half_open: "the model is tried", open: "the model is not asked" }[state];
+  const meaning = { closed: "the model is called", half_open: "one call tries the model", open: "the model is not called" }[state];
   mark($id("s-circuit"), tone, words(state), el("small", {}, meaning));
 }
 

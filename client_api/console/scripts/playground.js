@@ -1,7 +1,7 @@
 // Maps what is typed, and shows the way from signals to the event.
 
 const REASONS = {
-  rules_only: "the kill switch is on; the model was not asked",
+  rules_only: "the kill switch is on; the model was not called",
   overloaded: "every place at the model was taken",
   model_error: "the model failed or could not be reached",
   timeout: "the model did not answer within the budget",

@@ -9,7 +9,7 @@ function showShadow(shadow) {
   const { detectors, dropped } = shadow;
   const heads = ["Detector", ...Object.values(COMPARED), "Confidence", "Served", "Candidate"];
   $id("shadow-table").replaceChildren(
-    nothing(`Version ${shadow.version} answers ${percent(shadow.share)} of the items as well; callers see none of it. ${number(dropped)} items were left out, as live ones came first.`),
+    nothing(`Version ${shadow.version} answers ${percent(shadow.share)} of the items too; callers do not get its answers. ${number(dropped)} items were left out, as live ones came first.`),
     detectors.length ? el("table", {},
       el("thead", {}, el("tr", {}, ...heads.map((name) => el("th", { scope: "col" }, name)))),
       el("tbody", {}, ...detectors.map((d) => el("tr", {},

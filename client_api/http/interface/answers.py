@@ -83,7 +83,7 @@ class VersionInfo(Closed):
     rules: str
     model: str
     view: Annotated[
-        str | SkipJsonSchema[None], Field(description="the vocabulary, if it is another")
+        str | SkipJsonSchema[None], Field(description="the vocabulary, if not the canonical one")
     ] = None
 
 
@@ -120,7 +120,7 @@ class Signal(BaseModel):
     confidence: Share
     rule: Annotated[str | None, Field(description="kind of the curated match")]
     fallback_reason: FallbackReason | None
-    guess: Annotated[list[Label], Field(description="the model's choice, if it did not stand")]
+    guess: Annotated[list[Label], Field(description="the model's labels, if they were not used")]
     own: Annotated[
         dict[str, Label],
         Field(
@@ -128,7 +128,7 @@ class Signal(BaseModel):
             description="labels of your own that the entry names, with their parents; else absent",
         ),
     ]
-    shares: Annotated[Shares | None, Field(description="who gave the probability; null by rules")]
+    shares: Annotated[Shares | None, Field(description="shares of the probability; null for rules")]
     likely: Annotated[
         list[LikelyAnswer],
         Field(max_length=MAX_LIKELY, description="the model's likeliest answers, best first"),
@@ -177,7 +177,7 @@ class MapResponse(Closed):
     source: Annotated[Source, Field(description="what decided the answer")]
     fallback_reason: Annotated[
         FallbackReason | None,
-        Field(description="why the model's answer did not stand; null where it did"),
+        Field(description="why the model's answer was not used; null if it was"),
     ]
     signals: list[Signal] | SkipJsonSchema[None] = None
     reading: Reading | SkipJsonSchema[None] = None

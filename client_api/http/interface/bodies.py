@@ -70,7 +70,7 @@ class MapRequest(Closed):
     detector: DetectorName
     output: Annotated[
         str | dict[str, JsonValue] | list[JsonValue],
-        Field(description="the detector's result as it gave it: a label, a verdict, or JSON"),
+        Field(description="the detector's unchanged result: a label, a verdict, or JSON"),
     ]
     tenant_id: Annotated[
         str | None, Field(min_length=1, max_length=200, description="must be the key's own tenant")
@@ -93,7 +93,7 @@ class MapRequest(Closed):
     ] = None
     threshold: Annotated[
         float | None,
-        Field(ge=0, le=1, description="least confidence for the model's answer to stand"),
+        Field(ge=0, le=1, description="lowest confidence at which the model's answer is used"),
     ] = None
 
     @field_validator("output", "metadata", mode="before")

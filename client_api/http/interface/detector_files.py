@@ -26,7 +26,7 @@ class DraftWord(Closed):
     word: Annotated[_Text, Field(description="as the detector writes it")]
     legend: Annotated[
         str | SkipJsonSchema[None],
-        Field(max_length=MAX_WORD, description="what it stands for, where it is a code"),
+        Field(max_length=MAX_WORD, description="its meaning, if it is a code"),
     ] = None
 
 
@@ -35,11 +35,11 @@ class DraftBody(Closed):
 
     detector: DetectorName
     words: Annotated[
-        list[DraftWord], Field(max_length=MAX_WORDS, description="its words; no outputs then")
+        list[DraftWord], Field(max_length=MAX_WORDS, description="its words, instead of outputs")
     ] = Field(default_factory=list)
     outputs: Annotated[
         list[str | dict[str, JsonValue] | list[JsonValue]],
-        Field(max_length=MAX_OUTPUTS, description="what it returned, as it gave it; no words then"),
+        Field(max_length=MAX_OUTPUTS, description="its unchanged outputs, instead of words"),
     ] = Field(default_factory=list)
 
     @field_validator("outputs", mode="before")
@@ -64,7 +64,7 @@ class DraftEntry(Closed):
     labels: list[Label]
     confidence: Share
     state: Annotated[State, Field(strict=False, description="what a reviewer has to do with it")]
-    why: Annotated[list[str], Field(description="what makes it doubtful")]
+    why: Annotated[list[str], Field(description="the reasons for doubt")]
     likely: Annotated[list[LikelyAnswer], Field(description="answers to choose from, best first")]
     count: Annotated[int, Field(ge=0, description="outputs that had the word; 0: not known")]
 
@@ -75,10 +75,10 @@ class DraftAnswer(Closed):
     detector: str
     file: Annotated[str, Field(description="the text of a detector file, to be reviewed")]
     entries: Annotated[
-        list[DraftEntry], Field(description="of the file, and the codes it leaves out")
+        list[DraftEntry], Field(description="of the file, and the codes that it omits")
     ]
-    known: Annotated[int, Field(ge=0, description="words that the rules have already")]
-    notes: Annotated[list[str], Field(description="on the response format that was found")]
+    known: Annotated[int, Field(ge=0, description="words that the rules already have")]
+    notes: Annotated[list[str], Field(description="on the drafted response format")]
 
 
 class FileBody(Closed):
@@ -90,7 +90,7 @@ class FileBody(Closed):
 class FileProblem(Closed):
     """A problem of a detector file."""
 
-    level: Annotated[Level, Field(strict=False, description="an error keeps the file out")]
+    level: Annotated[Level, Field(strict=False, description="a file with an error is refused")]
     line: Annotated[int | None, Field(ge=1, description="from 1")]
     key: str
     problem: Annotated[str, Field(description="what is wrong, and what to do")]
@@ -101,8 +101,8 @@ class FileChange(Closed):
 
     key: str
     word: Annotated[str | None, Field(description="of `maps`, `thresholds` or `legend`")]
-    before: Annotated[Any, Field(description="null: not there")]
-    after: Annotated[Any, Field(description="null: not there")]
+    before: Annotated[Any, Field(description="null: absent")]
+    after: Annotated[Any, Field(description="null: absent")]
 
 
 class CheckAnswer(Closed):

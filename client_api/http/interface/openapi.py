@@ -20,8 +20,8 @@ TAGS: Final = [
     {"name": "meta", "description": "The vocabularies and versions that are served."},
     {"name": "metrics", "description": "Counts of this process, and its service levels."},
     {"name": "health", "description": "Probes; they need no key and have no rate limit."},
-    {"name": "review", "description": "Words that deserve a look, and decisions about them."},
-    {"name": "detectors", "description": "Files of own detectors: drafts, checks, adding."},
+    {"name": "review", "description": "Words to review, and decisions about them."},
+    {"name": "detectors", "description": "Files of own detectors: draft, check, add."},
     {"name": "admin", "description": "The kill switch."},
 ]
 #: Tags of the operations that no rate limit counts.
@@ -38,7 +38,7 @@ _HEADERS: Final = {
     "RateLimit-Remaining": _header("integer", "items left in the window"),
     "RateLimit-Reset": _header("integer", "seconds until the window ends"),
     "Retry-After": _header("integer", "seconds to wait before the next request"),
-    "Idempotent-Replayed": _header("string", "`true` where the answer was made before"),
+    "Idempotent-Replayed": _header("string", "`true` if the answer was stored before"),
     "X-Budget-Granted-Ms": _header("number", "milliseconds that the request may take"),
     "ETag": _header("string", "version of the body, for If-None-Match"),
 }

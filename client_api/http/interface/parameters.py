@@ -26,8 +26,8 @@ async def read_parameters(
         Annotated[str, Field(min_length=1, max_length=100)] | SkipJsonSchema[None],
         Query(
             alias="taxonomy",
-            description="the vocabulary of the answer: 2025.09, or a view of the operator's, whose "
-            "labels are no canonical ones",
+            description="the vocabulary of the answer: 2025.09, or a view of the operator, whose "
+            "labels are not canonical",
             examples=["2025.09"],
         ),
     ] = None,
@@ -49,7 +49,7 @@ async def read_parameters(
         Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,255}$")] | SkipJsonSchema[None],
         Header(
             alias="Idempotency-Key",
-            description="the same request again gets the same answer",
+            description="repeated requests with one key get the same answer",
         ),
     ] = None,
 ) -> Parameters:

@@ -32,32 +32,32 @@ class DecisionBody(Closed):
     by: Annotated[str, Field(description="who decided: a key's id, a name, or both")]
     at: Time
     why: str
-    undone_by: Annotated[str | None, Field(description="who took it back")]
+    undone_by: Annotated[str | None, Field(description="who undid it")]
 
 
 class WordBody(Closed):
     """A detector's word that a person should review."""
 
     id: Number
-    version: Annotated[Number, Field(description="to be sent with an action")]
+    version: Annotated[Number, Field(description="send it with an action")]
     tenant: str | None
     detector: str
     word: Annotated[str, Field(description="empty for a part that could not be read")]
-    kept: Annotated[bool, Field(description="false where a digest stands for a name")]
+    kept: Annotated[bool, Field(description="false if a digest replaces the name")]
     state: WordState
-    seen: Annotated[Number, Field(description="answers that had it")]
-    causes: Annotated[dict[Cause, Number], Field(description="why it counts, and how often")]
+    seen: Annotated[Number, Field(description="answers with the word")]
+    causes: Annotated[dict[Cause, Number], Field(description="reasons why it counts, with numbers")]
     first_seen: Time
     last_seen: Time
     labels: Annotated[list[Label], Field(description="answered last")]
-    guess: Annotated[list[Label], Field(description="of the model, where that did not stand")]
+    guess: Annotated[list[Label], Field(description="of the model, if not used")]
     likely: Annotated[list[LikelyAnswer], Field(description="of the model, best first")]
     neighbours: Annotated[list[NeighbourText], Field(description="training texts, nearest first")]
     confidence: Share
     proposal: Annotated[list[Label], Field(description="labels that `accept` gives it")]
-    decided: Annotated[list[Label], Field(description="labels by decision")]
+    decided: Annotated[list[Label], Field(description="labels of the decision")]
     everyone: Annotated[bool, Field(description="whether the decision holds for all tenants")]
-    history: Annotated[list[DecisionBody], Field(description="the latest first; in a list empty")]
+    history: Annotated[list[DecisionBody], Field(description="latest first; empty in a list")]
 
 
 class PageBody(Closed):
@@ -72,8 +72,8 @@ class ShareBody(Closed):
 
     share: Annotated[Share | None, Field(description="today and yesterday; null without items")]
     reference: Annotated[Share | None, Field(description="in the seven days before")]
-    chi_square: Annotated[float, Field(ge=0, description="of both, with Yates' correction")]
-    drifted: Annotated[bool, Field(description="whether it rose as the alert demands")]
+    chi_square: Annotated[float, Field(ge=0, description="test of both, with Yates' correction")]
+    drifted: Annotated[bool, Field(description="whether its rise meets the alert's limits")]
 
 
 class DayBody(Closed):
@@ -81,7 +81,7 @@ class DayBody(Closed):
 
     day: Annotated[str, Field(json_schema_extra={"format": "date"}, description="UTC")]
     items: Number
-    new_words: Annotated[Number, Field(description="words that were first seen then")]
+    new_words: Annotated[Number, Field(description="words first seen on that day")]
     outcomes: dict[Outcome, Number]
 
 
@@ -110,7 +110,7 @@ class ActionBody(Closed):
     """
 
     action: Annotated[Action, Field(strict=False)]
-    version: Annotated[int, Field(ge=1, description="of the word as it was seen")]
+    version: Annotated[int, Field(ge=1, description="the version that the reviewer saw")]
     labels: Annotated[list[Annotated[Label, Field(strict=False)]], Field(max_length=20)] = []  # noqa: RUF012 - pydantic copies it
     everyone: Annotated[bool, Field(description="for all tenants; needs admin")] = False
     reviewer: Annotated[

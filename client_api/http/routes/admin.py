@@ -36,8 +36,8 @@ async def put_mode(body: ModeBody, state: Shared) -> Response:
         # Writing syncs the file, which takes long on a slow disk.
         holds = await asyncio.to_thread(state.switch.set, body.mode)
     except OSError as error:
-        _log.error("the mode holds but was not kept", **exception_facts(error))
-        detail = "the mode holds in this process, but could not be kept for its next start"
+        _log.error("the mode applies but was not stored", **exception_facts(error))
+        detail = "the mode applies to this process, but was not stored for its next start"
         raise ApiError(ErrorCode.INTERNAL_ERROR, detail) from None
     _log.warning("mode switched", asked=body.mode.value, mode=holds.mode.value)
     return json_response({"mode": holds.mode})

@@ -54,7 +54,7 @@ async def draft_detector(body: DraftBody, request: Request, state: Shared) -> Re
         raise ApiError(ErrorCode.PAYLOAD_TOO_LARGE, str(error)) from None
     except ModelError as error:
         _log.warning("a draft was not made", **exception_facts(error))
-        detail = "a draft needs the model, which does not answer now; /health says why"
+        detail = "a draft needs the model, which does not answer now; see /health"
         raise ApiError(ErrorCode.OVERLOADED, detail, headers=_LATER) from None
     return json_response(
         {
@@ -81,16 +81,14 @@ async def add_detector(body: FileBody, state: Shared) -> Response:
         checked, path = await asyncio.to_thread(state.files.add, body.file)
     except RefusedFile as refused:
         problems = _checked(refused.checked)["problems"]
-        detail = "the file has errors; `problems` has them"
+        detail = "the file has errors; `problems` lists them"
         raise ApiError(ErrorCode.INVALID_REQUEST, detail, extra={"problems": problems}) from None
     except ConfigError:
         detail = "the service has no folder of own detectors; set MAPPER_DETECTORS_DIR"
         raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=409) from None
     except OSError as error:
         _log.error("a detector file was not written", **exception_facts(error))
-        detail = (
-            "the service may not write its folder of own detectors; put the file there yourself"
-        )
+        detail = "the service cannot write its folder of own detectors; put the file there yourself"
         raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=409) from None
     await asyncio.to_thread(state.pipelines.current)
     _log.warning("a detector file was added", detector=checked.detector, file=path.name)

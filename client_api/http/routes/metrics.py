@@ -64,7 +64,7 @@ class ShadowRow(Closed):
     partial: Annotated[int, Field(description="some labels in common")]
     different: int
     unanswered: Annotated[int, Field(description="the candidate gave no valid answer")]
-    confidence_shift: Annotated[float | None, Field(description="the candidate's less the served")]
+    confidence_shift: Annotated[float | None, Field(description="candidate minus served")]
     served_ms: float | None
     candidate_ms: float | None
 
@@ -74,7 +74,7 @@ class ShadowTable(Closed):
 
     version: int
     share: Annotated[float, Field(description="of the items")]
-    dropped: Annotated[int, Field(description="items it was not asked: live items came first")]
+    dropped: Annotated[int, Field(description="items not sent to it: live items have priority")]
     detectors: Annotated[list[ShadowRow], Field(description="the busiest first")]
 
 
@@ -87,7 +87,7 @@ class Summary(Closed):
     schema_valid_percentage: float
     fallback_percentage: float
     latency_ms: Quantiles
-    sources: Annotated[dict[str, int], Field(description="items by what answered them")]
+    sources: Annotated[dict[str, int], Field(description="items by source of the answer")]
     detectors: Annotated[list[DetectorCounts], Field(description="the busiest first")]
     fallback_reasons: dict[str, int]
     history: History

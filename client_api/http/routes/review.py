@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _CHANGED = problem_docs(400, 404, 408, 413, 415, 422)
-WordId = Annotated[int, Path(ge=0, le=2**31 - 1, description="of a word, as listed")]
+WordId = Annotated[int, Path(ge=0, le=2**31 - 1, description="id of a listed word")]
 
 router = APIRouter(
     prefix="/review",
@@ -59,7 +59,7 @@ async def _desk(request: Request) -> "ReviewDesk":
     """The queue; raises ApiError without one. Async, because FastAPI runs others in threads."""
     desk = (await get_state(request)).review
     if desk is None:
-        detail = "there is no review queue; MAPPER_REVIEW_DIR switches it on"
+        detail = "there is no review queue; set MAPPER_REVIEW_DIR"
         raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=404)
     return desk
 
@@ -71,13 +71,13 @@ Desk = Annotated[Any, Depends(_desk)]
 async def list_words(
     request: Request,
     desk: Desk,
-    state: Annotated[WordState, Query(description="what became of them")] = WordState.OPEN,
+    state: Annotated[WordState, Query(description="their state")] = WordState.OPEN,
     detector: Annotated[
         Annotated[str, Field(max_length=200)] | SkipJsonSchema[None],
-        Query(description="its name as the words have it"),
+        Query(description="its name as listed"),
     ] = None,
-    limit: Annotated[int, Query(ge=1, le=200, description="words at most")] = 50,
-    offset: Annotated[int, Query(ge=0, le=1_000_000, description="words to leave out")] = 0,
+    limit: Annotated[int, Query(ge=1, le=200, description="most words to return")] = 50,
+    offset: Annotated[int, Query(ge=0, le=1_000_000, description="words to skip")] = 0,
 ) -> Response:
     """The words of a state, most frequent first: those of the caller's tenant; with `admin` all."""
     page = await _ask(lambda: desk.page(_reviewer(request), state, detector, limit, offset))
@@ -93,7 +93,7 @@ async def list_words(
 async def list_drift(
     request: Request,
     desk: Desk,
-    limit: Annotated[int, Query(ge=1, le=1000, description="detectors at most")] = 200,
+    limit: Annotated[int, Query(ge=1, le=1000, description="most detectors to return")] = 200,
 ) -> Response:
     """The outcomes of each detector's items in the last days, and whether their shares changed."""
     found = await _ask(lambda: desk.drift(_reviewer(request)))
@@ -148,17 +148,17 @@ async def _ask(work: Callable[[], _T]) -> _T:
         detail = "there is no such word, or it is another tenant's"
         raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=404) from None
     except StaleError as stale:
-        detail = "someone else decided in the meantime; look at `word` and decide again"
+        detail = "another decision was stored meanwhile; check `word` and decide again"
         word = {"word": _word(stale.word)}
         raise ApiError(ErrorCode.INVALID_REQUEST, detail, status=409, extra=word) from None
     except RefusedError as refused:
         raise ApiError(ErrorCode.INVALID_REQUEST, str(refused)) from None
     except ConfigError as error:
         line = f", line {error.line}" if error.line else ""
-        detail = f"files: one is no file of decisions{line}; docs/own-detectors.md describes them"
+        detail = f"files: one has no decisions{line}; docs/own-detectors.md describes them"
         raise ApiError(ErrorCode.INVALID_REQUEST, detail) from None
     except StoreError:
-        detail = "the review queue cannot be read or written now; answers go on"
+        detail = "the review queue cannot be read or written now; mapping continues"
         raise ApiError(ErrorCode.OVERLOADED, detail, headers={"Retry-After": "1"}) from None
 
 

@@ -34,7 +34,7 @@ def _with_shared(data: Any) -> Any:
         return data
     own = {name: value for name, value in data.items() if name != "uses"}
     if (shared := _shared().get(data["uses"])) is None:
-        problem = f"{data['uses']!r} is no shared format; known are {', '.join(_shared())}"
+        problem = f"{data['uses']!r} is not a shared format; known are {', '.join(_shared())}"
         raise refuse("uses", problem=problem)
     return {**shared, **own}
 

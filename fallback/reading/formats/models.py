@@ -50,7 +50,7 @@ def _pattern(value: object) -> Any:
     try:
         return re2.compile(value, options)
     except re2.error as error:
-        raise ValueError(f"is no RE2 pattern: {error}") from error
+        raise ValueError(f"is not an RE2 pattern: {error}") from error
 
 
 OnePath = Annotated[Path, BeforeValidator(_path)]

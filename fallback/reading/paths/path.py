@@ -27,7 +27,7 @@ class Path:
         try:
             tree = jmespath.compile(text).parsed
         except JMESPathError as error:
-            raise ValueError(f"is no JMESPath: {' '.join(str(error).split())}") from error
+            raise ValueError(f"is not JMESPath: {' '.join(str(error).split())}") from error
         self._run = build(tree)
         self.needs = needed(tree)
         self.lists = only_lists(tree)

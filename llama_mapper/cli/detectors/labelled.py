@@ -71,5 +71,5 @@ def _rows(file: Path) -> Iterator[_Row]:
             yield _Row(number, request, frozenset(value["gold"]))
         except (ValueError, KeyError, TypeError, RecursionError):
             raise typer.BadParameter(
-                f"{file}, line {number}: is no object with detector, output and gold"
+                f"{file}, line {number}: is not an object with detector, output and gold"
             ) from None

@@ -17,9 +17,9 @@ NAMES = ("DETECTOR", "OUTPUT", "READ_SIGNALS", "CANDIDATE", "METADATA", "OPTIONS
 
 def log_change(problem):
     if problem is None:
-        pb_utils.Logger.log_info("a changed file of policies or detectors is in force")
+        pb_utils.Logger.log_info("a changed file of policies or detectors applies")
     else:
-        pb_utils.Logger.log_error(f"the last good version stays in force: {problem}")
+        pb_utils.Logger.log_error(f"the last valid version stays in use: {problem}")
 
 
 class TritonPythonModel:

@@ -98,7 +98,7 @@ def test_evidence_is_made_of_the_folder(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["incident"] == 2
     assert mapper(url, "evidence", "--verify", str(out)).exit_code == 0
     assert bad.exit_code == 1
-    assert "is no file of events" in bad.stderr
+    assert "is not a file of events" in bad.stderr
 
 
 def sink_of(folder: Path, lost: list[int]) -> EventSink:
@@ -180,8 +180,8 @@ def test_off_by_default_and_lost_events_have_a_series(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "problem"),
     [
-        ({"events_url": "sqlite:////tmp/x"}, "no URL such as postgresql://"),
-        ({"events_url": "no url"}, "no URL"),
+        ({"events_url": "sqlite:////tmp/x"}, "not a URL such as postgresql://"),
+        ({"events_url": "no url"}, "not the URL"),
         ({"events_dir": "/dev/null/x"}, "Not a directory"),
     ],
 )

@@ -71,7 +71,7 @@ def test_a_candidate_answers_live_items_and_no_caller_sees_it(
     with serving(repository) as triton, facade(triton, tmp_path) as url:
         assert table(url) is None
         said = succeeds(repository, "shadow", "2", "--share", "1")
-        assert said == "version 2 answers 1 of the items as well; callers see none of it\n"
+        assert said == "version 2 answers 1 of the items too; callers do not get its answers\n"
         eventually(lambda: compared(url, "same") >= 3)
         assert (candidates(triton), triton.control.loaded(MODEL)) == ([2], (1,))
         assert table(url)["version"] == 2
@@ -97,7 +97,7 @@ def test_a_candidate_answers_live_items_and_no_caller_sees_it(
             ask(url)
         assert answers_counted_by_triton(triton) == before + 5
 
-        assert succeeds(repository, "shadow", "off") == "no candidate is asked\n"
+        assert succeeds(repository, "shadow", "off") == "no candidate gets items\n"
         eventually(lambda: table(url) is None)
         assert candidates(triton) == []
 
@@ -153,15 +153,15 @@ def test_what_cannot_be_a_candidate_is_refused(repository: Path) -> None:
         assert "VERSION=9 is not published; published: 1, 2, 3, 4" in refused(
             repository, "shadow", "9"
         )
-        assert "say VERSION=n or VERSION=off" in refused(repository, "shadow")
+        assert "give VERSION=n or VERSION=off" in refused(repository, "shadow")
         for share in ("0", "1.5", "nan"):
             assert "is not a share" in refused(repository, "shadow", "2", "--share", share)
         succeeds(repository, "shadow", "2")
-        assert "version 4 is not asked: version 4 needs about 6597" in refused(
+        assert "version 4 gets no items: version 4 needs about 6597" in refused(
             repository, "shadow", "4"
         )
         assert candidates(triton) == [2], "what was refused for memory ends no other shadow"
-        assert "version 3 is not asked" in refused(repository, "shadow", "3")
+        assert "version 3 gets no items" in refused(repository, "shadow", "3")
         assert (candidates(triton), read_shadow(repository)) == ([], None)
         assert triton.control.loaded(MODEL) == (1,)
     shutil.rmtree(repository / MODEL / "2")

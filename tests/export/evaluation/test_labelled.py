@@ -30,7 +30,7 @@ def test_labelled_rows_are_read_in_order_with_further_keys_and_blank_lines(write
         ('{"output": "y", "gold": ["OTHER.Safe"]}', ":2: detector: is missing"),
         (
             '{"detector": " ", "output": "y", "gold": ["OTHER.Safe"]}',
-            ":2: detector: ' ' is no name",
+            ":2: detector: ' ' is not a name",
         ),
         ('{"detector": "x", "output": {}, "gold": ["OTHER.Safe"]}', ":2: output: is a JSON object"),
         ('{"detector": "x", "output": "y", "gold": "OTHER.Safe"}', ":2: gold: must be a list"),

@@ -70,7 +70,7 @@ def test_predictions_for_other_rows_are_refused(
     with pytest.raises(DataError, match=r"fold0\.jsonl: was made for other rows"):
         read_guesses(parts, tmp_path)
     file.write_text("{}\n", "utf-8")
-    with pytest.raises(DataError, match=r"fold0\.jsonl: is no prediction file"):
+    with pytest.raises(DataError, match=r"fold0\.jsonl: is not a prediction file"):
         read_guesses(parts, tmp_path)
 
 

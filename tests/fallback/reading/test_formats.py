@@ -37,7 +37,7 @@ class TestFiles:
                 "decison: x",
                 "x.yaml:5: outputs[0].decison: is not a known key; did you mean decision?",
             ),
-            ("decision: 'a['", "x.yaml:5: outputs[0].decision: is no JMESPath"),
+            ("decision: 'a['", "x.yaml:5: outputs[0].decision: is not JMESPath"),
             ("decision: [1]", "must be a JMESPath"),
             ("pattern: 'a'", "exactly one of `when` and `pattern`"),
             (
@@ -65,7 +65,7 @@ class TestFiles:
 
     def test_patterns_and_names(self, tmp_path: Path) -> None:
         first = "outputs:\n  - format: a\n    source: b\n    "
-        assert "no RE2 pattern" in self.refused(tmp_path, first + "pattern: '(?=x)'\n")
+        assert "not an RE2 pattern" in self.refused(tmp_path, first + "pattern: '(?=x)'\n")
         assert "empty text" in self.refused(tmp_path, first + "pattern: 'x*'\n    repeat: true\n")
         two = first + "when: c\n  - format: a\n    source: b\n    when: d\n"
         assert "two formats" in self.refused(tmp_path, two)
@@ -80,7 +80,7 @@ class TestFiles:
         assert (own.name, own.source) == ("hf-text-classification", "a model card")
         assert own.findings
         unknown = "outputs:\n  - uses: hf-nothing\n"
-        assert "x.yaml:2: outputs[0].uses: 'hf-nothing' is no shared" in self.refused(
+        assert "x.yaml:2: outputs[0].uses: 'hf-nothing' is not a shared" in self.refused(
             tmp_path, unknown
         )
 
@@ -112,7 +112,9 @@ class TestPage:
         assert "expected ['arms']" in capsys.readouterr().out
         path.write_text(DETECTOR.replace("decision: flagged", "decision: 'a['"), encoding="utf-8")
         assert main([str(path)]) == 1
-        assert "house-guard.yaml:11: outputs[0].decision: is no JMESPath" in capsys.readouterr().out
+        assert (
+            "house-guard.yaml:11: outputs[0].decision: is not JMESPath" in capsys.readouterr().out
+        )
         assert main([]) == 2
 
     @pytest.mark.parametrize("row", re.findall(r"^\| (`.*`.*) \|$", PAGE, re.MULTILINE))

@@ -131,13 +131,13 @@ def test_the_kill_switch_is_flipped_and_seen(visit: Visit, stack: Stack) -> None
         page.get_by_role("dialog").get_by_role("button", name="Stop asking the model").click()
         expect(switch).not_to_be_checked()
         expect(page.locator("#s-mode")).to_contain_text("rules only")
-        expect(page.locator("#reasons")).to_contain_text("the model is not asked")
+        expect(page.locator("#reasons")).to_contain_text("the model is not called")
         assert stack.http.get("/admin/mode").json() == {"mode": "rules_only"}
         for _ in range(8):
             stack.http.post("/map", json={"detector": "presidio", "output": "US_SSN"})
         map_example(page, "Presidio")
         expect(page.locator("#verdict")).to_contain_text("the kill switch is on")
-        expect(page.locator(".lineage")).to_contain_text("the model was not asked")
+        expect(page.locator(".lineage")).to_contain_text("the model was not called")
         expect(page.locator("#alerts")).to_contain_text("fallback percentage")
         switch.click()
         expect(switch).to_be_checked()

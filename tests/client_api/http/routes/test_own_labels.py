@@ -129,7 +129,7 @@ def test_labels_come_and_go_while_the_service_runs(
     ("text", "line", "problem"),
     [
         ("view: a\nown_labels:\n  x: HARM.SPEECH.Thread\n", 3, "did you mean HARM.SPEECH.Threat"),
-        ("view: a\nown_labels:\n  x: HARM.SPEECH\n", 3, "is no label"),
+        ("view: a\nown_labels:\n  x: HARM.SPEECH\n", 3, "is not a label"),
         ("view: a\nown_labels:\n  x: OTHER.Safe\n", 3, "clears outputs"),
         ("view: a\nown_labels:\n  x:\n", 3, "string"),
         ("view: a\nown_labels:\n  PII.Other: PII.Other\n", 3, "choose another name"),

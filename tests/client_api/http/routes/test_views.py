@@ -102,7 +102,7 @@ def test_a_bad_view_keeps_the_last_good_one(tmp_path: Path) -> None:
     ("text", "problem"),
     [
         ("{view: a, labels: {HARM: harm}}", "has no name"),
-        ("{view: a, labels: {HARMS: harm}}", "is no label"),
+        ("{view: a, labels: {HARMS: harm}}", "is neither a label"),
         ("{view: 2025.09, labels: {HARM: harm}}", "string"),
         ("{view: '2025.09', labels: {HARM: harm}}", "is a view already"),
         ("{view: a, label: {HARM: harm}}", "did you mean labels"),
