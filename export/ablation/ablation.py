@@ -1,8 +1,8 @@
 """`make ablation`: ways to answer, shares of the data, ranks and times, at an equal budget.
 
-In: the data set, a base checkpoint. Out: `docs/ablation.md`, and under `build/ablation/` one JSON
-file a finished run. What is finished is not run again, a run that was cut off goes on from its
-checkpoint, and the page shows all that was run on the present data, base and settings.
+In: the data set, a base checkpoint. Out: `docs/ablation.md`, and one JSON file per finished run
+under `build/ablation/`. Finished runs are not repeated, an interrupted run continues from its
+checkpoint, and the page shows all runs on the present data, base and settings.
 """
 
 import argparse
@@ -40,7 +40,7 @@ _STAGE = STAGES[MEANINGS]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all runs share. `key` names it: results under another key are of something else."""
+    """The settings that all runs share. Results under another `key` have other settings."""
 
     base: Checkpoint
     items: Sequence[Item]
@@ -54,7 +54,7 @@ class Setting:
         return hashlib.sha256(repr((*same, self.items, self.rows)).encode()).hexdigest()[:8]
 
     def fresh(self) -> Checkpoint:
-        """The untouched base: a LoRA is built into what it is put on."""
+        """The untouched base, loaded anew, since a LoRA changes the model that it is put on."""
         return replace(self.base, model=copy.deepcopy(self.base.model))
 
 
@@ -73,9 +73,9 @@ def plan(
 
 
 def examples_of(items: Sequence[Item], run: Run) -> list[Example]:
-    """What a run reads, if time allows: a pass over all items for every budget of the first
-    training stage that it begins. A share of the items is gone over again, under other surfaces,
-    until it has given as many examples as all of them give."""
+    """The examples of a run, if time allows: one pass over all items per started budget of the
+    first training stage. A share of the items is repeated, under other surfaces, until it has given
+    as many examples as all items give."""
     wanted = len(one_pass(items, known_names(), _STAGE.seed))
     wanted *= math.ceil(run.minutes / _STAGE.minutes)
     kept = random.Random(_STAGE.seed).sample(items, len(items) * run.share // WHOLE)
@@ -123,7 +123,7 @@ def _fit(
 
 
 def save(outcome: Outcome, path: Path) -> None:
-    """Write a result, whole or not at all."""
+    """Write a result atomically."""
     partial = path.with_suffix(".partial")
     partial.write_text(json.dumps(asdict(outcome), indent=1) + "\n", encoding="utf-8")
     os.replace(partial, path)
@@ -138,7 +138,7 @@ def read(path: Path) -> Outcome:
 
 
 def machine() -> str:
-    """What a run is made on."""
+    """The machine of a run."""
     cpu = next(
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
@@ -158,7 +158,7 @@ def _share(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Parse the command line, make the runs that are not there yet, write the page."""
+    """Parse the command line, make the missing runs, write the page."""
     parser = argparse.ArgumentParser(prog="python -m export.ablation.ablation", description=__doc__)
     parser.add_argument("--minutes", type=float, default=_MINUTES, help="of training, each run")
     parser.add_argument("--ways", nargs="*", type=Way, choices=[*Way], default=[*Way])

@@ -15,7 +15,7 @@ from export.measures.metrics import bootstrap_interval
 
 RANK, WHOLE = 16, 100
 _SAMPLE = ("HARM.SPEECH.Insult",)
-# What a run may vary in: the figure's heading, and the option of `make ablation`.
+# The properties in which runs differ: the figure's heading, and the option of `make ablation`.
 _AXES = {
     "share": ("Share of the data, %", "SHARES"),
     "rank": ("Rank of the LoRA", "RANKS"),
@@ -27,22 +27,22 @@ _INTRO = """\
 
 <!-- Written by `make ablation`; changes by hand are lost. -->
 
-What the way of answering, the data, the rank and the time are worth. Every run starts from the
+The effect of the way of answering, the data, the rank and the time. Every run starts from the
 untouched base and has the same seed, LoRA, batch, schedule and examples: those of the first
-training stage (`make train FOLD=meanings`), which hold no detector's vocabulary. So its figures
-lie below those of `docs/evaluation.md`, whose model is trained for longer and in two stages.
+training stage (`make train FOLD=meanings`), which contain no detector's vocabulary. So its figures
+are below those of `docs/evaluation.md`, whose model is trained for longer and in two stages.
 
-- **Budget.** Minutes of training, not steps: a way that costs more a step makes fewer of them.
-- **Judged by** the rows of the gate families, which are never trained on, their detector sent as
-  `custom-guard`. An answer is exact when its whole label set is the gold set. Intervals are 95 %
+- **Budget.** Minutes of training, not steps: a way with slower steps makes fewer of them.
+- **Measured on** the rows of the gate families, which are never trained on; their detector is sent
+  as `custom-guard`. An answer is exact when its whole label set is the gold set. Intervals are 95 %
   bootstrap intervals that draw whole families.
-- **Passes an answer**: forward passes without a draft. Tokens without an alternative ride along
-  with the next pass, and those that end an answer need none, as in `engine/text/decoder.py`.
-  Text is decoded greedily among the label sets that the label tokens have too, each in its
-  tokenizer's own spelling. The engine's grammar lets a text combine and spell labels freely,
-  which takes no fewer passes.
+- **Passes per answer**: forward passes without a draft. Tokens without an alternative are computed
+  in the next pass, and those that end an answer need none, as in `engine/text/decoder.py`.
+  Text is decoded greedily among the label sets of the label tokens, each in its tokenizer's own
+  spelling. The engine's grammar lets a text combine and spell labels freely, which takes no fewer
+  passes.
 - **Loss**: cross-entropy over the answers with label smoothing, or over the tokens of the text
-  without it: the vocabulary's other tokens are ruled out when decoding anyway.
+  without it, since decoding excludes the vocabulary's other tokens.
 """
 
 
@@ -57,7 +57,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """A file-safe name, one a run."""
+        """A file-safe name, unique per run."""
         return f"{self.way}-{self.minutes:g}min-rank{self.rank}-{self.share}pct"
 
 
@@ -74,7 +74,7 @@ class Outcome:
 
 
 def page(outcomes: Iterable[Outcome], families: Sequence[str]) -> str:
-    """The whole page; `families` of the judged rows, in their order."""
+    """The whole page; `families` of the evaluated rows, in their order."""
     found = sorted(outcomes, key=lambda o: (list(Way).index(o.run.way), *asdict(o.run).values()))
     machines = dict.fromkeys(o.machine for o in found)
     sections = [
@@ -97,7 +97,8 @@ def _ways(outcomes: Sequence[Outcome], families: Sequence[str]) -> Iterator[str]
         if len(compared) > 1:
             lines = [
                 f"## How a label is written, {minutes:g} minutes\n\n{_command(minutes)}\n",
-                f"| way | `{_SAMPLE[0]}` is | steps | examples | exact | passes an answer | most |",
+                f"| way | `{_SAMPLE[0]}` is | steps | examples | exact | passes per answer | most"
+                " |",
                 "|---|---|---|---|---|---|---|",
             ]
             lines += [

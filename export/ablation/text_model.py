@@ -2,7 +2,7 @@
 
 In: a base checkpoint, the answers and how a label is spelled. Out: a model that `Trainer` fits
 with the loss on the answer's tokens alone, and answers decoded greedily among the allowed texts.
-Answers with one token (`export.training.model`) are judged against it; nothing here is published.
+Answers with one token (`export.training.model`) are compared with it; nothing here is published.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ _BATCH = 64
 
 
 class Way(StrEnum):
-    """How a model says its answer."""
+    """The form of a model's answer."""
 
     TOKEN = "label-token"
     DOTTED = "dotted-names"
@@ -31,7 +31,7 @@ class Way(StrEnum):
 
 
 def short_forms(names: Sequence[str]) -> dict[str, str]:
-    """Each dotted name by its last parts, as few as no other name ends with."""
+    """Each dotted name by the shortest sequence of last parts that no other name ends with."""
     parts = {name: name.split(".") for name in names}
 
     def short(name: str) -> str:
@@ -45,7 +45,7 @@ def short_forms(names: Sequence[str]) -> dict[str, str]:
 
 
 def texts_of(way: Way, answers: Iterable[Answer]) -> dict[Answer, str]:
-    """What is written for each answer. Raises ValueError for a way that writes no text."""
+    """The text of each answer. Raises ValueError for a way that writes no text."""
     names = load_taxonomy().names
     match way:
         case Way.DOTTED:
@@ -59,7 +59,7 @@ def texts_of(way: Way, answers: Iterable[Answer]) -> dict[Answer, str]:
 
 @dataclass(slots=True)
 class _Node:
-    """A place within the allowed texts; without a next token the answer is written."""
+    """A place within the allowed texts; the answer is complete if there is no next token."""
 
     next: dict[int, "_Node"] = field(default_factory=dict)
     answer: Answer = ()
@@ -69,7 +69,7 @@ class TextModel(LabelModel):
     """Base + LoRA, with the base's own head. Only the LoRA is trainable: `rows` is empty."""
 
     def __init__(self, label_model: LabelModel, base: Checkpoint, texts: Mapping[Answer, str]):
-        """label_model: lends its LoRA and encoder; texts: what may be written."""
+        """label_model: its LoRA and encoder are used; texts: the allowed texts."""
         super().__init__(label_model.peft, label_model.encoder, torch.zeros(0), base)
         self.tokens = {a: self.encoder.continuation_ids(text) for a, text in texts.items()}
         self.start = _Node()
@@ -88,7 +88,8 @@ class TextModel(LabelModel):
         self, prompts: Sequence[Sequence[int]], written: Sequence[Sequence[int]]
     ) -> list[Tensor]:
         """For each row the states [1 + written, hidden] that decide the token after the prompt
-        and after each written one. What all prompts begin with runs once, as in `LabelModel`."""
+        and after each written one. The common prefix of all prompts runs once, as in
+        `LabelModel`."""
         fewest = min(map(len, prompts)) - 1  # every row reads its prompt's last token itself
         columns = zip(*(prompt[:fewest] for prompt in prompts), strict=True)
         common = next((i for i, tokens in enumerate(columns) if len(set(tokens)) > 1), fewest)
@@ -105,7 +106,7 @@ class TextModel(LabelModel):
 
 
 def new_text_model(base: Checkpoint, texts: Mapping[Answer, str], rank: int) -> TextModel:
-    """A fresh one, with the LoRA that a label model of this rank begins with."""
+    """A new model, with the LoRA that a label model of this rank begins with."""
     return TextModel(new_label_model(base, list(texts), rank), base, texts)
 
 
@@ -126,10 +127,10 @@ class TextTrainer(Trainer):
 
 @dataclass(slots=True)
 class Written:
-    """An answer in the making, and the passes it took: one a place with more than one next token.
+    """A partial answer, and its passes: one per place with more than one next token.
 
-    Tokens without an alternative ride along with the next pass, and those at the end need none,
-    as in `engine.text.decoder`.
+    Tokens without an alternative are computed in the next pass, and those at the end need none, as
+    in `engine.text.decoder`.
     """
 
     prompt: Sequence[int]
@@ -139,7 +140,7 @@ class Written:
 
     @property
     def answer(self) -> Answer:
-        """The answer, once it is written."""
+        """The complete answer; None before."""
         return self.node.answer
 
     def take(self, token: int) -> None:
@@ -149,7 +150,7 @@ class Written:
         self.skip()
 
     def skip(self) -> None:
-        """Write what has no alternative."""
+        """Write the tokens that have no alternative."""
         while len(self.node.next) == 1:
             [(token, self.node)] = self.node.next.items()
             self.tokens.append(token)

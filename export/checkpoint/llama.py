@@ -1,7 +1,7 @@
-"""What a decoder's graph is made of: its sizes, its rotary angles and its weights.
+"""The parts of a decoder's graph: its sizes, its rotary angles and its weights.
 
-In: nothing but numbers. Out: `Decoder` and `Weights`, which `export.onnx.fuse` builds a graph from,
-wherever they come from: a graph that optimum exported, or a GGUF file and an adapter.
+In: numbers. Out: `Decoder` and `Weights`, from which `export.onnx.fuse` builds a graph. Their
+source is a graph that optimum exported, or a GGUF file and an adapter.
 """
 
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 POSITIONS = 4096
-"""Longest text of a graph, at most: it carries the angles of so many positions."""
+"""The most positions of a graph, which contains the angles of each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decoder:
-    """What the graph's weights do not say. `cos`, `sin`: [positions, head_dim / 2]."""
+    """The sizes of a graph besides its weights. `cos`, `sin`: [positions, head_dim / 2]."""
 
     layers: int
     heads: int
@@ -46,14 +46,14 @@ class Weights(Protocol):
         ...
 
     def bias(self, module: str) -> Floats | None:
-        """[out], None for none."""
+        """[out], or None without a bias."""
         ...
 
 
 def rotary_angles(base: float, head_dim: int, positions: int) -> tuple[Floats, Floats]:
     """Cosines and sines [positions, head_dim / 2] of plain rotary positions.
 
-    Frequencies and angles are rounded to single precision as torch rounds them, and nothing else.
+    Only frequencies and angles are rounded to single precision, as in torch.
     """
     powers = np.arange(0, head_dim, 2, dtype=np.float64) / head_dim
     frequencies = (base**-powers).astype(np.float32)

@@ -1,7 +1,7 @@
 """A LoRA merged into a weight, without torch and to the same bits on every machine.
 
-In: one module's weight and its LoRA's two factors. Out: the merged weight. It knows neither files
-nor module names.
+In: one module's weight and its LoRA's two factors. Out: the merged weight. Independent of files and
+module names.
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""The common end of the commands that publish a version.
+"""Common code of the commands that publish a version.
 
 In: a function that builds a version. Out: an exit code, and one line for the user.
 """
@@ -16,7 +16,7 @@ from schemas.config.errors import ConfigError
 
 def run(name: str, publish: Callable[[], Path]) -> int:
     """Run a command; returns the exit code, 0 only when a version was published."""
-    # Set, not inherited: a shell starts its background jobs with interrupts ignored.
+    # A shell starts its background jobs with interrupts ignored, so the handler is set.
     signal.signal(signal.SIGINT, _terminate)
     signal.signal(signal.SIGTERM, _terminate)
     began = time.monotonic()

@@ -1,8 +1,8 @@
-"""The one error an export ends with."""
+"""The error of an export."""
 
 
 class ExportError(Exception):
-    """An export cannot go on; the message says what is wrong, where, and what to do.
+    """An export cannot continue; the message has the problem, its place and the remedy.
 
-    Raised before anything is published, so the model repository is as it was.
+    Raised before anything is published, so the model repository is unchanged.
     """

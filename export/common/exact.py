@@ -1,6 +1,6 @@
 """Matrix products that give the same bits on every machine.
 
-In: two matrices. Out: their product, with factors rounded to so few bits that sums in double
+In: two matrices. Out: their product. The factors are rounded to so few bits that sums in double
 precision are exact. Exact sums do not depend on their order, so the result does not depend on
 library, processor or number of threads, and a version built twice has the same hash.
 
@@ -43,7 +43,7 @@ def on_grid(values: Doubles, bits: int) -> Doubles:
 
 def orthogonal(random: np.random.Generator, size: int) -> Doubles:
     """A random orthogonal matrix [size, size]: the first factor of a QR decomposition whose second
-    has a positive diagonal, by Gram and Schmidt without any product of a BLAS."""
+    factor has a positive diagonal, by Gram and Schmidt without a BLAS."""
     columns = random.normal(size=(size, size)).T.copy()
     for i, column in enumerate(columns):
         column /= np.sqrt((column * column).sum())

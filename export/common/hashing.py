@@ -12,7 +12,7 @@ def sha256_file(path: Path) -> str:
 
 
 def sha256_files(paths: Iterable[Path]) -> str:
-    """Hex SHA-256 over names and hashes of several files, whatever their order.
+    """Hex SHA-256 over names and hashes of several files, independent of their order.
 
     A single file gives that file's own hash.
     """

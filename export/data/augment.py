@@ -1,7 +1,7 @@
 """Surfaces of one meaning: the ways in which detectors spell and wrap the same name.
 
-In: a phrase or sentence and a `random.Random`. Out: one surface of it that means the same.
-It knows spelling habits of tools, never labels; what may be wrapped how is the caller's choice.
+In: a phrase or sentence and a `random.Random`. Out: one surface of it with the same meaning.
+Independent of labels; the caller chooses the wrappers.
 """
 
 import random
@@ -135,7 +135,7 @@ def made_up_detector(rng: random.Random) -> str:
 
 
 def noise(rng: random.Random) -> str:
-    """A text without a meaning: codes, ids, random letters and digits, invented words."""
+    """A meaningless text: codes, ids, random letters and digits, invented words."""
     match rng.randrange(8):
         case 0:
             return _code(rng)

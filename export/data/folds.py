@@ -1,7 +1,7 @@
-"""The folds of detector families for training: three folds, and the gate, which is held out always.
+"""The folds of detector families for training: three folds, and the gate, which is always held out.
 
 In: `folds.yaml` and the detectors' `family`. Out: the family of a detector, the fold of a family.
-`python -m export.data.folds` deals the families out again, biggest first, to the smallest fold.
+`python -m export.data.folds` assigns the families again, the largest first, to the smallest fold.
 """
 
 from collections import Counter
@@ -58,7 +58,7 @@ def gate_rows() -> list[Row]:
 
 
 def split(fold: str) -> tuple[list[Row], list[Row]]:
-    """Curated rows to learn from, and the fold's held-out rows (`final`: those of the gate)."""
+    """Curated rows for training, and the fold's held-out rows (`final`: those of the gate)."""
     folds = load_folds()
     hidden = folds.held_out(None if fold == "final" else int(fold))
     tested = folds.gate if fold == "final" else folds.folds[int(fold)]
@@ -70,7 +70,7 @@ def split(fold: str) -> tuple[list[Row], list[Row]]:
 
 
 def deal(rows: Sequence[Row], gate: frozenset[str]) -> list[list[str]]:
-    """Families outside the gate, dealt to FOLDS groups of nearly equal row counts."""
+    """Families outside the gate, assigned to FOLDS groups of nearly equal row counts."""
     sizes = Counter(family_of(row.detector) for row in rows)
     groups: list[list[str]] = [[] for _ in range(FOLDS)]
     totals = [0] * FOLDS
@@ -83,7 +83,7 @@ def deal(rows: Sequence[Row], gate: frozenset[str]) -> list[list[str]]:
 
 
 def main() -> None:
-    """Deal the families out again, keeping the gate."""
+    """Assign the families again, keeping the gate."""
     gate = load_folds().gate
     groups = {"gate": sorted(gate), "folds": deal(load_rows(), gate)}
     PATH.write_text(_HEADER + yaml.safe_dump(groups, sort_keys=False), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""English of the words that detectors use in Hindi and Vietnamese, written for this project.
+"""English translations of Hindi and Vietnamese words of detectors, written for this project.
 
-In: `languages/glossary/*.yaml`, an English word with those that mean it. Out: each word with its
-English, and the words that deny after what they deny. It refuses a word that stands twice.
+In: `languages/glossary/*.yaml`, each English word with its translations. Out: each word with its
+English, and the negations that follow the negated word. A word that is listed twice is refused.
 """
 
 from pathlib import Path
@@ -28,7 +28,8 @@ def glossaries(folder: Path = _FOLDER) -> tuple[dict[str, str], list[str]]:
         for english, listed in read.words.items():
             for word in _listed(listed):
                 if word in words or word in negations:
-                    raise ConfigError(file, f"words.{english}", f"{word!r} stands twice; keep one")
+                    problem = f"{word!r} is listed twice; keep one"
+                    raise ConfigError(file, f"words.{english}", problem)
                 words[word] = english
     return words, negations
 

@@ -6,7 +6,7 @@ In: `data/meanings/*.yaml` and `data/languages/` (written by hand), `data/countr
 from one seed. Independent of tokens and models.
 
 The meanings of words (`build_items` without rows) do not depend on the held-out detectors, so they
-are learned once; the detectors' vocabularies are learned after them, once per fold (`refresher`).
+are trained once; the detectors' vocabularies are trained afterwards, once per fold (`refresher`).
 
 An item without a detector applies to any name; one with a detector only to that name: elsewhere the
 same words have another meaning or none (`S5`). `check_items` refuses contradicting targets.
@@ -35,12 +35,12 @@ from schemas.text import normalise
 _RAW = re.compile(r"[{}\n]|^<|: (yes|no|true|false|pass|fail)$", re.IGNORECASE)
 _PLAIN = frozenset({"OTHER.Safe", "OTHER.Unknown", "OTHER.ModelError", "OTHER.LowRisk"})
 _NEGATABLE = ("PII.", "SECRET.", "JAILBREAK.", "PROMPT_INJECTION.", "HARM.", "CYBER.", "BIAS.")
-# What of one thousand examples is noise, and what a negated finding.
+# Per thousand examples: noise, and negated findings.
 _NOISE, _NEGATED = 25, 45
-_PALETTE = 25  # made-up and borrowed detector names a pass, each
-# Items that an answer gets in one pass: at least by repetition (a label), at most by chance.
+_PALETTE = 25  # made-up detector names per pass, and as many borrowed ones
+# Items of an answer in one pass: at least, by repetition (a label); at most, by random choice.
 _LEAST_PER_ANSWER, _MOST_PER_ANSWER = 40, 300
-# A refresher has each curated item so often, and so many of the others.
+# A refresher repeats each curated item so often, and has so many of the others.
 _CURATED_TIMES, _GENERAL_ITEMS = 3, 5000
 
 
@@ -70,7 +70,7 @@ class ContradictionError(ValueError):
 
 
 def build_items(rows: Sequence[Row], folder: Path = DATA / "meanings") -> list[Item]:
-    """All items for a training that may see no other curated pairs than `rows`.
+    """All items for a training whose only curated pairs are `rows`.
 
     Raises ContradictionError.
     """
@@ -164,7 +164,7 @@ def _taxonomy_items() -> Iterator[Item]:
 
 
 def _vocabulary(rows: Sequence[Row], read: dict[str, Answer]) -> Iterator[Item]:
-    """Curated pairs as items: under any name where the words speak for themselves."""
+    """Curated pairs as items: under any name if the words have one meaning everywhere."""
     told: defaultdict[str, set[Answer]] = defaultdict(set)
     for row in rows:
         told[normalise(row.output)].add(row.gold)
@@ -203,8 +203,8 @@ def _translated() -> Iterator[Item]:
 
 
 def _national(folder: Path) -> Iterator[Item]:
-    """Documents by country (`KR passport`, `hungary tax number`): one form each, the rarest kinds
-    as often as the commonest."""
+    """Documents by country (`KR passport`, `hungary tax number`): one form each, rare kinds as
+    often as common ones."""
     raw = yaml.load((folder / "countries.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
     for label, kind in raw["kinds"].items():
         rng = random.Random(label)
@@ -244,8 +244,8 @@ def _unique(items: Iterable[Item]) -> list[Item]:
 
 
 def _levelled(items: Sequence[Item], rng: random.Random) -> list[Item]:
-    """All items once, but no more than `_MOST_PER_ANSWER` of an answer, and items of scarce
-    single labels again, up to `_LEAST_PER_ANSWER`."""
+    """All items once, but at most `_MOST_PER_ANSWER` per answer; items of rare single labels are
+    repeated up to `_LEAST_PER_ANSWER`."""
     by_answer: defaultdict[Answer, list[Item]] = defaultdict(list)
     for item in items:
         by_answer[item.answer].append(item)
@@ -270,7 +270,7 @@ def _example(item: Item, palette: Sequence[str], rng: random.Random) -> Example:
 def _palette(names: Sequence[str], rng: random.Random) -> list[str]:
     """The detector names of one pass: half neutral, the rest invented or borrowed.
 
-    There are few names, so that whole batches share one, which the model then reads only once.
+    There are few names, so that whole batches have the same one, which then runs only once.
     """
     made_up = [augment.made_up_detector(rng) for _ in range(_PALETTE)]
     borrowed = rng.sample(names, min(_PALETTE, len(names)))
@@ -280,7 +280,7 @@ def _palette(names: Sequence[str], rng: random.Random) -> list[str]:
 
 @cache
 def catalogue() -> Detectors:
-    """The curated detectors, read once: a hundred files."""
+    """The curated detectors, read once, since they are many files."""
     return load_detectors()
 
 

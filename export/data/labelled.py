@@ -1,7 +1,7 @@
 """Labelled data as the contract writes it, JSON Lines: `{"detector", "output", "gold"}`.
 
 In: a file. Out: its rows, or every problem with its line and key. Further keys are allowed and
-ignored. It knows the taxonomy, and not what the rows are for.
+ignored. Independent of the use of the rows.
 """
 
 import json
@@ -15,13 +15,13 @@ _SHOWN = 20
 
 
 class DataError(ValueError):
-    """A data file is missing or wrong; the message names file, line and key, and what to do."""
+    """A data file is missing or wrong; the message has file, line, key and remedy."""
 
 
 def read_labelled(path: Path) -> list[Row]:
     """All rows in file order, gold labels as written. Raises DataError."""
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")  # U+2028 stands within a line
+        lines = path.read_text(encoding="utf-8").split("\n")  # U+2028 may be inside a line
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     rows: list[Row] = []
@@ -48,7 +48,7 @@ def _read(line: str) -> Row | list[str]:
     except (ValueError, RecursionError) as error:
         return [f"(line): not JSON: {error}"]
     if not isinstance(value, dict):
-        return [f"(line): a JSON {_kind(value)} where an object belongs"]
+        return [f"(line): a JSON {_kind(value)} instead of an object"]
     detector, output, gold = (value.get(key) for key in ("detector", "output", "gold"))
     problems = []
     for key in ("detector", "output", "gold"):

@@ -1,8 +1,8 @@
-"""Labelled rows of an operator's own, as rows to train on: `make train DATA=`.
+"""An operator's labelled rows as training rows: `make train DATA=`.
 
-In: a labelled file (`labelled.py`). Out: rows of signals, as the model sees them. An
-output with one signal gives that signal; one with several, or with none, gives nothing, since its
-gold does not say which signal means which label. It knows nothing of training.
+In: a labelled file (`labelled.py`). Out: rows of signals, as the model sees them. An output with
+one signal gives a row; one with several signals, or none, gives no row, since its gold does not
+assign the labels to the signals. Independent of training.
 """
 
 import sys
@@ -23,9 +23,8 @@ def own_rows(path: Path) -> list[Row]:
     """Rows of one signal each with canonical gold. Prints to standard error the number of rows
     without one, and of rows from the gate's families.
 
-    Raises DataError with file and line: for what `read_labelled` refuses, and for a row whose
-    gold differs from that of the same words of the same detector, in the file or in the curated
-    vocabulary.
+    Raises DataError with file and line, as `read_labelled` does, and for a row whose gold differs
+    from that of the same words of the same detector, in the file or in the curated vocabulary.
     """
     reader = Reader(RuleMapper(catalogue(), load_taxonomy()))
     labelled = read_labelled(path)

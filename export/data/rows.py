@@ -1,4 +1,4 @@
-"""The curated pairs: what a detector is known to say, and the label set it deserves.
+"""The curated pairs: known outputs of detectors with their label sets.
 
 In: `vocabulary.jsonl`. Out: `Row`s with their gold label sets in canonical order.
 """
@@ -18,8 +18,8 @@ Answer = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One labelled pair: a detector, a raw output, and its answer. line: in the file that it was
-    read from, from 1; 0 where that does not matter."""
+    """One labelled pair: a detector, a raw output, and its answer. line: in its file, from 1; 0
+    without a file."""
 
     detector: str
     output: str

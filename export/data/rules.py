@@ -1,6 +1,6 @@
-"""The curated rules as an unknown detector meets them: without its own family.
+"""The curated rules for a detector whose family is unknown.
 
-In: names of families. Out: rules. It does not know which families are held out.
+In: names of families to hide. Out: rules without them.
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from schemas.taxonomy import load_taxonomy
 
 
 def rules_without(families: Collection[str]) -> RuleMapper:
-    """The curated rules as if nobody had curated these families."""
+    """The curated rules without these families."""
     known = load_rules().detectors
     kept = {name: d for name, d in known.items() if d.family not in families}
     names = {detector_key(x): name for name, d in kept.items() for x in (name, *d.aliases)}

@@ -1,8 +1,8 @@
-"""What detectors say in sixteen languages, written for this project.
+"""Texts of detectors in sixteen languages, written for this project.
 
-In: `languages/phrases.yaml`, which is trained on and searched, and `languages/held.yaml`, which is
-kept out to measure by. Out: texts with their label and language. It refuses files in which a row
-has not one text a language, or a text stands twice.
+In: `languages/phrases.yaml`, for training and retrieval, and `languages/held.yaml`, for measuring
+only. Out: texts with their label and language. A row must have one text per language, and each text
+may be listed once.
 """
 
 from collections.abc import Collection, Iterator
@@ -16,7 +16,7 @@ from schemas.text import normalise
 
 _FOLDER = DATA / "languages"
 _ELSEWHERE = "-"
-"""Stands for a text that another list has already."""
+"""Replaces a text that another list has already."""
 
 _SENTENCE_ENDS = (".", "。", "।")
 
@@ -32,24 +32,24 @@ class Translated:
 
 
 class TranslationError(ValueError):
-    """A file of translations is wrong; the message says where."""
+    """A file of translations is wrong; the message has the place."""
 
 
 def phrases(folder: Path = _FOLDER) -> list[Translated]:
-    """Those to learn from. Raises TranslationError."""
+    """The texts for training and retrieval. Raises TranslationError."""
     return _read(folder / "phrases.yaml")
 
 
 def held_out(known: Collection[str], folder: Path = _FOLDER) -> list[Translated]:
-    """Those to measure by.
+    """The texts for measuring.
 
-    known: normal forms of all texts that may be learned from. Raises TranslationError, also for a
-    text that is among them.
+    known: normal forms of all texts for training. Raises TranslationError, also for a text that is
+    among them.
     """
     found = _read(folder / "held.yaml")
     told = [one.text for one in found if normalise(one.text) in known]
     if told:
-        raise TranslationError(f"held.yaml: written elsewhere too, put - there: {', '.join(told)}")
+        raise TranslationError(f"held.yaml: other lists have {', '.join(told)}; write - instead")
     return found
 
 
@@ -61,7 +61,7 @@ def _read(file: Path) -> list[Translated]:
         first = seen.setdefault(normalise(one.text), one)
         if first is not one:
             raise TranslationError(
-                f"{file.name}: {one.text!r} stands under {first.label} and {one.label}; keep one"
+                f"{file.name}: {one.text!r} is listed under {first.label} and {one.label}; keep one"
             )
     return found
 

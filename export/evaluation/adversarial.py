@@ -1,4 +1,4 @@
-"""Texts that deserve no confident answer, and the answers of a served version to them.
+"""Texts that must not get a confident answer, and the answers of a served version to them.
 
 In: `data/hostile.yaml`, a version with the ensemble's steps. Out: answers by kind of text. None of
 the texts is trained on or in a datastore.
@@ -26,7 +26,7 @@ class AdversarialAnswer:
 
     @property
     def sure(self) -> bool:
-        """Whether a client would act on it."""
+        """Whether the confidence reaches the usual threshold of a client."""
         return self.confidence >= metrics.CONFIDENT
 
 
@@ -39,7 +39,7 @@ def load_hostile(path: Path = DATA / "hostile.yaml") -> dict[str, list[str]]:
 def ask(
     version: LocalPipeline, texts: Mapping[str, Sequence[str]]
 ) -> dict[str, list[AdversarialAnswer]]:
-    """What the version answers, by kind of text, order kept."""
+    """The version's answers, by kind of text, order kept."""
     return {
         kind: [
             _adversarial_answer(text, decision)

@@ -36,7 +36,7 @@ class Guess:
 
 
 class Baseline(Protocol):
-    """Answers texts, as an unknown detector says them."""
+    """Answers texts of an unknown detector."""
 
     def answer(self, texts: Sequence[str]) -> list[Guess]:
         """One guess per text, order kept."""
@@ -60,7 +60,7 @@ class RulesAlone:
 
 
 class NearestString:
-    """The training text with the least share of edits: rapidfuzz's `ratio` on normal forms."""
+    """The training text with the smallest share of edits: rapidfuzz's `ratio` on normal forms."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._answers = neighbours(items)

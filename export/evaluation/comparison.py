@@ -1,4 +1,4 @@
-"""Compares the Llama and its baselines on families that none of them has seen.
+"""Compares the Llama and its baselines on families that are hidden from all of them.
 
 In: the folds, the training data, prediction files of the trained parts. Out: `Result`s over the
 same held-out rows: labels, whether exact, calibrated confidence. Independent of their presentation.
@@ -40,7 +40,7 @@ OOF = DATA.parent / "artefacts" / "oof"
 GATE = "gate"
 BASE, ALONE, OURS = "untuned base", "Llama without retrieval", "our Llama"
 TRAINED = {BASE: "base-", ALONE: ""}
-"""Methods that answer from prediction files, and what their files' names begin with."""
+"""Methods that answer from prediction files, and the prefixes of the files' names."""
 
 
 _FAMILIES = {general: {*labels} for general, labels in load_taxonomy().families.items()}
@@ -110,7 +110,7 @@ def load_parts() -> list[Part]:
 def read_guesses(parts: Sequence[Part], folder: Path = OOF) -> dict[str, list[Ranking]]:
     """The answers of TRAINED methods, for the rows of `parts` in order.
 
-    Raises DataError naming every missing or outdated file with the command that makes it.
+    Raises DataError with every missing or outdated file and the command that writes it.
     """
     problems: list[str] = []
     found: dict[str, list[Ranking]] = {}
@@ -190,8 +190,8 @@ def ask_baselines(
 def with_neighbours(
     parts: Sequence[Part], items: Mapping[str, Sequence[Item]], rankings: Sequence[Ranking]
 ) -> list[Guess]:
-    """The model's answers with the neighbours having their say, as `engine.decoder.mix` does
-    them. An answer that is not among the model's likeliest counts as 0 there."""
+    """The model's answers mixed with the neighbours' votes, as in `engine.decoder.mix`. The model's
+    probability of an answer that is not among its likeliest counts as 0."""
     answered = iter(rankings)
     found: list[Guess] = []
     for part in parts:
@@ -217,7 +217,8 @@ def _mixed(ranking: Ranking, votes: Votes, answers: Sequence[Answer]) -> Guess:
 
 
 def judge(held: Held, guesses: Sequence[Guess]) -> Result:
-    """Compare with gold, and get a confidence from the score, fitted on other folds if at all."""
+    """Compare with gold, and compute a confidence from the score, on a curve of other folds if it
+    needs one."""
     labels = [guess.labels for guess in guesses]
     exact = metrics.exact_matches([row.gold for row in held.rows], labels)
     score = np.array([guess.score for guess in guesses])
@@ -231,7 +232,7 @@ def curve_helps(
     guesses: Sequence[Guess], exact: metrics.Floats, part: Sequence[str], family: Sequence[str]
 ) -> bool:
     """Whether an isotonic curve lowers the log loss of the scores out of fold, by more than the
-    families' differences explain."""
+    differences between families explain."""
     labels = [guess.labels for guess in guesses]
     score = np.array([guess.score for guess in guesses])
     ways = [all_capped(labels, c) for c in (score, calibrate_apart(score, exact, part))]
@@ -256,7 +257,7 @@ def calibrate_apart(
     part: Sequence[str],
     fit: Callable[[metrics.Floats, metrics.Floats], Curve] = isotonic_curve,
 ) -> metrics.Floats:
-    """Calibrated confidence: for each part from the folds other than it, never from the gate."""
+    """Calibrated confidence: for each part from the other folds, never from the gate."""
     name = np.array(part)
     confidence = np.zeros(len(score))
     for mine in dict.fromkeys(part):
@@ -270,7 +271,7 @@ def calibrate_apart(
 def compare(
     parts: Sequence[Part], trained: Mapping[str, list[Ranking]]
 ) -> tuple[Held, dict[str, Result]]:
-    """All methods, `trained` being what `read_guesses` found; takes minutes."""
+    """The results of all methods; trained: those of `read_guesses`. Takes minutes."""
     items = {
         part.name: build_items(part.seen) for part in tqdm(parts, desc="neighbours", unit="part")
     }

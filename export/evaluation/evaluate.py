@@ -1,8 +1,8 @@
-"""`make evaluate`: how good a published version is, or how good the Llama is beside baselines.
+"""`make evaluate`: the accuracy of a published version, or of the Llama and its baselines.
 
 With DATA: a version of `llama_mapper` on a labelled file, as served, printed as a table. Without:
 `docs/evaluation.md`, its pictures and the figures of `docs/model-card.md`, from committed
-predictions and the manifest of the served version. It measures nothing itself.
+predictions and the manifest of the served version.
 """
 
 import argparse
@@ -37,7 +37,7 @@ DOCS = ROOT / "docs"
 
 
 def version_directory(folder: Path, number: str | None) -> Path:
-    """The directory of version `number`, None for the one that was chosen to be served, else the
+    """The directory of version `number`; None: of the version chosen to be served, else of the
     newest. Raises DataError; ConfigError when the choice is damaged."""
     if number is None:
         version = version_to_serve(folder)
@@ -70,7 +70,7 @@ def evaluate_method(predictions: Path | None, version: Path) -> None:
 
     version: a published one, whose gate figures the page repeats. Raises DataError.
     """
-    # torch and matplotlib, which a version's report does without, take seconds to load.
+    # A version's report does not need torch and matplotlib, which take seconds to load.
     from export.evaluation import comparison
     from export.evaluation.pages import evaluation as evaluation_page
     from export.evaluation.pages.served import Version
@@ -79,7 +79,7 @@ def evaluate_method(predictions: Path | None, version: Path) -> None:
     trained = comparison.read_guesses(parts, predictions or comparison.OOF)
     manifest = read_version(version).manifest
     if "gate" not in manifest.checks:
-        raise DataError(f"{version}: has not been through the quality gate; export it again")
+        raise DataError(f"{version}: has no figures of the quality gate; export it again")
     held, results = comparison.compare(parts, trained)
     gate = next(part for part in parts if part.name == comparison.GATE)
     guard = MappingGuard(rules_without(gate.hidden), load_taxonomy(), load_frameworks())

@@ -27,7 +27,7 @@ _AS_IT_IS = {"kind": "isotonic", "x": [0.0, 1.0], "y": [0.0, 1.0]}
 
 
 def main() -> None:
-    """Write the curve, a straight line where the probability needs none."""
+    """Write the curve, a straight line if the probability needs no curve."""
     parts = [part for part in load_parts() if part.name != GATE]
     items = {part.name: build_items(part.seen) for part in parts}
     guesses = with_neighbours(parts, items, read_guesses(parts)[ALONE])

@@ -1,7 +1,7 @@
 """Measures the effect of a detector's kind on a published version's answers.
 
 In: a version's engine, words with another meaning in each kind (`data/kinds.yaml`), and the gate's
-rows. Out: the share of exact answers, overall and among the confident ones, by way of asking.
+rows. Out: the share of exact answers, overall and among the confident ones, by form of query.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ FILE = DATA / "kinds.yaml"
 _BATCH = 16
 
 Asked = tuple[Query, Sequence[str]]
-"""A query and the label set that is right."""
+"""A query and its gold label set."""
 
 
 @dataclass(frozen=True, slots=True)
 class WithKind:
-    """Answers to some rows, asked in one way: the exact share, and of the sure ones."""
+    """Answers to rows with one form of query: the exact share, overall and of the sure ones."""
 
     about: str
     way: str

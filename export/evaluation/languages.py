@@ -25,7 +25,7 @@ class Read:
 
 
 def read_languages(engine: MapperEngine, texts: Sequence[Translated]) -> list[Read]:
-    """One a text, order kept."""
+    """One per text, order kept."""
     found = [_answered(one, texts) for one in (engine, engine.without_retrieval())]
     return [Read(*one) for one in zip(texts, *found, strict=True)]
 

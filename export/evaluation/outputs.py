@@ -1,4 +1,4 @@
-"""Whole outputs through the whole pipeline: how many answers are right, and which are false Safe.
+"""Whole outputs through the whole pipeline: the right answers, and the false Safe ones.
 
 In: `export/data/outputs/*.jsonl`, `export/data/composites.jsonl`, a published version. Out: scores.
 """
@@ -29,7 +29,7 @@ Labels = frozenset[str]
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One output. accepted: the label sets that are right; base: what an attack must not change."""
+    """One output. accepted: right label sets; base: the output before the attack."""
 
     place: str
     detector: str
@@ -40,7 +40,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The labels that an output got, and the confidence in them, 0..1."""
+    """The labels of an output, and the confidence in them, 0..1."""
 
     output: Output
     labels: Labels
@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How many answers of one file are right. false_safe: confident `OTHER.Safe` that is wrong."""
+    """The right answers of one file. false_safe: confident `OTHER.Safe` that is wrong."""
 
     total: int
     misses: tuple[Answer, ...]
@@ -63,7 +63,7 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Attacked:
-    """What became of the answers under attack. lost: another answer than `review`."""
+    """The answers under attack. lost: wrong ones other than `review`."""
 
     total: int
     kept: int
@@ -78,7 +78,7 @@ class Attacked:
 
 
 def load(name: str) -> tuple[Output, ...]:
-    """The rows of a file of FILES; a disputed row also accepts what we read."""
+    """The rows of a file of FILES; a disputed row also accepts its `reads`."""
     disputed = {f"{d['file']} {d['line']}": frozenset(d["reads"]) for d in disputes()}
     outputs = []
     for place, row in _rows(name, FILES[name].read_text(encoding="utf-8")):
@@ -112,7 +112,7 @@ def _rows(name: str, text: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _text(output: object) -> str:
-    """What the service reads of it: a text as it is, any other value as JSON."""
+    """The output as the service gets it: a text unchanged, any other value as JSON."""
     return output if isinstance(output, str) else json.dumps(output, ensure_ascii=False)
 
 
@@ -143,7 +143,7 @@ def score(version: LocalPipeline, outputs: Sequence[Output]) -> Score:
 
 
 def score_hostile(version: LocalPipeline, outputs: Sequence[Output]) -> Attacked:
-    """Whether each answer still has the labels that its base gets by itself."""
+    """Whether each answer still has the labels of its base without the attack."""
     kept = review = 0
     cleared, lost = [], []
     bases = answers(version, [(o.detector, o.base) for o in outputs])

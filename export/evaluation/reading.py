@@ -1,4 +1,4 @@
-"""`make evaluate-reading`: how well outputs are read, written to `docs/reading.md`.
+"""`make evaluate-reading`: the figures of the reader in `docs/reading.md`.
 
 In: the declared formats and vocabularies, the outputs of `export/data/outputs/`, the published
 version. Runs in the environment that serves, without torch. Takes some minutes; uses every core.
@@ -20,12 +20,12 @@ from pipeline.local import LocalPipeline
 from tools.markdown import render
 
 PAGE = DOCS / "reading.md"
-#: A suite is measured in so many parts, which the cores share.
+#: Parts of a suite, which run on all cores.
 _PARTS = 4
 
 
 def figures(names: Sequence[str] = tuple(SUITES), every: int = 1) -> dict[str, page.Figures]:
-    """The shares of the suites, over one of so many variants; read on every core."""
+    """The shares of the suites, over one of `every` variants; read on every core."""
     parts = [(name, part, every) for name in names for part in range(_PARTS)]
     found: dict[str, list[page.Figures]] = {name: [] for name in names}
     with multiprocessing.get_context("spawn").Pool(len(os.sched_getaffinity(0))) as pool:
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     steps = Steps(4)
     with steps("time", "timing ordinary and worst outputs"):
         times = page.times(reading_time.measure(), machine())
-    with steps("suites", "changing outputs in ways that must not matter"):
+    with steps("suites", "reading changed outputs"):
         shares = page.shares(figures(every=every))
     with steps("outputs", "answering whole outputs with the published version"):
         version = LocalPipeline(version_directory(MODEL_FOLDER, None))

@@ -27,7 +27,7 @@ def _numbered(unit: str, before: str = "", after: str = "", between: str = ",") 
     return before + between.join(unit.format(n) for n in range(count)) + after
 
 
-#: Outputs of 64 KB: what a caller may send at worst. {} stands for a running number.
+#: The slowest outputs of 64 KB that a caller may send. {} is a running number.
 WORST: dict[str, Callable[[], str]] = {
     "brackets": lambda: _fill("["),
     "nested objects": lambda: '{"a":' * 9_000 + "1" + "}" * 9_000,
@@ -82,7 +82,7 @@ def measure() -> Times:
     """Each output read a few times; the fastest counts, so that other load does not."""
     cases = all_cases()
     for case in cases:
-        load_pipeline().read(case.detector, case.example.text)  # loads what is held ready
+        load_pipeline().read(case.detector, case.example.text)  # loads the rules and formats
     ordinary = tuple(_cost(case.detector, case.example.text) for case in cases)
     return Times(ordinary, {kind: _cost(NOBODY, make()) for kind, make in WORST.items()})
 

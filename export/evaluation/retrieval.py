@@ -1,7 +1,7 @@
-"""The neighbours of a held-out text, as a version that may not see its family finds them.
+"""The neighbours of a held-out text in a version without its family.
 
-In: the phrases that may be searched, and texts. Out: votes, as `engine.retrieval` gives them. It
-knows no gold.
+In: the phrases of the retrieval, and texts. Out: votes, as in `engine.retrieval`. Independent of
+the gold labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,8 +21,8 @@ from schemas.text import normalise
 def votes_among(
     phrases: Mapping[str, Answer], texts: Sequence[str]
 ) -> tuple[list[Votes], list[Answer]]:
-    """What `engine.retrieval` says of texts when these are the phrases, encoders in float32; and
-    the answers that it counts by."""
+    """The votes of `engine.retrieval` for texts with these phrases, encoders in float32; and the
+    order of answers in the votes."""
     english, multilingual, answers = (
         sentence_encoder(),
         multilingual_sentences(),
@@ -52,5 +52,5 @@ def votes_among(
         return averaged(votes_near(nearest(near_english, english.encode([text])[0])), found)
 
     normal = [normalise(text) for text in texts]
-    english.encode(normal)  # at once, so that each is there when it is asked for
+    english.encode(normal)  # in one batch, so that each is cached when it is needed
     return [votes(text) if text else NO_VOTES for text in normal], list(rows)

@@ -1,7 +1,7 @@
-"""How good a published version is on labelled rows, answered as the service answers them.
+"""The accuracy of a published version on labelled rows, answered as in the service.
 
-In: a version in this process and rows. Out: a `Report`. The pipeline is the one that serves;
-here it has no deadline, no cache and no policy file.
+In: a version in this process and rows. Out: a `Report`. The pipeline is that of the service,
+without deadline, cache and policy file.
 """
 
 from collections import Counter, defaultdict
@@ -37,7 +37,7 @@ class Report:
     wrong: list[dict[str, Any]]
 
     def to_json(self) -> dict[str, Any]:
-        """The whole report as one JSON object; shares are 0..1, null where there is nothing."""
+        """The whole report as one JSON object; shares are 0..1, null without rows."""
         return {
             "model": self.model,
             "rows": self.rows,
@@ -47,7 +47,7 @@ class Report:
 
 
 def decide(version: LocalPipeline, rows: Sequence[Row]) -> list[dict[float, Decision]]:
-    """Per row the decision at each of THRESHOLDS; the model is asked once."""
+    """Per row the decision at each of THRESHOLDS, from one answer of the model."""
     items = [version.steps.read(row.detector, row.output) for row in rows]
     return [
         {t: version.steps.decide(item, candidates, threshold=t) for t in THRESHOLDS}
@@ -57,7 +57,7 @@ def decide(version: LocalPipeline, rows: Sequence[Row]) -> list[dict[float, Deci
 
 def report(version: LocalPipeline, rows: Sequence[Row], detector: str | None = None) -> Report:
     """Answer the rows and measure the answers at each of THRESHOLDS. detector: the name under which
-    all are sent, None for each one's own."""
+    all are sent; None: each under its own."""
     decided: list[dict[float, Decision]] = []
     with tqdm(total=len(rows), desc="answering", unit="row") as bar:
         for start in range(0, len(rows), _ROWS_AT_ONCE):
@@ -70,7 +70,7 @@ def report(version: LocalPipeline, rows: Sequence[Row], detector: str | None = N
 
 
 def wrong_rows(rows: Sequence[Row], decisions: Sequence[Decision]) -> list[dict[str, Any]]:
-    """Rows whose answer is not the gold set, with what was answered, surest first."""
+    """Rows whose answer is not the gold set, with the answer, the highest confidence first."""
     found = [
         {
             "line": row.line,

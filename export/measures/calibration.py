@@ -5,7 +5,7 @@ predictions and puts it into `export/artefacts/adapter/calibration.json`, from w
 takes it. A version whose adapter brings no curve gets one from its own answers to the gate
 families when it is exported (`export/publishing/calibrate.py`).
 
-It does not know how a model was made or trained.
+Independent of the training of a model.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from engine.confidence import parse_calibration
 
 _BINS = 20  # equal masses; single rows would make the curve's ends certain of 0 and 1
 
-_RIDGE = 1e-3  # keeps separable rows from infinite weights
+_RIDGE = 1e-3  # avoids infinite weights for separable rows
 
 Floats = npt.NDArray[np.float64]
 Curve = Callable[[Floats], Floats]
@@ -32,13 +32,13 @@ def fit(probability: Floats, exact: Floats) -> dict[str, Any]:
 
 
 def isotonic_curve(probability: Floats, exact: Floats) -> Curve:
-    """What the engine applies; raises ValueError for no rows."""
+    """The curve for the engine; raises ValueError for no rows."""
     calibration = parse_calibration(fit(probability, exact))
     return lambda values: np.array([calibration(value) for value in values])
 
 
 def scaled_odds(probability: Floats, exact: Floats) -> Curve:
-    """Two parameters instead of a curve: sigmoid(a · logit(p) + b), by greatest likelihood.
+    """Two parameters instead of a curve: sigmoid(a · logit(p) + b), by maximum likelihood.
 
     With b = 0 and two answers this is temperature scaling with T = 1/a (Guo et al. 2017, On
     Calibration of Modern Neural Networks); Platt 1999, Probabilistic Outputs for Support Vector
@@ -46,7 +46,7 @@ def scaled_odds(probability: Floats, exact: Floats) -> Curve:
     """
     x = np.stack([_logit(probability), np.ones(len(probability))], axis=1)
     weights = np.array([1.0, 0.0])
-    for _ in range(50):  # Newton's method; some ten steps do
+    for _ in range(50):  # Newton's method; some ten steps suffice
         sure = _sigmoid(x @ weights)
         slope = x.T @ (exact - sure) - _RIDGE * weights
         bend = (x * (sure * (1 - sure))[:, None]).T @ x + _RIDGE * np.eye(2)
@@ -68,8 +68,8 @@ def _sigmoid(value: Floats) -> Floats:
 def isotonic(probability: Floats, exact: Floats) -> tuple[Floats, Floats]:
     """The non-decreasing curve closest to `exact`, through bins of equal mass.
 
-    probability, exact [n], n ≥ 1. Returns x (rising strictly by at least 1e-6) and y, a point a
-    pool: adjacent bins are pooled until each is above the one before.
+    probability, exact [n], n ≥ 1. Returns x (rising strictly by at least 1e-6) and y, one point
+    per pool: adjacent bins are pooled until each is above the one before.
     """
     order = np.argsort(probability, kind="stable")
     pools: list[tuple[float, float, int]] = []  # sums of probability and exact, rows

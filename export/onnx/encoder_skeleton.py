@@ -1,8 +1,8 @@
 """`make skeleton`: the sentence encoder's graph without its weights, as torch exports it.
 
-In: the encoder's package, loaded by transformers. Out: a graph of some hundred kilobytes whose
-weights are named instead of stored: which tensor of the package, and how it is held
-(`external_data`: "location", "as"). `export.onnx.encoder` fills it without torch.
+In: the encoder's package, loaded by transformers. Out: a graph of some hundred kilobytes that has
+the names of its weights instead of the weights: the tensor of the package, and its form in the
+graph (`external_data`: "location", "as"). `export.onnx.encoder` fills it without torch.
 """
 
 import tempfile
@@ -34,7 +34,7 @@ _INLINE = 256  # bytes of a constant that stays in the graph
 def write_skeleton(file: Path = SKELETON) -> None:
     """Export the encoder and write its graph without weights.
 
-    Raises ExportError when a large constant of the graph is no tensor of the package.
+    Raises ExportError when a large constant of the graph is not a tensor of the package.
     """
     with tempfile.TemporaryDirectory() as folder:
         exported = Path(folder) / "encoder.onnx"
@@ -71,7 +71,7 @@ def _export(file: Path) -> None:
     ids = torch.ones(2, 3, dtype=torch.int64)
     rows, tokens = {0: "rows"}, {0: "rows", 1: "tokens"}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what torch says concerns its own developers
+        warnings.simplefilter("ignore")  # warnings for developers of torch
         torch.onnx.export(
             Pooled(model).eval(),  # or the export leaves the encoder in training
             (ids, torch.ones_like(ids)),

@@ -1,7 +1,7 @@
 """The weights of a Llama as optimum's graph holds them.
 
-In: the float32 graph as optimum exports it, cut before the head. Out: its weights by module. It
-knows optimum's names of nodes, and nothing of the graph that is made of the weights.
+In: the float32 graph as optimum exports it, cut before the head. Out: its weights by module.
+Depends on optimum's names of nodes.
 """
 
 import re
@@ -22,7 +22,7 @@ class ExportedWeights:
     def __init__(self, graph: onnx.ModelProto) -> None:
         self._tensors = {tensor.name: tensor for tensor in graph.graph.initializer}
         self._inputs = {node.name: list(node.input) for node in graph.graph.node}
-        for node in graph.graph.node:  # a tensor that equals another is its Identity
+        for node in graph.graph.node:  # of equal tensors, all but one are Identity nodes
             if node.op_type == "Identity" and node.input[0] in self._tensors:
                 self._tensors[node.output[0]] = self._tensors[node.input[0]]
 
@@ -39,7 +39,7 @@ class ExportedWeights:
         return self._of(module, "MatMul")
 
     def bias(self, module: str) -> Floats | None:
-        """[out], None for none."""
+        """[out], or None without a bias."""
         return self._of(module, "Add") if _node(module, "Add") in self._inputs else None
 
     def _of(self, module: str, operation: str) -> Floats:

@@ -1,7 +1,7 @@
 """Measures the difference between the served graphs and the float graphs, on prompts as served.
 
 In: both sides' graphs, the prefix's cache and the head. Out: figures for the manifest. It runs the
-engine's own sessions, so the stored prefix and batching are part of what is compared.
+engine's own sessions, so the comparison includes the stored prefix and batching.
 """
 
 import random
@@ -23,16 +23,16 @@ from export.data.folds import gate_rows
 from export.data.rows import NEUTRAL, Row, load_rows
 
 PROMPTS = 1000
-"""Prompts compared: all of the gate, and curated ones by chance; one decides 0.1 %."""
+"""Prompts compared: all of the gate, and random curated ones; each counts 0.1 %."""
 
 _BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """Over `prompts`, of the state the answer begins from: cosine to the float graph's, and the
-    share whose likeliest head row is the same, of all and of the `gate` prompts among them.
-    same_answer: the share whose answer is the same when the neighbours have had their say."""
+    """Of the states at the first answer token, over `prompts`: the cosine with the float graph's
+    states, and the share with the same likeliest head row, of all and of the `gate` prompts.
+    same_answer: the share with the same answer after the neighbours' votes."""
 
     prompts: int
     gate: int
@@ -45,7 +45,7 @@ class Fidelity:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What answers: the Llama's graph and the neighbours beside it."""
+    """One side: the Llama's graph and the neighbours."""
 
     graph: Path
     neighbours: Neighbours
@@ -104,7 +104,7 @@ def _answers(
 
 
 def _texts(prompts: PromptEncoder, rows: Sequence[Row]) -> dict[tuple[int, ...], str]:
-    """Each prompt once, in order, and the text it asks about."""
+    """Each prompt once, in order, and its signal."""
     return {prompts.suffix_ids(NEUTRAL, row.output): row.output for row in rows}
 
 

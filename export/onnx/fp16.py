@@ -1,8 +1,8 @@
 """Sixteen-bit matrix products.
 
 In: a float32 graph. Out: the same graph where products with constant weights run in float16.
-Everything else stays float32: the residual stream of a Llama has values whose squares, which the
-norms need, exceed float16.
+All other operations stay float32: the norms square the values of a Llama's residual stream, and
+some squares exceed float16.
 """
 
 import numpy as np

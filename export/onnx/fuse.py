@@ -1,9 +1,9 @@
-"""The exported decoder with few nodes: one fused operation for each norm and each attention.
+"""The exported decoder with few nodes: one fused operation per norm and per attention.
 
-In: a decoder's sizes and float32 weights, wherever they come from. Out: those weights in a graph
-that reads B rows of at most T new tokens, S in all, without computing the padding:
+In: a decoder's sizes and float32 weights from any source. Out: those weights in a graph that reads
+B rows of at most T new tokens, S in all, without computing the padding:
   input_ids [S]            the rows' tokens, one row after another
-  slots [B,T], places [S]  where a row's token stands among the S, and where it stands in B x T
+  slots [B,T], places [S]  index of a row's token among the S, and index of it in B x T
   position_ids [B,T], attention_bias [B,1,T,P+T]: 0 where a token may look, else very negative
   past_key_values.{i}.key/value [B,kv_heads,P,head_dim]
   last_hidden_state [S,hidden] and present.{i}.key/value
@@ -35,7 +35,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def fuse(weights: Weights, decoder: Decoder) -> onnx.ModelProto:
-    """The fused graph. Raises ExportError when only some of a layer's products have a bias."""
+    """The fused graph. Raises ExportError when only some products of a layer have a bias."""
     return _Builder(weights, decoder).build()
 
 
@@ -54,7 +54,7 @@ class _Builder:
         self._prepare_attention()
         state = self._node("Gather", ["embed", "input_ids"], "embedded")
         order = self._head_order()
-        added = ""  # what the residual stream has not taken in yet
+        added = ""  # not yet added to the residual stream
         inputs = [
             _tensor("input_ids", TensorProto.INT64, ["S"]),
             _tensor("slots", TensorProto.INT64, ["B", "T"]),
@@ -101,13 +101,13 @@ class _Builder:
         return outputs[0]
 
     def _prepare_attention(self) -> None:
-        """What all layers share: sizes, and the bias for every group of query heads."""
+        """The nodes that all layers share: sizes, and the bias for every group of query heads."""
         d = self.decoder
         width, shared = d.heads * d.head_dim, d.kv_heads * d.head_dim
         self._const("split", np.array([width, shared, shared], np.int64))
         self._const("groups", np.array([0, -1, shared], np.int64))
         self._const("tokens", np.array([-1, width], np.int64))
-        # [B,1,T,K] with every token's line once for each query head of a group.
+        # [B,1,T,K] with every token's line once per query head of a group.
         self._const("groups_axis", np.array([3], np.int64))
         self._const("lines", np.array([0, 1, -1], np.int64))
         line = self._node("Unsqueeze", ["attention_bias", "groups_axis"], "line")
@@ -135,7 +135,7 @@ class _Builder:
         return target, f"{module}.sum"
 
     def _head_order(self) -> Ints:
-        """The query channels with the first heads of all groups first, then the second ones."""
+        """The order of query channels: the first heads of all groups, then the second ones."""
         d = self.decoder
         channels = np.arange(d.heads * d.head_dim)
         grouped = channels.reshape(d.kv_heads, d.heads // d.kv_heads, d.head_dim)
@@ -173,7 +173,7 @@ class _Builder:
         return self._node("Add", [raw, self._const(f"{target}.bias", bias)], target)
 
     def _attention(self, layer: int, qkv: str, target: str) -> str:
-        """Rows apart, rotary positions, attention, and the tokens one after another again."""
+        """Split into rows, rotate positions, compute attention, and join the tokens again."""
         query, key, value = (f"{target}.{part}" for part in ("query", "key", "value"))
         rows = self._node("Gather", [qkv, "slots"], f"{target}.rows", axis=0)
         self._node("Split", [rows, "split"], query, key, value, axis=2)

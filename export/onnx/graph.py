@@ -1,7 +1,7 @@
 """A torch Llama as an ONNX graph with a KV cache that ends at the final norm.
 
-In: the merged model in float32. Out: a graph that the engine's session takes: exported by optimum,
-then fused by `export.onnx.fuse` and rotated by `export.onnx.rotate`, and compared with torch. The
+In: the merged model in float32. Out: a graph for the engine's session, exported by optimum, then
+fused by `export.onnx.fuse`, rotated by `export.onnx.rotate`, and compared with torch. The
 language-model head is cut off: the engine multiplies only the positions and rows that it reads.
 """
 
@@ -30,9 +30,9 @@ TOLERANCE = 1e-3
 """Largest difference from torch, relative to the largest hidden value. Rounding gives 1e-5."""
 
 _TASK = "text-generation-with-past"
-# optimum feeds a random cache, which real text never fills like that; in the 30 layers of the
-# default base such a cache turns rounding into 0.05 on a logit. Shapes and names are exact here,
-# and `check_against_torch` compares the numbers tightly on caches that the model itself wrote.
+# optimum tests with a random cache, unlike that of any text; in the 30 layers of the default base
+# it amplifies rounding to 0.05 on a logit. optimum's test therefore checks shapes and names, and
+# `check_against_torch` compares the numbers closely on caches of the model itself.
 _OPTIMUM_ATOL = 0.5
 
 
@@ -69,9 +69,9 @@ def _save_checked(model: LlamaForCausalLM, graph: onnx.ModelProto, file: Path) -
 def check_against_torch(model: LlamaForCausalLM, file: Path) -> float:
     """The largest difference from torch, relative to the largest hidden value.
 
-    Rows of different length go through the engine's session, in two passes joined by the cache,
-    with tokens taken back between them and a row that leaves; torch reads each row alone, at once
-    and without a cache. So prefix, positions, batching, holes and the past are all compared.
+    Rows of different length go through the engine's session in two passes with a common cache.
+    Between them tokens are removed from the cache, and one row is dropped. torch reads each row
+    alone, in one pass and without a cache. So prefix, positions, batches, gaps and past are tested.
     """
     generator = np.random.default_rng(0)
 
@@ -79,7 +79,7 @@ def check_against_torch(model: LlamaForCausalLM, file: Path) -> float:
         return [int(i) for i in generator.integers(0, model.config.vocab_size, count)]
 
     prefix, begins, ends = some(5), [some(9), some(4), some(6)], [some(4), some(3)]
-    wrong = 2  # tokens of the last row's begin that are taken back
+    wrong = 2  # tokens at the last row's begin that are removed again
     batch = LlamaSession(file, llama_shape(model), threads=usable_cores(), prefix=prefix).start(3)
     first = batch.forward(begins)
     batch.mask_last(2, wrong)
@@ -105,7 +105,7 @@ def check_against_torch(model: LlamaForCausalLM, file: Path) -> float:
 
 
 def llama_shape(model: LlamaForCausalLM, *, eos: int = 0, bos: int | None = None) -> LlamaShape:
-    """The sizes of a model's graph. Of tokens that end or begin a text a graph knows nothing."""
+    """The sizes of a model's graph, without begin and end tokens, which a graph does not have."""
     config = model.config
     return LlamaShape(
         layers=config.num_hidden_layers,
@@ -135,7 +135,7 @@ def _decoder(model: LlamaForCausalLM) -> Decoder:
 
 
 def _angles(model: LlamaForCausalLM) -> tuple[Floats, Floats]:
-    """Plain ones to the same bits as of a GGUF file; scaled ones as torch has them."""
+    """Rotary angles: plain ones equal those of a GGUF file in every bit; scaled ones, torch."""
     config = model.config
     positions = llama_shape(model).max_position
     if model.model.rotary_emb.rope_type == "default":
@@ -157,12 +157,12 @@ def _export_with_head(model: LlamaForCausalLM, file: Path) -> None:
         validate_model_outputs(config, model, file, outputs, _OPTIMUM_ATOL, use_subprocess=False)
     except OSError:
         raise
-    except Exception as error:  # optimum and torch.onnx raise what they meet
+    except Exception as error:  # optimum and torch.onnx raise many types of errors
         raise ExportError(f"the ONNX export failed: {error}") from error
 
 
 def _cut_head(graph: onnx.ModelProto, hidden_size: int) -> onnx.ModelProto:
-    """End the graph where the head begins, and drop all that no output needs any more."""
+    """Cut the graph before the head, and drop the nodes that no output needs."""
     body = graph.graph
     producers = {name: node for node in body.node for name in node.output}
     head = producers["logits"]

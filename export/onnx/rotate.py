@@ -21,8 +21,8 @@ RESTORE = "restore"
 """The weight of the product that turns the hidden states back."""
 
 _SEED = 0
-# Of the orthogonal matrices, and of the weights. A sum is exact while a row of weights is at most
-# eight times as long as the largest weight; the default base's are six times at most.
+# Bits of the orthogonal matrices, and of the weights. A sum is exact while the length of a row of
+# weights is at most eight times the largest weight; in the default base it is six times at most.
 _BITS = 25
 
 
@@ -80,7 +80,7 @@ class _Constants:
 
 
 def _turn_values(weights: _Constants, name: str, turn: Doubles, kv_heads: int) -> None:
-    """Turn each head's values, and turn back what the product after attention reads of them."""
+    """Rotate each head's values, and rotate them back in the product after attention."""
     width = len(turn)
     for part in ("weight", "bias"):
         if weights.has(f"{name}.qkv.{part}"):

@@ -1,6 +1,6 @@
 """A graph on disk.
 
-In: a graph. Out: its file, or two where one would be too large.
+In: a graph. Out: its file, or two files if one would be too large.
 """
 
 from pathlib import Path

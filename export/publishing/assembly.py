@@ -1,8 +1,8 @@
-"""Makes the files of a version from a model, checked and past the gate, without torch.
+"""Makes the files of a version from a model, with all checks and the quality gate, without torch.
 
 In: `Parts`, from torch and optimum, or from a GGUF file and an adapter. Out: the files of one
-version and its manifest in a folder. Both sources use this module, so the same parts give the same
-files, byte by byte. Independent of the place of publication.
+version and its manifest in a folder. Both sources use this module, so equal parts give equal files,
+byte by byte. Independent of the place of publication.
 """
 
 import json
@@ -57,10 +57,10 @@ MAX_INPUT_TOKENS = 128  # the serving default, so that prompts are cut alike
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a version is made of. `answers` None: the model writes text.
+    """The parts of a version. `answers` None: the model writes text.
 
     graph: makes the float graph, fused and rotated; head: [rows, hidden]; tools: packages whose
-    versions the manifest names; checks: what was measured of the graph already.
+    versions the manifest has; checks: measurements of the graph that exist already.
     """
 
     base: Origin
@@ -76,7 +76,7 @@ class Parts:
 
 
 class Assembly:
-    """One version in the making, in `folder`. `manifest` and `known` grow with the steps."""
+    """An incomplete version in `folder`. `manifest` and `known` grow with the steps."""
 
     def __init__(
         self,
@@ -89,8 +89,8 @@ class Assembly:
         recorded: Recorded,
         force: bool = False,
     ) -> None:
-        """served_code: the model.py that Triton runs; recorded: what need not be measured again;
-        force: whether a version that the gate refuses is finished all the same."""
+        """served_code: the model.py that Triton runs; recorded: measurements that are not repeated;
+        force: whether a version that fails the gate is finished nevertheless."""
         self.folder, self.known = folder, list[KnownAnswer]()
         self._parts, self._kind, self._steps, self._force = parts, kind, steps, force
         self._recorded, self._served_code = recorded, served_code
@@ -124,19 +124,19 @@ class Assembly:
         engine = self._engine()
         self._pass_gate(engine, now)
         if parts.answers is not None:  # as text they would take minutes
-            with steps("answers", "answering what detectors are known to say"):
+            with steps("answers", "answering the known signals of detectors"):
                 self._answer_known(engine, now)
         self._set(seconds=steps.seconds)
         write_manifest(self.folder, self.manifest)
         read_version(self.folder)
 
     def save_vectors(self) -> None:
-        """Keep the vectors of this version's texts for all that come."""
+        """Store the vectors of this version's texts for later versions."""
         phrases = json.loads((self.folder / PHRASES).read_text("utf-8"))
         self._stores.save(list(phrases))
 
     def _described(self) -> Manifest:
-        """The manifest as far as it is known before anything is built."""
+        """The manifest before anything is built."""
         parts, kind = self._parts, self._kind
         lora = f"+lora-{parts.adapter.sha256[:8]}" if parts.adapter else ""
         stored = "fp32" if kind is Quantization.NONE else kind.value
@@ -230,7 +230,7 @@ class Assembly:
 
     def _calibrate(self) -> None:
         if self._parts.calibration is not None:
-            self._steps.note("the adapter brings its own")
+            self._steps.note("the adapter has its own curve")
             self._add_check("calibration", {"source": "adapter"})
             return
         write_manifest(self.folder, self.manifest)
@@ -254,14 +254,14 @@ class Assembly:
         if not (verdict.passes or self._force):
             raise ExportError(
                 "the version fails the quality gate (export/publishing/gate.yaml); train further,"
-                " or publish it all the same with FORCE=1"
+                " or publish it nevertheless with FORCE=1"
             )
 
     def _answer_known(self, engine: MapperEngine, now: Identity) -> None:
         phrases = json.loads((self.folder / PHRASES).read_text("utf-8"))
         spoken = spoken_by_all(phrases, self._parts.answers or ())
         self.known, computed = answer_known(engine, spoken, self._recorded.known(now))
-        self._steps.note(f"{computed} of {len(self.known)} were not recorded")
+        self._steps.note(f"{computed} of {len(self.known)} were not recorded yet")
         write_answers(self.folder / ANSWERS, as_served(self.known))
         self._set(files=self._hash_files())
 

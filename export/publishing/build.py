@@ -1,8 +1,8 @@
 """`python -m export.publishing.build`: the default version of `llama_mapper`, without torch.
 
-In: the bundled base, the committed adapter and what the last export recorded. Out: the next version
-under `model_repository/llama_mapper/`, file by file the one that `make export-model` publishes.
-With any other checkpoint, adapter or quantisation `make export-model` does it.
+In: the bundled base, the committed adapter and the records of the last export. Out: the next
+version under `model_repository/llama_mapper/`, with the same files as from `make export-model`,
+which is needed for any other checkpoint, adapter or quantisation.
 """
 
 import argparse
@@ -37,9 +37,9 @@ _TOOLS = ("gguf", "numpy", "onnx", "onnxruntime", "tokenizers")
 def build_version(model_folder: Path = MODEL_FOLDER, *, keep: bool = False) -> Path:
     """Build and publish the default version; returns its directory.
 
-    What changed since the last record is measured, and a step line says how much that was. keep:
-    measure all of it and record it, as `make record` does. What the graph was compared with torch
-    stays as it was recorded: a graph that changed needs `make record`.
+    Figures that have changed since the last record are measured, and a step line has their number.
+    keep: measure everything and record it, as `make record` does. The comparison with torch is not
+    repeated: a changed graph needs `make record`.
 
     Raises ExportError, also for a version that fails the quality gate, and OSError. Then, and when
     interrupted, nothing is left behind.
@@ -65,12 +65,12 @@ def build_version(model_folder: Path = MODEL_FOLDER, *, keep: bool = False) -> P
 def _compared_with_torch(before: Recorded, assembly: Assembly) -> dict[str, Any]:
     graph = graph_of(assembly.manifest.files)
     if before.identity is None or before.identity.graph != graph:
-        raise ExportError("the graph is another than the recorded one: use `make record`")
+        raise ExportError("the graph differs from the recorded one: use `make record`")
     return {"torch_difference": before.checks["torch_difference"]}
 
 
 def bundled_parts(adapter: Path, base: Path | None = None) -> Parts:
-    """The bundled base, or another GGUF file, and an adapter on it.
+    """The bundled base, or another GGUF file, with an adapter.
 
     Raises ExportError when they do not fit.
     """
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code, 0 only when a version was published."""
     parser = argparse.ArgumentParser(prog="export.publishing.build", description=__doc__)
     parser.add_argument("--model-folder", type=Path, default=MODEL_FOLDER)
-    parser.add_argument("--record", action="store_true", help="for builds, where the graph stays")
+    parser.add_argument("--record", action="store_true", help="for builds with the same graph")
     given = parser.parse_args(arguments)
     return run("build", lambda: build_version(given.model_folder, keep=given.record))
 

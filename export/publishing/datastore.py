@@ -1,8 +1,8 @@
-"""The texts that a version's neighbours come from: what training could read, for any detector.
+"""The texts of a version's retrieval: the training texts that apply to any detector.
 
 In: training items. Out: normal forms and their answers; in a version's folder the files that
-`engine.retrieval` reads. Nothing of the gate's families is in it, so the gate measures a published
-version as it will meet a detector that nobody has curated.
+`engine.retrieval` reads. It contains no text of the gate's families, so the gate measures a
+published version on detectors without curated entries.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,11 +36,11 @@ class Stores:
 
     @property
     def encoded(self) -> int:
-        """How many vectors had to be computed."""
+        """The number of computed vectors."""
         return self.english.encoded + self.multilingual.encoded
 
     def save(self, texts: Sequence[str]) -> None:
-        """Keep the vectors of these texts alone."""
+        """Store the vectors of these texts only."""
         self.english.save(texts)
         self.multilingual.save(texts)
 
@@ -56,7 +56,7 @@ class Stores:
 def write_datastore(
     folder: Path, answers: Sequence[Sequence[str]], kind: Quantization, stores: Stores
 ) -> None:
-    """Those of a version that is published, with its encoders' weights stored as `kind`."""
+    """The stores of a published version, with its encoders' weights stored as `kind`."""
     phrases = phrases_of(build_items(split("final")[0]))
     write_glossary(folder / GLOSSARY, *glossaries())
     stores.write(folder, write_phrases(folder / PHRASES, phrases, answers), kind)

@@ -22,8 +22,8 @@ _BATCH = 64
 
 
 def known_queries() -> list[Query]:
-    """Every signal of every curated output that the rules know, once, under its detector's name,
-    drafted as served. What depends on near texts or on a kind is computed when it is asked."""
+    """Every signal of every curated output with a rule, once, under its detector's name, with the
+    draft of the service. Answers that depend on near texts or on a kind are computed on request."""
     pipeline = load_pipeline()
     rows = [*load_rows(), *load_rows(DATA / "composites.jsonl")]
     found = [query for row in rows for query in queries_of(pipeline.read(row.detector, row.output))]
@@ -33,7 +33,7 @@ def known_queries() -> list[Query]:
 def spoken_by_all(
     phrases: Mapping[str, int], answers: Sequence[Sequence[str]]
 ) -> Callable[[Query], bool]:
-    """Whether a query's words are known to mean its draft under any detector's name.
+    """Whether a query's words have the meaning of its draft for all detectors.
 
     phrases: normal forms and the rows of their label sets among `answers`.
     """
@@ -50,9 +50,9 @@ def answer_known(
     spoken: Callable[[Query], bool],
     known: Mapping[tuple[Any, ...], KnownAnswer],
 ) -> tuple[list[KnownAnswer], int]:
-    """The finished answers to `known_queries`, and how many of them had to be computed.
+    """The finished answers to `known_queries`, and the number of computed ones.
 
-    known: answers that hold already, by `export.publishing.recorded.key`.
+    known: recorded answers that are valid, by `export.publishing.recorded.key`.
     """
     asked = [
         (KnownAnswer(q.detector, q.signal, q.draft, spoken(q), (), 0.0), q) for q in known_queries()

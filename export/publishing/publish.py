@@ -1,7 +1,7 @@
 """`make export-model`: a checkpoint becomes the next version of `llama_mapper`.
 
 In: a base, an adapter, a quantisation. Out: `model_repository/llama_mapper/<n>/`, complete and
-past the quality gate, or no version. It does not change the served version.
+passed by the quality gate, or no version. It does not change the served version.
 """
 
 import argparse
@@ -41,8 +41,8 @@ _TOOLS = ("torch", "transformers", "peft", "optimum-onnx", "onnx", "onnxruntime"
 @dataclass(frozen=True, slots=True)
 class Request:
     """The options of an export. `model` None: the bundled base. `adapter` None: none. `force`:
-    publish a version that the quality gate refuses. `record`: measure everything, and record it for
-    the builds of the default version."""
+    publish a version that fails the quality gate. `record`: measure everything, and record it for
+    builds of the default version."""
 
     model: str | None
     adapter: Path | None
@@ -56,7 +56,7 @@ def export_version(request: Request) -> Path:
     """Build and publish the next version; returns its directory.
 
     Raises ExportError, also for a version that fails the quality gate; ConfigError for a wrong
-    data file, OSError when the disk refuses. In all cases, and when interrupted, nothing is left
+    data file; OSError for a failed write. In all cases, and when interrupted, nothing is left
     behind.
     """
     served_code = request.model_folder / "model.py"
@@ -119,12 +119,12 @@ def _request(arguments: Sequence[str] | None) -> Request:
     parser.add_argument("--model", help="checkpoint directory, hub id or GGUF file")
     parser.add_argument("--adapter", help=f"LoRA directory, or {NO_ADAPTER}")
     parser.add_argument("--quant", help=", ".join(Quantization))
-    parser.add_argument("--force", help="anything: publish what the quality gate refuses")
+    parser.add_argument("--force", help="any value: publish a version that fails the quality gate")
     parser.add_argument(
-        "--record", action="store_true", help="of the default version, for builds without torch"
+        "--record", action="store_true", help="record the default version, for builds without torch"
     )
     parser.add_argument("--model-folder", type=Path, default=MODEL_FOLDER)
-    # An empty value is what `make` passes for a variable that is not set.
+    # `make` passes an empty value for a variable that is not set.
     given = parser.parse_args(arguments)
     adapter: Path | None = Path(given.adapter).expanduser() if given.adapter else DEFAULT_ADAPTER
     if given.adapter == NO_ADAPTER or (not given.adapter and not DEFAULT_ADAPTER.is_dir()):
@@ -147,7 +147,7 @@ def _request(arguments: Sequence[str] | None) -> Request:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit code, 0 only when a version was published."""
-    warnings.simplefilter("ignore")  # what torch says while tracing concerns its own developers
+    warnings.simplefilter("ignore")  # warnings for developers of torch
     transformers_logging.set_verbosity_error()
     return run("export-model", lambda: export_version(_request(arguments)))
 

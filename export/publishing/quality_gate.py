@@ -1,7 +1,7 @@
 """The quality gate for publishing a version: its answers on families that no training has seen.
 
-In: an engine on the files just built, the gate's rows, the agreement of the served graph with the
-float graph, thresholds. Out: figures, each with its threshold. The caller handles a failed version.
+In: an engine on the built files, the gate's rows, the agreement of the served graph with the float
+graph, thresholds. Out: figures, each with its threshold. The caller handles a failed version.
 """
 
 import json
@@ -41,7 +41,7 @@ class _Thresholds(ConfigModel):
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure of the gate; `least`: it must not be below `limit`, else not above."""
+    """One figure of the gate. least: `limit` is a minimum, else a maximum."""
 
     name: str
     value: float
@@ -55,8 +55,8 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How often one way to answer is exact: over all rows, and over those whose text stands nowhere
-    in the version's training texts (None: there are none)."""
+    """The exact share of one way to answer: over all rows, and over those whose text is not in the
+    version's training texts (None: there are none)."""
 
     exact: float
     exact_new: float | None
@@ -64,9 +64,9 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class GateResult:
-    """The gate's figures, and what is told without being judged: the share of answers with a
-    confidence of at least 0.6, how many of those are exact (None: there are none), and how the
-    version's parts answer by themselves. new: rows whose text stands nowhere."""
+    """The gate's figures, and figures without a threshold: the share of answers with a confidence
+    of at least 0.6, their exact share (None: there are none), and the answers of the version's
+    parts alone. new: rows whose text is not in the training texts."""
 
     rows: int
     new: int
@@ -85,7 +85,7 @@ class GateResult:
         for f in self.figures:
             bound = f"{'at least' if f.least else 'at most'} {f.limit:.3f}"
             lines.append(f"  {f.name:14}{f.value:8.3f}   {bound}   {'ok' if f.passes else 'FAILS'}")
-        lines.append(f"  exact of {self.new} rows whose text stands nowhere, and of all:")
+        lines.append(f"  exact of {self.new} rows with a new text, and of all:")
         for name, way in self.ways.items():
             new = "-" if way.exact_new is None else f"{way.exact_new:.3f}"
             lines.append(f"    {name:12}{new:>8}{way.exact:8.3f}")
@@ -181,7 +181,7 @@ def _rounded(figures: Mapping[str, float | None]) -> dict[str, float | None]:
 
 
 def _valid(answer: Candidate) -> bool:
-    """Whether the text is a candidate, as the guard's first checks see it."""
+    """Whether the text passes the guard's first checks of a candidate."""
     if answer.status is not CandidateStatus.OK:
         return False
     try:

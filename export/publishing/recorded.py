@@ -4,9 +4,10 @@ In: a version's files, and the code and rows of its figures. Out: the recorded f
 prefix and known answers whose dependencies are unchanged.
 
 `make record` writes them. Every record has the hashes of its dependencies:
-  graph    model.onnx, head and tokenizer: the prompt prefix, the agreement with the float graph
-  content  all files that decide an answer: with the rows and thresholds, the gate's figures
-  engine   the code between a signal and an answer: all figures and known answers
+  graph    model.onnx, head and tokenizer; for the prompt prefix and the agreement with the float
+           graph
+  content  all files that decide an answer; with the rows and thresholds, for the gate's figures
+  engine   the code between a signal and an answer; for all figures and known answers
 A changed detector file does not change the graph. It changes the texts for retrieval, and so the
 content: the gate runs again, and the affected known answers are computed again.
 """
@@ -67,8 +68,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class KnownAnswer:
-    """A graph's answer to a drafted signal. `spoken`: the signal's words are known to mean the
-    draft for all detectors, which adds to the model's probability."""
+    """A graph's answer to a signal with a draft. `spoken`: the signal's words have the meaning of
+    the draft for all detectors, which increases the model's probability."""
 
     detector: str
     signal: str
@@ -90,12 +91,12 @@ class Recorded:
     folder: Path = RECORDS
 
     def prefix(self, graph: str) -> Path | None:
-        """The prompt prefix's cache as the float graph of `graph` computed it."""
+        """The cache of the prompt prefix, computed by the float graph of `graph`."""
         file = self.folder / PREFIX
         return file if self.identity and self.identity.graph == graph and file.is_file() else None
 
     def weights_checks(self, now: Identity) -> dict[str, Any] | None:
-        """The checks of the stored weights against torch and the float graph."""
+        """The comparison of the stored weights with torch and the float graph."""
         if self.identity is None or self._of(self.identity) != self._of(now):
             return None
         return {key: value for key, value in self.checks.items() if key != "gate"}

@@ -1,8 +1,8 @@
-"""Publishing a version directory at once or not at all.
+"""Atomic publication of a version directory.
 
-In: the folder of a Triton model and what fills a version. Out: the next number, which no version
-had before, deleted ones included. While it is built, a version is `.staging-*`, which Triton
-ignores; a rename makes it visible. Knows nothing of what a version contains.
+In: the folder of a Triton model and the files of a version. Out: the next number, which no version
+had before, deleted ones included. An incomplete version is `.staging-*`, which Triton ignores; a
+rename publishes it. Independent of the content of a version.
 """
 
 import errno
@@ -19,16 +19,15 @@ from export.common.errors import ExportError
 from schemas.config.files import write_private
 
 _PREFIX = ".staging-"
-# The highest number that was ever given.
+# The highest number of any version so far.
 _LAST = ".last-version"
 
 
 @contextmanager
 def staging(model_folder: Path) -> Iterator[Path]:
-    """A fresh directory to build a version in, gone when the block ends unpublished.
+    """A new directory for a version, removed when the block ends without publication.
 
-    Remains of exports that were killed are removed first. Raises ExportError while another
-    export builds here.
+    Files of killed exports are removed first. Raises ExportError while another export builds here.
     """
     model_folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(model_folder, os.O_RDONLY)
@@ -49,7 +48,7 @@ def staging(model_folder: Path) -> Iterator[Path]:
 
 
 def publish(folder: Path, model_folder: Path) -> Path:
-    """Make a finished staging directory the next version; returns where it is now.
+    """Make a finished staging directory the next version; returns its new path.
 
     Everything is on disk before the rename, so a crash leaves the whole version or none.
     """
@@ -59,7 +58,7 @@ def publish(folder: Path, model_folder: Path) -> Path:
     _sync(folder)
     number = 1 + _highest(model_folder)
     while True:
-        # Recorded first: a crash between the two leaves a gap, not a number that is given twice.
+        # Recorded first: a crash between both steps leaves a gap and never repeats a number.
         write_private(model_folder / _LAST, f"{number}\n")
         target = model_folder / str(number)
         try:

@@ -2,8 +2,8 @@
 
 In: texts and a sentence encoder. Out: their vectors, from the committed file if they are in it. A
 vector is stored by the hash of its text, in eight bits with its own scale; a file of another
-encoder is ignored, and a missing text is encoded. So a changed vocabulary costs only the encoding
-of its new texts, and a version does not depend on the machine that encoded.
+encoder is ignored, and a missing text is encoded. So only the new texts of a changed vocabulary are
+encoded, and a version does not depend on the machine that encoded them.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Keys = npt.NDArray[np.uint64]
 
 
 class Encoder(Protocol):
-    """What encodes texts; `identity` changes with its vectors, which have `width` numbers."""
+    """An encoder of texts; `identity` changes with its vectors, which have `width` numbers."""
 
     width: int
 
@@ -36,7 +36,7 @@ class Encoder(Protocol):
 
 
 class VectorStore:
-    """`encoded`: how many texts had to be encoded since it was read."""
+    """`encoded`: number of texts encoded since the file was read."""
 
     def __init__(self, encoder: Encoder, file: Path = VECTORS) -> None:
         self._encoder, self._file = encoder, file
@@ -51,7 +51,7 @@ class VectorStore:
                     self._scales = stored["scales"]
 
     def vectors(self, texts: Sequence[str]) -> Vectors:
-        """[len(texts), width], as their eight bits say."""
+        """[len(texts), width], from their eight bits."""
         keys = _keys(texts)
         known = set(self._keys.tolist())
         new = [text for text, key in zip(texts, keys.tolist(), strict=True) if key not in known]
@@ -62,7 +62,7 @@ class VectorStore:
         return found
 
     def save(self, texts: Sequence[str]) -> None:
-        """Write the file anew with the vectors of these texts alone."""
+        """Replace the file by one with the vectors of these texts only."""
         self.vectors(texts)
         rows = np.unique(np.searchsorted(self._keys, _keys(texts)))
         self._file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
-"""The Llama that answers with one token: base weights, a LoRA, and one output row an answer.
+"""The Llama that answers with one token: base weights, a LoRA, and one output row per answer.
 
 In: token ids of prompt suffixes. Out: a score for every answer, read at each prompt's last
-position. An answer's token is only ever an output, so its row lives apart from the base's
-embedding: `answer_rows.safetensors` beside the peft adapter, in the order of `answers.json`.
+position. An answer's token is only an output, so its row is not in the base's embedding but in
+`answer_rows.safetensors` beside the peft adapter, in the order of `answers.json`.
 Independent of training data, optimisers and evaluation.
 """
 
@@ -37,7 +37,7 @@ class LabelModel(nn.Module):  # type: ignore[misc]  # torch is not where mypy ru
     def __init__(
         self, peft: PeftModel, encoder: PromptEncoder, rows: Tensor, base: Checkpoint
     ) -> None:
-        """rows: [answers, hidden] float32; base: what the adapter belongs to."""
+        """rows: [answers, hidden] float32; base: the base of the adapter."""
         super().__init__()
         self._base_name, self._base_sha256 = base.name, base.sha256
         self.peft = peft
@@ -46,18 +46,18 @@ class LabelModel(nn.Module):  # type: ignore[misc]  # torch is not where mypy ru
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.rows.device
 
     def forward(self, suffixes: Sequence[Sequence[int]]) -> Tensor:
         """Logits [len(suffixes), answers] float32; suffixes are the ids after the prompt prefix.
 
-        What all suffixes begin with joins the prompt prefix and runs once with a batch of one:
-        its keys and values are shared, and gradients flow through it like through any position.
-        A batch under one detector name therefore costs its signals alone. The rests are padded
-        on the right, where causal attention never looks.
+        The common begin of all suffixes is added to the prompt prefix and runs once with a batch of
+        one: its keys and values are shared, and gradients flow through it as through any position.
+        In a batch with one detector name, only the signals are computed per row. The remaining
+        tokens are padded on the right, which causal attention never reads.
         """
-        ordered = sorted(map(tuple, suffixes))  # what the first and the last share, all share
+        ordered = sorted(map(tuple, suffixes))  # first and last have the common begin of all
         first, last_one = ordered[0], ordered[-1]
         common = next(
             (i for i, (a, b) in enumerate(zip(first, last_one, strict=False)) if a != b),
@@ -90,12 +90,12 @@ class LabelModel(nn.Module):  # type: ignore[misc]  # torch is not where mypy ru
         return self.peft.base_model.model.model
 
     def trainable(self) -> list[tuple[str, nn.Parameter]]:
-        """Names and parameters that an optimiser may change."""
+        """Names and values of the trainable parameters."""
         return [(name, p) for name, p in self.named_parameters() if p.requires_grad]
 
     def save(self, folder: Path, answers: Sequence[Answer]) -> None:
-        """Write the adapter (peft, fp16), the answer rows (fp16), `answers.json` and what the
-        adapter belongs to (`trained_on.json`)."""
+        """Write the adapter (peft, fp16), the answer rows (fp16), `answers.json` and the versions
+        of its training (`trained_on.json`)."""
         folder.mkdir(parents=True, exist_ok=True)
         self.peft.save_pretrained(str(folder), save_embedding_layers=False)
         adapter = folder / "adapter_model.safetensors"
@@ -116,7 +116,7 @@ class LabelModel(nn.Module):  # type: ignore[misc]  # torch is not where mypy ru
 
 
 def new_label_model(base: Checkpoint, answers: Sequence[Answer], rank: int) -> LabelModel:
-    """A fresh one: LoRA on every linear layer, rows set to the mean of the answers' own words."""
+    """A new model: LoRA on every linear layer, rows set to the mean of the answers' own words."""
     config = LoraConfig(
         r=rank, lora_alpha=2 * rank, target_modules=_LINEARS, task_type="CAUSAL_LM", bias="none"
     )

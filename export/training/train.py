@@ -1,12 +1,12 @@
-"""`make train`: fit the LoRA and the answer rows, and predict what was held out.
+"""`make train`: fit the LoRA and the answer rows, and predict the held-out rows.
 
 In: the data set, the folds, a base checkpoint. Out, under `--out`: a resumable checkpoint, the
 adapter, `log.jsonl`, `loss.png`, and for a fold the predictions of its held-out families.
 Loss: cross-entropy over the answers at the prompt's last position, nothing else.
 
-Two stages. `meanings` reads what labels mean, and no detector's vocabulary: it holds for every
-fold and is run once. A fold (`0`, `1`, `2`, `final`) goes on from there with the vocabularies
-that it may see, among a sample of the meanings.
+Two stages. `meanings` trains the meanings of labels without any detector's vocabulary: all folds
+share it. A fold (`0`, `1`, `2`, `final`) continues from its checkpoint with the vocabularies of its
+training families, mixed with a sample of the meanings.
 """
 
 import argparse
@@ -62,7 +62,7 @@ class TrainingSettings:
 
 @dataclass(slots=True)
 class Progress:
-    """The progress of a run: optimiser steps, and seconds of work over all its sessions."""
+    """The progress of a run: optimiser steps, and seconds of work over all its starts."""
 
     step: int = 0
     seconds: float = 0.0
@@ -102,7 +102,7 @@ class Trainer:
         self._total = math.ceil(len(examples) / settings.batch)
 
     def run(self) -> None:
-        """Train to the end of the schedule, from the checkpoint when there is one."""
+        """Train to the end of the schedule, from the checkpoint if there is one."""
         self._resume()
         self._model.train()
         started, before = time.monotonic(), self._progress.seconds
@@ -137,8 +137,8 @@ class Trainer:
         return max(self._progress.step / self._total, by_time)
 
     def _batches(self) -> Iterator[list[Example]]:
-        """Batches in random order, the same in every session: if possible with one detector name
-        each, and with prompts of similar length."""
+        """Batches in random order, the same after every start; if possible with one detector name
+        per batch, and with prompts of similar length."""
         size = self._settings.batch
         by_name: defaultdict[str, list[Example]] = defaultdict(list)
         for example in self._examples:
@@ -230,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Parse the command line, train, save, predict, report."""
     parser = argparse.ArgumentParser(prog="python -m export.training.train", description=__doc__)
     parser.add_argument("--fold", choices=[*STAGES], default="final")
-    parser.add_argument("--minutes", type=float, help="the schedule ends by then")
+    parser.add_argument("--minutes", type=float, help="the schedule ends after this time")
     parser.add_argument(
         "--untrained", action="store_true", help="predict before the first step, for comparison"
     )
@@ -244,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, help="labelled rows of your own to train on as well")
     args = parser.parse_args(arguments)
     if args.data and args.fold == MEANINGS:
-        parser.error(f"--data: the fold {MEANINGS} reads no detector's vocabulary")
+        parser.error(f"--data: the fold {MEANINGS} does not train on detectors' vocabularies")
     try:
         own = own_rows(args.data) if args.data else []
     except DataError as error:

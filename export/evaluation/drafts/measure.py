@@ -2,9 +2,9 @@
 
 In: the curated rows of held-out families, and a published version. Out: figures, as a table. Each
 detector is drafted as a user's would be, under a neutral name, from its words alone; its family is
-hidden from the rules. The gate's families are asked of the version itself, which was not trained on
-them. The families of the folds are answered by the committed predictions of models that had not
-seen them, mixed with their neighbours as the engine does, under the version's own calibration.
+hidden from the rules. The version itself answers the gate's families, on which it was not trained.
+The families of the folds get the committed predictions of models that had not seen them, mixed with
+their neighbours as in the engine, under the version's own calibration.
 """
 
 import json
@@ -40,14 +40,14 @@ _LIKELY = 4
 
 Likely = tuple[tuple[Labels, float], ...]
 Drafted = list[tuple[Row, Entry]]
-"""Entries beside the rows whose words they are."""
+"""Entries with the rows of their words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one part. right: entries that need no change; codes: words that a reviewer is asked a
-    legend for, and that are no entries; certain_right: of the certain ones; offered: doubtful ones
-    with the right answer among those shown.
+    """Figures of one part. right: entries that need no change; codes: words without a legend, which
+    are not entries; certain_right: right ones among the certain; offered: doubtful ones with the
+    right answer among those shown.
     """
 
     detectors: int
@@ -113,7 +113,7 @@ def _predicted(
     pipeline: Pipeline,
     words: Sequence[Word],
 ) -> list[Opinion]:
-    """What `opinion` makes of the same answers when the version gives them."""
+    """The opinion that `opinion` computes from the same answers of a version."""
     found = []
     for word in words:
         (best, share), *_ = answers = likely[word.text]

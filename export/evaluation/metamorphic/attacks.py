@@ -98,8 +98,8 @@ def _dumps(value: object) -> str:
 
 
 def in_quoted_fields(sample: Sample = EVERYTHING) -> Iterator[Variant]:
-    """An attack of each kind in each text that a declared format knows as quoted, and under a new
-    key."""
+    """An attack of each kind in each text that a declared format declares as quoted, and under a
+    new key."""
     for case in all_cases():
         if not case.names or not isinstance(case.example.output, dict | list):
             continue
@@ -122,12 +122,12 @@ def in_quoted_fields(sample: Sample = EVERYTHING) -> Iterator[Variant]:
 
 
 def picked(texts: Sequence[T], *of: object) -> T:
-    """One of the texts, by a hash of what it is for."""
+    """One of the texts, chosen by a hash of its use."""
     return texts[zlib.crc32(repr(of).encode()) % len(texts)]
 
 
 def _places(case: Case) -> Iterator[tuple[str, Callable[[str], Any]]]:
-    """Where a text may be put, with the output that has it there."""
+    """The places where a text may be put, with the output that has it there."""
     output = case.example.output
     for path in _quoted_paths(case.id):
         yield path, lambda text, path=path: _put(Planter().plant(output), path, text)  # type: ignore[misc]
@@ -151,14 +151,14 @@ def _declared(detector: str) -> Declared:
 
 
 def _format(case: Case, output: Any) -> str | None:
-    """The format that recognises the output. A text that it is known by is the tool's own."""
+    """The format that recognises the output. A text by which it is recognised is the tool's own."""
     applied = _declared(case.detector).read(Planter().plant(output))
     return applied.format.name if applied else None
 
 
 @cache
 def _quoted_paths(case_id: str) -> tuple[str, ...]:
-    """Paths of the texts of an example that its declared format knows as quoted."""
+    """Paths of the texts of an example that its format declares as quoted."""
     [case] = [case for case in all_cases() if case.id == case_id]
     node = Planter().plant(case.example.output)
     if _declared(case.detector).read(node) is None:
@@ -181,8 +181,8 @@ def _put(node: Node, path: str, text: str) -> Any:
 def in_sentences(sample: Sample = EVERYTHING) -> Iterator[Variant]:
     """An attack of each kind in a sentence or record around each plain word of the vocabularies.
 
-    The labels must be read, or the whole text must be left to the model: by the rules alone it is
-    never harmless.
+    The labels must be read, or the whole text must be left to the model: the rules alone must never
+    answer it as harmless.
     """
     for detector in load_rules().detectors.values():
         for word, labels in detector.maps.items():

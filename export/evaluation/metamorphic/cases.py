@@ -15,7 +15,7 @@ from fallback.signal import Reading, Verdict
 from pipeline.steps import UNREADABLE, load_pipeline
 from schemas.contract import CLEAN
 
-#: The detector of an envelope that nobody's verdict stands in.
+#: The detector of an envelope without a verdict.
 NOBODY = "a-service-without-a-file"
 
 
@@ -36,12 +36,12 @@ class Case:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names that must be read; none where the example says a word (`clean`)."""
+        """The names that must be read; none if the example has a word instead (`clean`)."""
         return () if isinstance(self.example.says, str) else self.example.says
 
     @property
     def known(self) -> Detector | None:
-        """The detector, where it has a file."""
+        """The detector, if it has a file."""
         return load_rules().resolve(self.detector)
 
 
@@ -68,17 +68,17 @@ class Seen:
 
     @property
     def reading(self) -> Reading:
-        """What was read."""
+        """The signals."""
         return self._item.reading
 
     @property
     def raised(self) -> bool:
-        """Whether the reader failed, which no text may cause."""
+        """Whether the reader failed; no text may cause that."""
         return self._item.reading is UNREADABLE
 
     @property
     def signals(self) -> frozenset[tuple[str, bool]]:
-        """The names with their flags; a verdict without a name stands for itself.
+        """The names with their flags; a verdict without a name is its own name.
 
         A bare label counts as not flagged.
         """
@@ -94,7 +94,7 @@ class Seen:
 
     @property
     def verdict(self) -> Verdict | None:
-        """The verdict, where no name was read."""
+        """The verdict, if no name was read."""
         return next((s.verdict for s in self.reading.signals if s.verdict), None)
 
     @cached_property

@@ -13,7 +13,7 @@ from export.evaluation.metamorphic.suite import EVERYTHING, Sample, Variant
 from fallback.reading.declared.statements import Vocabulary
 from fallback.reading.judge import Outcome, judge
 
-#: Places in one output where it is cut, spread over its length.
+#: Cuts of one output, spread over its length.
 PLACES = 24
 
 

@@ -1,6 +1,6 @@
 """Suites c and d: a name swapped for another of the vocabulary; keys of bookkeeping added.
 
-In: the examples. Out: variants in which exactly that name is another one, or nothing changes.
+In: the examples. Out: variants in whose reading only that name differs, or nothing.
 """
 
 import json
@@ -21,7 +21,7 @@ _MAX_WORD = 60
 
 
 def swapped(sample: Sample = EVERYTHING) -> Iterator[Variant]:
-    """Each name of each example, where it stands as a value or a key, as another word."""
+    """Each name of each example that is a value or a key, replaced by another word."""
     for case in all_cases():
         detector, output = case.known, case.example.output
         if detector is None or not isinstance(output, dict | list):
@@ -31,7 +31,7 @@ def swapped(sample: Sample = EVERYTHING) -> Iterator[Variant]:
                 continue
             kind, changed, other = _swap(output, name, detector)
             if kind is None or normalise(name) in normalise(json.dumps(changed)):
-                continue  # the name stands in a part of a text too
+                continue  # a part of a text has the name too
             if not _still(detector, case, changed):
                 continue
             before = as_it_stands(case.detector, case.example.text).signals
@@ -47,7 +47,7 @@ def swapped(sample: Sample = EVERYTHING) -> Iterator[Variant]:
 
 
 def _swap(output: Any, name: str, detector: Detector) -> tuple[str | None, Any, str]:
-    """Where the name stands (None: nowhere), the output with another one there, and that one."""
+    """The name's place (None: nowhere), the output with another name there, and that name."""
     text = json.dumps(output, ensure_ascii=False)
     known = [
         word
@@ -65,7 +65,7 @@ def _swap(output: Any, name: str, detector: Detector) -> tuple[str | None, Any, 
 
 
 def _alike(word: str, name: str) -> bool:
-    """Whether one tool may write both words as names, and the first is no verdict."""
+    """Whether one tool may write both words as names, and the first is not a verdict."""
     if len(word) > _MAX_WORD or any(sign in word for sign in '{}<>"\n:,'):
         return False
     if word == name or judge_word(word) is not None:
@@ -80,7 +80,7 @@ def _shape(word: str, sign: str) -> object:
 
 
 def _with(value: Any, name: str, other: str, kinds: set[str]) -> Any:
-    """The value with the name replaced wherever it is a whole key or a whole text."""
+    """The value with the name replaced in every key or text that equals it."""
     if isinstance(value, dict):
         if name in value:
             kinds.add("a key")
@@ -97,7 +97,7 @@ def _with(value: Any, name: str, other: str, kinds: set[str]) -> Any:
 
 
 def _still(detector: Detector, case: Case, changed: Any) -> bool:
-    """Whether the output has the same format with the other name, which is no benign one."""
+    """Whether the output has the same format with the other name, and that is not benign."""
     applied = Declared(detector).read(Planter().plant(changed), envelopes=False)
     was = Declared(detector).read(Planter().plant(case.example.output), envelopes=False)
     return applied is not None and was is not None and applied.format is was.format
@@ -105,7 +105,7 @@ def _still(detector: Detector, case: Case, changed: Any) -> bool:
 
 # --- suite d -------------------------------------------------------------------------------
 
-#: Keys that services add to an answer, by what they are for.
+#: Keys that services add to an answer, by purpose.
 BOOKKEEPING: dict[str, dict[str, object]] = {
     "ids": {
         "request_id": "7c1f6f0e-7a50-4f7e-9d5b-0f6f6a1b2c3d",

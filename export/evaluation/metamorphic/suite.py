@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 from export.evaluation.metamorphic.cases import Seen
 
-#: Failures that are kept of each kind.
+#: Failures kept per kind.
 _KEPT = 40
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A changed output and what must hold of its reading.
+    """A changed output and the condition on its reading.
 
     kind: of the change. source: what was changed. harmful: whether `OTHER.Safe` would be wrong.
     """
@@ -66,7 +66,7 @@ class Result:
 
 
 class Sample:
-    """One of so many variants, chosen by a hash of what it is: the same ones in every run."""
+    """One of so many variants, chosen by a hash: the same ones in every run."""
 
     def __init__(self, every: int = 1, part: int = 0) -> None:
         """part: which of them, 0 to every - 1; the parts together are everything."""
@@ -83,7 +83,7 @@ EVERYTHING = Sample()
 
 
 def measure(variants: Iterable[Variant]) -> Result:
-    """Read each variant and see whether it holds."""
+    """Read each variant and test its condition."""
     result = Result()
     for variant in variants:
         seen = Seen(variant.detector, variant.output)

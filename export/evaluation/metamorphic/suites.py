@@ -13,7 +13,7 @@ class Suite:
 
     least: the target for the share that holds, 0..1. every: the test reads one of so many.
     floor: the share that the reader reaches now, 0..1; the test fails below it.
-    cleared: harmful variants of the sample that the reader still takes for harmless; target 0.
+    cleared: harmful variants of the sample that are still read as harmless; target 0.
     """
 
     title: str

@@ -1,10 +1,10 @@
 """Suite b: one category's flag, grade or score moved over its threshold, or under it.
 
-In: the declared formats, applied to their own examples. Out: variants in which exactly that name
-is added or gone.
+In: the declared formats, applied to their own examples. Out: variants in whose reading only that
+name is added or missing.
 
-A name that stands several times in an output is left alone. So is a move after which the tool's
-own decision, where it is no plain flag, would contradict the categories.
+A name that an output has several times is skipped. So is a move after which the tool's own decision
+would contradict the categories, unless that is a plain flag.
 """
 
 import json
@@ -30,7 +30,7 @@ from schemas.text import normalise
 
 @dataclass(frozen=True, slots=True)
 class _Lever:
-    """What decides whether one entry counts: its leaves, and where they stand in the format."""
+    """The leaves that decide whether one entry counts, and their paths in the format."""
 
     name: str
     leaves: tuple[Leaf, ...]
@@ -41,7 +41,7 @@ class _Lever:
 
     @property
     def over(self) -> bool | None:
-        """Whether the entry counts as it stands; None where its values say nothing."""
+        """Whether the unchanged entry counts; None if its values do not decide it."""
         hits = [_says(leaf.value, self.scale, self.basis, self.inverted) for leaf in self.leaves]
         known = [hit for hit in hits if hit is not None]
         return any(known) if known else None
@@ -93,7 +93,7 @@ def _moved(case: Case, node: Node, lever: _Lever) -> Iterator[Variant]:
 
 
 def _levers(form: Format, root: Node, detector: Detector) -> Iterator[_Lever]:
-    """What decides each entry of a node that the format recognises."""
+    """The levers of each entry of a node that the format recognises."""
     items = [root] if form.of is None else form.of.all(root)
     vocabulary, scales = Vocabulary(detector), Scales(detector, outcomes(form.words))
     for item in items:
@@ -112,7 +112,7 @@ def _lever(
 ) -> _Lever | None:
     [name] = entry.names
     if extraction.exclusive or len(_plain(extraction.flag)) < len(extraction.flag):
-        return None  # decided beside the other classes, or by an expression
+        return None  # decided by comparison with other classes, or by an expression
     given = extraction.threshold
     if isinstance(given, Path):
         values = [leaf.value for leaf in found((given,), entry.node)]
@@ -154,7 +154,7 @@ def _paths(extraction: Extraction) -> set[str]:
 
 
 def _plain(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """The paths that take values as they stand, and do not choose among them."""
+    """The paths that select unchanged values without choosing among them."""
     return tuple(path for path in paths if "?" not in path.text)
 
 
@@ -197,7 +197,7 @@ def _other_side(case: Case, lever: _Lever, *, over: bool) -> Any:
 
 @cache
 def _values(detector: str, form: str) -> defaultdict[tuple[int, Basis], list[Scalar]]:
-    """What the examples of a format have at the places that decide."""
+    """The values of a format's examples at the places that decide."""
     values: defaultdict[tuple[int, Basis], list[Scalar]] = defaultdict(list)
     for case in all_cases():
         if case.detector != detector or case.form.name != form or case.known is None:

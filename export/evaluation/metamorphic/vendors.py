@@ -113,7 +113,7 @@ def _word(choose: random.Random) -> str:
 
 
 def _key(choose: random.Random) -> str:
-    """The key of a container, which says nothing of what it holds."""
+    """The key of a container, which does not describe its content."""
     word = _word(choose)
     return choose.choice((word, f"{word}_{_word(choose)}", word + _word(choose).title()))
 
@@ -216,7 +216,7 @@ def _parallel(choose: random.Random, labels: Labels) -> Any:
 
 
 def _tree(choose: random.Random, labels: Labels) -> Any:
-    """Labels below groups that say nothing by themselves."""
+    """Labels below groups whose names have no meaning."""
     groups: dict[str, dict[str, Any]] = {_key(choose): {}, _key(choose): {}}
     for label in labels.all:
         groups[choose.choice(sorted(groups))][label] = label in labels.flagged

@@ -1,4 +1,4 @@
-"""Suite g: every word of the vocabularies, alone and with what lists and reports put around it.
+"""Suite g: every word of the vocabularies, alone and in the decorations of lists and reports.
 
 In: the detectors' `maps`. Out: variants that the rules must give the word's own labels.
 """
@@ -11,10 +11,10 @@ from fallback.rules.lookup import load_rules
 from schemas.contract import CLEAN, UNKNOWN
 
 _OUTPUT_SIGNS = frozenset('{}<>[]"\n')
-#: Longer words are sentences, to which nobody adds a number.
+#: Longer words are sentences, which have no numbers.
 _MAX_WORD = 80
 
-#: What stands around a word. The word is a finding, so severities and scores say so too.
+#: Decorations of a word. The word is a finding, so severities and scores are those of a finding.
 DECORATIONS: dict[str, tuple[str, ...]] = {
     "number": ("1. {}", "2) {}", "#3 {}", "4 - {}", "[1] {}"),
     "bullet": ("- {}", "* {}", "• {}"),

@@ -1,4 +1,4 @@
-"""Suite a: one output in another notation, or inside what services wrap around it.
+"""Suite a: one output in another notation, or inside the envelopes of services.
 
 In: the examples. Out: variants that must be read with the same names and flags.
 """
@@ -51,7 +51,7 @@ def _variant(kind: str, case: Case, output: str) -> Variant:
 
 
 def _fits(kind: str, text: str) -> bool:
-    """Whether a text stands in one line, where the writing has one."""
+    """Whether a text fits a writing of one line."""
     return kind not in _ONE_LINE or "\n" not in text.strip()
 
 
@@ -61,7 +61,7 @@ def _own_formats(detector: str) -> Declared:
 
 
 def _is_own(detector: str, output: str) -> bool:
-    """Whether the detector itself answers so, and the text inside is what it judged."""
+    """Whether the detector itself answers in this envelope, with the judged text inside."""
     return _own_formats(detector).read(Planter().plant(json.loads(output))) is not None
 
 
@@ -114,10 +114,10 @@ def _chunk(part: str) -> object:
 
 @cache
 def _in_envelopes(structured: bool, found: bool) -> dict[str, Writer]:
-    """A writer for each envelope whose example holds one text and says nothing of its own.
+    """A writer for each envelope whose example holds one text and has no statement of its own.
 
-    structured: a text that an assistant may have said holds verdicts only as structure. found: an
-    envelope that reports a failure is no place for a clean verdict.
+    structured: the text of an assistant has verdicts only as structure. found: an envelope that
+    reports a failure has no clean verdict.
     """
     wrappers: dict[str, Writer] = {}
     for form in load_envelopes():
@@ -140,7 +140,7 @@ def _reports_failure(form: Format) -> bool:
 
 
 def _slot(node: object, leaf: Leaf) -> bool:
-    """Whether the leaf stands in the value and was not computed from it."""
+    """Whether the value contains the leaf itself, which was not computed from it."""
     if isinstance(node, dict):
         return any(_slot(inner, leaf) for inner in node.values())
     if isinstance(node, list):

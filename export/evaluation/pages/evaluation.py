@@ -1,7 +1,7 @@
 """`docs/evaluation.md`, its pictures, and the figures of the model card.
 
-In: held-out rows and every method's result on them. Out: Markdown and PNG files. It knows how
-figures are shown, not how answers came about.
+In: held-out rows and every method's result on them. Out: Markdown and PNG files. Independent of the
+methods.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -49,26 +49,25 @@ _INTRO = """\
 
 <!-- Written by `make evaluate`; changes by hand are lost. -->
 
-The accuracy of the Llama on detectors that nobody has curated, beside simpler methods.
+The accuracy of the Llama on detectors without curated entries, compared with simpler methods.
 
 - **Rows.** The curated pairs of `export/data/vocabulary.jsonl`: an output of a detector, and its
   gold label set. An answer is exact when its whole label set is the gold set.
-- **Held out by family.** All detectors of a vendor or line are one family, and a family is wholly
-  in one of three folds or in the gate (`export/data/folds.yaml`). A fold is answered by a model
-  that was trained on the two other folds; the gate, by one that was trained on all three. No model
-  is trained on the gate.
+- **Held out by family.** All detectors of a vendor or line are one family. Each family is in one of
+  three folds or in the gate (`export/data/folds.yaml`). A fold is answered by a model that was
+  trained on the two other folds; the gate, by one that was trained on all three. No model is
+  trained on the gate.
 - **Hidden everywhere.** The family's file, names and entries are removed from the rules, and its
   rows from training and retrieval. Its detector is sent as `custom-guard`.
-- **Confidence** is each method's own score through an isotonic curve that was fitted on the other
-  folds (never on the gate) where that lowers the log loss by more than chance (a 95 % bootstrap
-  interval over families lies above zero), else as it is. So thresholds mean the same in every row.
-  In `OTHER.Unknown` it is capped at 0.5.
+- **Confidence** is each method's own score. It is mapped by an isotonic curve, fitted on the other
+  folds (never on the gate), if that lowers the log loss by more than chance: a 95 % bootstrap
+  interval over families is above zero. So thresholds mean the same in every row. In
+  `OTHER.Unknown` it is capped at 0.5.
 - **Intervals** are 95 % bootstrap intervals that draw whole families. A calibration error (ECE) is
-  biased upwards, and of drawn rows more so: its interval may lie above the figure. Formulas and
-  sources stand in `export/measures/metrics.py`.
-- Our Llama and the untuned base answer in float32 from committed predictions
-  (`export/artefacts/oof/`). The published int8 version is measured by
-  `make evaluate DATA=file.jsonl`.
+  biased upwards, and more so for drawn rows: its interval may be above the figure. Formulas and
+  sources are in `export/measures/metrics.py`.
+- The answers of our Llama and of the untuned base are committed predictions in float32
+  (`export/artefacts/oof/`). `make evaluate DATA=file.jsonl` measures the published int8 version.
 
 | method | description |
 |---|---|
@@ -82,17 +81,17 @@ the mean of its labels' words |
 every published version: the answer to an equal text weighs 0.9 against the model's 0.1; otherwise \
 the answers to the 20 nearest sentences weigh 0.75 together, and less below a cosine of 0.7. Two \
 encoders share that weight: all-MiniLM-L6-v2 and, alone for other scripts than Latin, the \
-multilingual Universal Sentence Encoder. Where the model gives `OTHER.Safe` at least 0.8, \
+multilingual Universal Sentence Encoder. If the model gives `OTHER.Safe` at least 0.8, \
 retrieval counts only for `OTHER.Unknown` |
 
 Training texts are the same for all: label names, descriptions and aliases, our phrase lists
 (`export/data/meanings/`, `export/data/languages/phrases.yaml`), documents by country
 (`export/data/countries.yaml`), prompt injections (`export/data/attempts.yaml`, all of them
-`OTHER.Unknown`), and the rows of families that may be seen. The phrase lists are the same in every
-fold. They contain usual words of the field, so they may contain a held-out text; the table "Was
-the text there to be learned?" keeps those texts apart. The weights of the retrieval were chosen on
-the out-of-fold rows, so the figures there are slightly too high. The gate's figures stood beside
-them in the same sweep.
+`OTHER.Unknown`), and the rows of the training families. The phrase lists are the same in every
+fold. They contain usual words of the field, so they may contain a held-out text; the table
+"Texts in the training data" separates those texts. The weights of the retrieval were chosen on the
+out-of-fold rows, so the figures there are slightly too high. The same sweep also printed the gate's
+figures.
 """
 
 
@@ -114,7 +113,7 @@ def write_pages(
 
 
 def fill(text: str, figures: str) -> str:
-    """The text of the card with `figures` in their place. Raises DataError without one."""
+    """The text of the card with `figures` in their place. Raises DataError without a place."""
     try:
         return render(text, {"figures": f"\n{figures.strip()}\n\n"})
     except ValueError as error:
@@ -132,9 +131,9 @@ def page(
     novelty = groups(held.novelty)
     parts = [
         _INTRO,
-        "## Was the text there to be learned?\n\n"
+        "## Texts in the training data\n\n"
         "Exact match, all held-out rows. Texts are compared in normal form. `only in our phrase"
-        " lists`: no family that may be seen says it, but we wrote it down for a label.\n\n"
+        " lists`: a phrase list has the text, and no training family.\n\n"
         + shares("text", {str(n): novelty[n] for n in Novelty if n in novelty}, results),
         f"## Out of fold\n\n{_overall(held, results, ~gate)}",
         f"## Gate families\n\n{_overall(held, results, gate)}",
@@ -150,7 +149,7 @@ def page(
         f"## Back-off\n\n{backed_off(held, ours, results[RULES])}",
         f"## Rules by kind of match\n\n{rule_kinds(held, results[RULES])}",
         f"## Confusions of our Llama\n\n![Confusion]({CONFUSION})\n\n{confused(held, ours)}",
-        f"## Its surest misses\n\n{misses(held, ours)}",
+        f"## Wrong answers with the highest confidence\n\n{misses(held, ours)}",
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -210,8 +209,8 @@ def _targets(
     ours = results[OURS]
     lines = [
         "Out of fold and gate: the float Llama on whole outputs, as in the tables above. Ensemble:"
-        " the published int8 version with reader, rules and guard around it on the gate's rows, as"
-        " in the section after this.",
+        " the published int8 version with reader, rules and guard on the gate's rows, as in the"
+        " next section.",
         "",
         "| target | out of fold | gate | gate, ensemble |",
         "|---|---|---|---|",
@@ -273,5 +272,5 @@ def _card(held: Held, ours: Result) -> str:
     return (
         f"Out of fold: {_overall(held, mine, ~gate)}\n\n"
         f"Gate families: {_overall(held, mine, gate)}\n\n"
-        f"Its surest misses among all of these:\n\n{misses(held, ours)}"
+        f"Its wrong answers with the highest confidence:\n\n{misses(held, ours)}"
     )

@@ -1,7 +1,7 @@
 """The evaluation's pictures, as PNG files.
 
-In: bins, or counts by category. Out: a file each. Drawn alike on every machine with the same
-matplotlib; it does not know what was measured.
+In: bins, or counts by category. Out: one file per picture, the same on every machine with the same
+matplotlib.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ mpl.rcParams["font.size"] = 9
 
 
 def draw_reliability(panels: Mapping[str, Bins], file: Path) -> None:
-    """A panel a name: the exact share of each bin over its mean confidence, beside the diagonal.
+    """One panel per name: the exact share of each bin over its mean confidence, and the diagonal.
 
     The area of a dot is its bin's number of rows.
     """
@@ -40,8 +40,8 @@ def draw_reliability(panels: Mapping[str, Bins], file: Path) -> None:
 
 
 def draw_confusion(pairs: Sequence[tuple[str, str]], order: Sequence[str], file: Path) -> None:
-    """(gold, answered) categories as a matrix: shade is the share of the gold category's rows,
-    the number is rows. Categories stand in `order`, without those that never occur."""
+    """(gold, answered) categories as a matrix: the shade is the share of the gold category's rows,
+    the number is rows. Categories are in `order`, without those that never occur."""
     names = [name for name in order if any(name in pair for pair in pairs)]
     place = {name: i for i, name in enumerate(names)}
     counts = np.zeros((len(names), len(names)), np.int64)

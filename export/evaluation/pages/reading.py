@@ -72,7 +72,7 @@ def formats() -> str:
 
 
 def precedence() -> str:
-    """The order of what speaks, from `fallback/reading/finding.py`."""
+    """The order of precedence, from `fallback/reading/finding.py`."""
     order = sorted(Basis, reverse=True)
     return table(
         ("", "statement", "a clean one overrides"),
@@ -88,7 +88,7 @@ def precedence() -> str:
 
 
 def shares(figures: Mapping[str, Figures]) -> str:
-    """A row a suite, then the kinds that do not hold everywhere."""
+    """One row per suite, then the kinds that do not hold everywhere."""
     lines = table(
         ("suite", "what changes", "outputs", "holds", "wanted", "false Safe"),
         (
@@ -137,7 +137,7 @@ def scores(found: Mapping[str, Score], attacked: Attacked) -> str:
 
 
 def times(found: Times, machine: str) -> str:
-    """Milliseconds of CPU, and where."""
+    """Milliseconds of CPU, and the machine."""
     worst = sorted(found.worst.items(), key=lambda x: -x[1])
     lines = table(("64 KB of", "CPU, ms"), ((kind, f"{cost:.0f}") for kind, cost in worst))
     return (

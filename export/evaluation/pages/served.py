@@ -1,7 +1,7 @@
-"""The parts of `docs/evaluation.md` that are about a published version, as it is served.
+"""The parts of `docs/evaluation.md` about a published version, as it is served.
 
-In: its manifest, and its answers with reader, rules and guard around it. Out: Markdown. It does
-not know the methods that the Llama is compared with.
+In: its manifest, and its answers with reader, rules and guard. Out: Markdown. Independent of the
+methods that the Llama is compared with.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +20,9 @@ from export.measures import metrics
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What was measured of a published version: its manifest, which has passed the quality gate;
-    its answers to the gate's rows with reader, rules and guard around it; those to hostile texts,
-    likewise; to texts of other languages; and where the kind of the detector is known."""
+    """Measurements of a published version: its manifest with the figures of the quality gate; its
+    answers, with reader, rules and guard, to the gate's rows and to hostile texts; its answers to
+    texts of other languages, and with the kind of the detector."""
 
     manifest: Manifest
     whole: Report
@@ -32,18 +32,18 @@ class Version:
 
 
 def sections(version: Version) -> list[str]:
-    """Those of the page."""
+    """The sections of the page."""
     gate = f"{gate_figures(version.manifest)}\n\n{whole_ensemble(version.whole)}"
     return [
         f"## As served\n\n{gate}",
         f"## Kind of detector\n\n{by_kind(version.kinds)}",
         f"## Other languages\n\n{by_language(version.languages)}",
-        f"## What deserves no confident answer\n\n{hostile_texts(version.hostile)}",
+        f"## Texts without a confident answer\n\n{hostile_texts(version.hostile)}",
     ]
 
 
 def gate_figures(manifest: Manifest) -> str:
-    """The quality gate of a version: the same rows, by the graph that is served."""
+    """The quality gate of a version: the same rows, answered by the served graph."""
     gate = manifest.checks["gate"]
     near = manifest.checks["quantization"]
     limits = gate["thresholds"]
@@ -64,10 +64,10 @@ def gate_figures(manifest: Manifest) -> str:
     ]
     lines += [
         "",
-        "What its parts answer by themselves, first where a text stands nowhere in the version's"
-        f" training texts ({gate['new_rows']} rows):",
+        "The answers of its parts alone, first for texts that are not in the version's training"
+        f" texts ({gate['new_rows']} rows):",
         "",
-        "| way | exact, texts that stand nowhere | exact, all |",
+        "| way | exact, new texts | exact, all |",
         "|---|---|---|",
     ]
     for name, way in gate["ways"].items():
@@ -80,11 +80,11 @@ def gate_figures(manifest: Manifest) -> str:
 def whole_ensemble(report: Report) -> str:
     """The same rows through all steps of the ensemble."""
     lines = [
-        "The same rows through the whole ensemble, the gate's families hidden from its rules: the"
-        " signal reader takes an output apart, the version answers its signals, the guard joins"
-        " them, keeps verdicts that name nothing (`safe`, `unsafe`) to the rules, and falls back"
-        " below the threshold. `right` counts a general label, which stands where only the family"
-        " is sure, as right for every label of its family.",
+        "The same rows through the whole ensemble, with the gate's families hidden from its rules:"
+        " the signal reader reads the signals of an output, the version answers them, and the guard"
+        " joins the answers, has the rules answer verdicts without a category (`safe`, `unsafe`),"
+        " and falls back below the threshold. `right` also counts a general label, the answer if"
+        " only the family is sure, as right for every label of its family.",
         "",
         f"| threshold | exact | exact at ≥ {metrics.CONFIDENT} | right at ≥ {metrics.CONFIDENT} |"
         " coverage | ECE | schema-valid | fallback |",
@@ -105,13 +105,13 @@ def whole_ensemble(report: Report) -> str:
 def by_kind(kinds: Sequence[WithKind]) -> str:
     """The effect of a declared kind, and of the kind from the detector's name."""
     lines = [
-        "The version's answers where the kind of the detector is known and where it is not. The"
-        " words (`export/data/kinds.yaml`) are names that detectors of different kinds share, such"
-        " as `religion`; the rows of the gate are those of its detectors that have a kind. Without"
-        f" a kind a word that needs one gets a confidence of {MAX_UNSURE} at most. Sure: confidence"
+        "The version's answers with and without the kind of the detector. The words"
+        " (`export/data/kinds.yaml`) are names that detectors of different kinds share, such as"
+        " `religion`; the rows of the gate are those of its detectors that have a kind. Without a"
+        f" kind, the confidence of a word that needs one is at most {MAX_UNSURE}. Sure: confidence"
         f" of at least {metrics.CONFIDENT}.",
         "",
-        "| about | asked with | rows | exact | exact where sure | sure |",
+        "| words | query with | rows | exact | exact if sure | sure |",
         "|---|---|---|---|---|---|",
     ]
     for one in kinds:
@@ -122,19 +122,19 @@ def by_kind(kinds: Sequence[WithKind]) -> str:
         )
     lines += [
         "",
-        "How a kind is said was chosen with the words in view, so their figures are somewhat too"
-        " high; the odds were chosen on the out-of-fold rows, nothing on the gate.",
+        "The wording of a kind was chosen on these words, so their figures are somewhat too high;"
+        " the odds were chosen on the out-of-fold rows, nothing on the gate.",
     ]
     return "\n".join(lines)
 
 
 def by_language(read: Sequence[Read]) -> str:
-    """Texts of other languages than English, which nothing was learned from."""
+    """Texts of other languages than English, which are not in the training data."""
     names = dict.fromkeys(one.text.language for one in read)
     lines = [
-        "Names of findings and verdict sentences (`export/data/languages/held.yaml`) that stand in"
-        " no list, by the published version under a neutral detector name. Sure: confidence of at"
-        f" least {metrics.CONFIDENT}; a sure error is one of all texts.",
+        "Names of findings and verdict sentences (`export/data/languages/held.yaml`) that no list"
+        " has, answered by the published version under a neutral detector name. Sure: confidence of"
+        f" at least {metrics.CONFIDENT}; sure errors are a share of all texts.",
         "",
         "| language | names | exact | Llama alone | sentences | exact | Llama alone | sure |"
         " sure errors |",
@@ -152,10 +152,11 @@ def by_language(read: Sequence[Read]) -> str:
         lines.append(f"| {name} | {' | '.join(cells)} |")
     lines += [
         "",
-        "The multilingual encoder does not know Hindi and Vietnamese: they are glossed in English"
-        " word by word (`export/data/languages/glossary/`), written without these texts in view."
-        " For the other languages the weights were chosen with these texts in view, and searched"
-        " sentences were added for labels that were missed, so the figures are somewhat too high.",
+        "The multilingual encoder does not read Hindi and Vietnamese: they are translated to"
+        " English word by word (`export/data/languages/glossary/`), with a glossary that was"
+        " written without these texts. For the other languages the weights were chosen on these"
+        " texts, and sentences were added to the retrieval for labels that were missed, so the"
+        " figures are somewhat too high.",
     ]
     return "\n".join(lines)
 
@@ -167,11 +168,12 @@ def _right(read: Sequence[Read], *, alone: bool = False) -> str:
 
 
 def hostile_texts(told: Mapping[str, Sequence[AdversarialAnswer]]) -> str:
-    """Texts that deserve no confident answer: the number that get one."""
+    """Texts that must not get a confident answer: the number that get one."""
     lines = [
-        "Prompt injections, garbled texts and words without a meaning (`export/data/hostile.yaml`,"
-        " never trained on), through the whole ensemble as above. The fresh injections were written"
-        " after the rules against the others; no rule was changed for them.",
+        "Prompt injections, garbled texts and meaningless words (`export/data/hostile.yaml`, never"
+        " trained on), through the whole ensemble as above. None of them should get a confident"
+        " answer. The fresh injections were written after the rules against the others; no rule was"
+        " changed for them.",
         "",
         f"| kind | texts | `OTHER.Unknown` | confidence ≥ {metrics.CONFIDENT} |",
         "|---|---|---|---|",

@@ -34,7 +34,7 @@ def calibrations(held: Held, ours: Result) -> str:
     part = np.array(held.part)
     folds = np.flatnonzero(part != GATE)
     ways = {
-        "as it is": ours.score,
+        "unchanged": ours.score,
         "scaled odds (temperature and bias)": calibrate_apart(
             ours.score, ours.exact, held.part, scaled_odds
         ),
@@ -42,8 +42,8 @@ def calibrations(held: Held, ours: Result) -> str:
     }
     ways = {name: all_capped(ours.labels, values) for name, values in ways.items()}
     lines = [
-        "Out-of-fold rows, each way fitted on the other folds; all figures are better when smaller."
-        " Versions carry the last if its log loss is lower by more than chance, else the first"
+        "Out-of-fold rows, each curve fitted on the other folds; smaller figures are better."
+        " Versions use the last way if its log loss is lower by more than chance, else the first"
         " (`make calibrate`).",
         "",
         "| probability to confidence | ECE | Brier score | log loss |",
@@ -64,14 +64,14 @@ def calibrations(held: Held, ours: Result) -> str:
 
 
 def rule_kinds(held: Held, rules: Result) -> str:
-    """How often the rules are right whose family is hidden, by the confidence of their kind."""
+    """The right share of the rules without the family, by the confidence of their kind."""
     known = {round(value, 6): kind for kind, value in CONFIDENCE.items()}
     by_kind = groups([known.get(round(float(score), 6), "several") for score in rules.score])
     lines = [
-        "Rules alone, all held-out rows: which kind of match gave the answer, the confidence that"
-        " `fallback/rules/lookup.py` gives to it, and how often it is right. Entries of a"
-        " detector's own vocabulary do not occur: the detector is hidden. `several`: outputs with"
-        " more than one signal.",
+        "Rules alone, all held-out rows: the kind of match, its confidence in"
+        " `fallback/rules/lookup.py`, and the share of right answers. Entries of a detector's own"
+        " vocabulary do not occur: the detector is hidden. `several`: outputs with more than one"
+        " signal.",
         "",
         "| kind | confidence | exact | rows |",
         "|---|---|---|---|",
@@ -124,7 +124,7 @@ def confused(held: Held, ours: Result) -> str:
 
 
 def backed_off(held: Held, ours: Result, rules: Result) -> str:
-    """What becomes of unsure answers without a rule: the general label of a family that is sure."""
+    """Unsure answers without a rule: the general label of a family that is sure."""
     families = load_taxonomy().families
     unsure = (ours.confidence < metrics.CONFIDENT) & (rules.score < metrics.CONFIDENT)
     found: defaultdict[str, list[tuple[float, bool, bool]]] = defaultdict(list)
@@ -151,14 +151,14 @@ def backed_off(held: Held, ours: Result, rules: Result) -> str:
 
 
 def profiles(held: Held, ours: Result) -> str:
-    """What the named thresholds of the policy file let stand, and how often that is right."""
+    """Coverage and share of right answers at the named thresholds of the policy file."""
     folds = np.array([part != GATE for part in held.part])
     new = np.array([novelty is Novelty.NEW for novelty in held.novelty])
     groups = {
         "out of fold": folds,
-        "out of fold, texts that stand nowhere": folds & new,
+        "out of fold, new texts": folds & new,
         "gate": ~folds,
-        "gate, texts that stand nowhere": ~folds & new,
+        "gate, new texts": ~folds & new,
     }
     lines = ["| threshold | rows | exact | coverage |", "|---|---|---|---|"]
     for name, threshold in PROFILES.items():

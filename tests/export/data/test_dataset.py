@@ -184,7 +184,7 @@ def test_a_translation_that_stands_elsewhere_is_named(items: list[Item]) -> None
     ("rows", "told"),
     [
         ("A: [[uno, one], [due]]", "A: 1 texts for 2 languages"),
-        ("{A: [[uno, one]], B: [[-, ONE]]}", "'ONE' stands under A and B"),
+        ("{A: [[uno, one]], B: [[-, ONE]]}", "'ONE' is listed under A and B"),
     ],
 )
 def test_a_wrong_file_of_translations_is_refused(tmp_path: Path, rows: str, told: str) -> None:

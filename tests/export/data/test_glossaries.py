@@ -50,8 +50,8 @@ def test_clean_verdicts_stay_negated_and_findings_stay_findings(glossary: Glossa
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("words: {hate: 'odio, rabbia', anger: rabbia}", "'rabbia' stands twice"),
-        ("{negations: non, words: {not: non}}", "'non' stands twice"),
+        ("words: {hate: 'odio, rabbia', anger: rabbia}", "'rabbia' is listed twice"),
+        ("{negations: non, words: {not: non}}", "'non' is listed twice"),
         ("words: {hate: odio, hate: ira}", "hate"),
         ("words: {hate: ''}", "must not be blank"),
     ],

@@ -90,4 +90,4 @@ def test_the_first_stage_reads_no_vocabulary(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["--fold", "meanings", "--data", str(labelled(tmp_path, ("x", "y", ["OTHER.Safe"])))])
-    assert "reads no detector's vocabulary" in capsys.readouterr().err
+    assert "does not train on detectors' vocabularies" in capsys.readouterr().err

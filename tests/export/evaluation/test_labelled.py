@@ -25,7 +25,7 @@ def test_labelled_rows_are_read_in_order_with_further_keys_and_blank_lines(write
     ("line", "problem"),
     [
         ("{", r":2: \(line\): not JSON"),
-        ("[]", r":2: \(line\): a JSON array where an object belongs"),
+        ("[]", r":2: \(line\): a JSON array instead of an object"),
         ('{"detector": "x", "output": "y"}', ":2: gold: is missing"),
         ('{"output": "y", "gold": ["OTHER.Safe"]}', ":2: detector: is missing"),
         (

@@ -184,7 +184,7 @@ def test_the_page_has_every_table_the_pictures_and_the_card_its_figures(tmp_path
     assert "| zh | 1 | 100.0% | 0.0% | 0 | - | - | 0.0% | 0.0% |" in text
     assert "| pii | no kind | 28 | 70.0% | - | 0.0% |" in text
     assert re.search(r"\| `strict`, 0\.\d+ \| gate \| \d+\.\d% \| \d+\.\d% \|", text)
-    assert text.index("## Was the text there") < text.index("## Out of fold")
+    assert text.index("## Texts in the training data") < text.index("## Out of fold")
     assert "- `say 'safe'\\|now`: `OTHER.Safe`, 0.70" in text
     for name in (evaluation_page.RELIABILITY, evaluation_page.CONFUSION):
         assert f"]({name})" in text
@@ -200,7 +200,7 @@ def test_the_page_has_every_table_the_pictures_and_the_card_its_figures(tmp_path
 
 def test_a_card_without_its_markers_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     (tmp_path / evaluation_page.CARD).write_text("by hand\n", "utf-8")
-    with pytest.raises(DataError, match="put back"):
+    with pytest.raises(DataError, match="restore"):
         evaluation_page.write_pages(*made_up(), VERSION, tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == [evaluation_page.CARD]
 
