@@ -30,9 +30,9 @@ _PICTURE = ROOT / "docs" / "img" / "latency.png"
 
 
 def main() -> None:
-    """Run the sections asked for."""
+    """Run the chosen sections."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", choices=_SECTIONS, help="this section alone")
+    parser.add_argument("--only", choices=_SECTIONS, help="only this section")
     parser.add_argument("--quick", action="store_true", help="a few inputs, nothing is written")
     given = parser.parse_args()
     # An exit, so that the services and engines started here end as well.
@@ -41,7 +41,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in [given.only] if given.only else _SECTIONS:
         measure, render = _SECTIONS[name]
-        machine = report.machine()  # before: the load average that it names is not our own
+        machine = report.machine()  # first, so that its load average is not that of the measurement
         measured = measure(given.quick)
         command = f"make bench ONLY={name}{' QUICK=1' * given.quick}"
         block = f"`{command}` on {machine}.\n\n{render(measured)}"

@@ -51,7 +51,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Each row asked by itself, for `timed` rows; reason: why it has no figures."""
+    """One request per row, for `timed` rows; reason: why there are no figures."""
 
     name: str
     timed: int = 0
@@ -65,14 +65,14 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """runs: the first one is what the loops are compared with."""
+    """runs: the loops are compared with the first one."""
 
     runs: list[Run]
     loops: list[Loop]
 
 
 def measure(quick: bool) -> Measured:
-    """Start the service and map; the loops ask for rows of the first run."""
+    """Start the service and map; the loops map rows of the first run."""
     few, many, distinct, timed = (
         (1_000, 2_000, 20, 5) if quick else (1_000_000, 10_000_000, 5_000, 200)
     )
@@ -117,7 +117,7 @@ def _loop(name: str, asks: list[Ask], call: Callable[[Ask], object]) -> Loop:
 
 
 def _llama_cpp(asks: list[Ask]) -> Loop:
-    """The base model by another engine, which makes a JSON text of labels for each row."""
+    """The base model on another engine, which writes a JSON text of labels per row."""
     try:
         version, threads = str(assets.text_versions().int8), usable_cores()
         gguf = str(assets.gguf())
@@ -155,7 +155,7 @@ def render(measured: Measured) -> str:
         for loop in measured.loops
         if loop.timed
     ]
-    heads = ("", "rows", "different", "asked before", "took, s", "CPU of the command, s")
+    heads = ("", "rows", "different", "sent before", "time, s", "CPU of the command, s")
     shown = table((*heads, "its peak memory, MB"), cells)
     timed = " ".join(
         f"{loop.name}: {loop.timed:,} rows took {number(loop.seconds)} s."
@@ -170,7 +170,7 @@ def render(measured: Measured) -> str:
 
 
 def _target(run: Run, limit: float) -> Target:
-    before = "asked before" if run.asked else "none asked before"
+    before = "sent before" if run.asked else "none sent before"
     return Target(
         f"{run.rows:,} rows, {run.distinct:,} different, {before}", run.seconds, limit, " s"
     )

@@ -1,8 +1,8 @@
 """`.venv-engines/bin/python -m bench.engines`: the same rows on DuckDB, Spark and Ray Data.
 
-In: numbers of rows, of different outputs and of workers, and the service at MAPPER_URL. Out: a line
-for each engine and number of workers, with the seconds from file to file; an engine's start is not
-counted. The service has answered all outputs before.
+In: numbers of rows, of different outputs and of workers, and the service at MAPPER_URL. Out: one
+line per engine and number of workers, with the seconds from file to file, without the start of the
+engine. The service has answered all outputs before.
 """
 
 import argparse
@@ -41,7 +41,7 @@ def duckdb(source: Path, target: Path, endpoints: Endpoints, workers: int) -> Ru
 
 
 def spark(source: Path, target: Path, endpoints: Endpoints, workers: int) -> Run:
-    """A local cluster with a thread for each worker."""
+    """A local cluster with one thread per worker."""
     from pyspark.sql import SparkSession
 
     from llama_mapper.engines.spark import map_rows
@@ -60,7 +60,7 @@ def spark(source: Path, target: Path, endpoints: Endpoints, workers: int) -> Run
 
 
 def ray(source: Path, target: Path, endpoints: Endpoints, workers: int) -> Run:
-    """A local cluster with a core for each worker."""
+    """A local cluster with one core per worker."""
     import ray as engine
 
     from llama_mapper.engines.ray import map_rows

@@ -1,6 +1,6 @@
 """The time that each layer adds: the engine, Triton's ensemble over gRPC, the facade over REST.
 
-In: whether it is to be quick. Out: times of a single client with and without the answer cache,
+In: whether to run quickly. Out: times of a single client with and without the answer cache,
 throughput of one client and of many, resident sizes, and the block for the page.
 """
 
@@ -32,15 +32,15 @@ _ASKED = 0.95
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """adds_ms: at the median, to the layer below over the same inputs; asked: share of answers
-    for which the model was asked in time."""
+    """adds_ms: at the median, to the layer below over the same inputs; asked: share of answers that
+    the model gave in time."""
 
     timing: Timing
     adds_ms: float
     asked: float
 
     def judged(self, value: float) -> float:
-        """The value; NaN where the rules answered so often that it is theirs."""
+        """The value; NaN if the rules answered so often that it is theirs."""
         return value if self.asked >= _ASKED else float("nan")
 
 
@@ -140,7 +140,7 @@ def _load(stack: Running, run: Callable[[], Throughput]) -> Load:
 
 
 def _batch(stack: Running, asks: Sequence[Ask], times: int) -> Timing:
-    """Whole batches of items that were asked before, one after another."""
+    """Whole batches of items that were sent before, one after another."""
     call = batch_caller(stack.url)
     batch = [asks[n % len(asks)] for n in range(_BATCH)]
     took = []
@@ -190,7 +190,7 @@ def render(layers: Layers) -> str:
         Target("cached through REST, median", cached.judged(cached.timing.median), 3, " ms"),
         Target("cached through REST, p95", cached.judged(cached.timing.p95), 5, " ms"),
         Target(
-            f"cached through REST, {_MANY[0]} clients, answers a second",
+            f"cached through REST, {_MANY[0]} clients, answers per second",
             shared.per_second,
             1000,
             at_least=True,
@@ -232,18 +232,18 @@ def render(layers: Layers) -> str:
                     "median, ms",
                     "p95, ms",
                     "adds, ms",
-                    "model asked",
+                    "by the model",
                 ),
                 sequential,
             ),
             table(
                 (
                     "closed loop",
-                    "answers a second",
+                    "answers per second",
                     "goodput",
                     "median, ms",
                     "p95, ms",
-                    "model asked",
+                    "by the model",
                     "CPU per answer: facade, ms",
                     "Triton and the other steps, ms",
                     "model process, ms",

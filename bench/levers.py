@@ -1,7 +1,7 @@
 """The effect of each lever of the engine: the same pass with the lever and without it.
 
-In: whether it is to be quick. Out: times by variant and by batch, where a pass goes by operator,
-and the block for the page.
+In: whether to run quickly. Out: times by variant and by batch, the shares of the operators in a
+pass, and the block for the page.
 """
 
 import json
@@ -33,13 +33,13 @@ from engine.version import read_version
 _SERVED = "as served"
 _BATCHES = (1, 2, 4, 8, 16)
 _OPERATORS = 8
-_INPUTS, _ROUNDS = {False: 60, True: 2}, {False: 12, True: 1}  # by whether it is to be quick
+_INPUTS, _ROUNDS = {False: 60, True: 2}, {False: 12, True: 1}  # by `quick`
 
 
 @dataclass(frozen=True, slots=True)
 class Levers:
-    """variants: one answer or pass; batches: of so many answers together; operators: share of a
-    pass's time, biggest first."""
+    """variants: one answer or pass; batches: by number of answers; operators: share of a pass's
+    time, largest first."""
 
     variants: Mapping[str, Timing]
     batches: Mapping[str, Timing]
@@ -120,7 +120,7 @@ def operators(version: Path, asks: Sequence[Ask], threads: int) -> dict[str, flo
     with tempfile.TemporaryDirectory() as folder:
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
-        # As the engine.
+        # As in the engine.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if not has_vnni():
             options.add_session_config_entry("session.x64quantprecision", "1")
@@ -142,7 +142,7 @@ def operators(version: Path, asks: Sequence[Ask], threads: int) -> dict[str, flo
 
 
 def _feeds(ids: Sequence[int], read: int) -> dict[str, npt.NDArray[Any]]:
-    """One row that has read so many tokens, as `export.onnx.fuse` says that the graph takes it."""
+    """The inputs of one row with so many read tokens, in the form of `export.onnx.fuse`."""
     count = len(ids)
     slots = np.arange(count)
     ahead = np.triu(np.full((count, read + count), -1e9, np.float32), read + 1)
@@ -156,12 +156,12 @@ def _feeds(ids: Sequence[int], read: int) -> dict[str, npt.NDArray[Any]]:
 
 
 def render(levers: Levers) -> str:
-    """The tables, and the objectives for CPUs with AVX2 alone."""
+    """The tables, and the objectives for CPUs with AVX2."""
     together = str(_BATCHES[-1])
     judged = [
         Target("as served, median", levers.variants[_SERVED].median, 30, " ms"),
         Target(
-            f"{together} answers together, answers a second",
+            f"{together} answers together, answers per second",
             1000 * int(together) / levers.batches[together].median,
             75,
             at_least=True,
@@ -172,7 +172,7 @@ def render(levers: Levers) -> str:
         [(name, number(t.median), number(t.p95)) for name, t in levers.variants.items()],
     )
     batches = table(
-        ("answers together", "median, ms", "answers a second"),
+        ("answers together", "median, ms", "answers per second"),
         [
             (size, number(t.median), number(1000 * int(size) / t.median))
             for size, t in levers.batches.items()

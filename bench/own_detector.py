@@ -1,9 +1,9 @@
 """`python -m bench.own_detector`: the time from 40 unseen labels to their answers.
 
-In: labels of detectors whose families neither the served version nor the rules know. Out: a table
-of `docs/own-detectors.md`. The service runs on a copy of the code without the files of those
-families. The clock starts with `mapper detectors draft`; a program makes the corrections of a
-reviewer, who needs longer; it stops when REST and Triton answer every label as decided.
+In: labels of detectors whose families are hidden from the served version and the rules. Out: a
+table of `docs/own-detectors.md`. The service runs on a copy of the code without the files of those
+families. The time starts with `mapper detectors draft`; a program makes the corrections, faster
+than a reviewer; the time ends when REST and Triton return the decided labels.
 """
 
 import argparse
@@ -44,14 +44,14 @@ _REAL = "gliner-pii"
 _ANSWERED_WITHIN_S = 30.0
 
 Gold = Mapping[str, Answer]
-"""What each label means."""
+"""The answer of each label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A draft as a reviewer leaves it. file: the detector file; looked_at: entries marked as
-    doubtful, and codes; changed: entries that the reviewer corrects or adds; unmarked: those of
-    them that the draft calls certain."""
+    """A reviewed draft. file: the detector file; looked_at: entries marked as doubtful, and codes;
+    changed: entries that the reviewer corrects or adds; unmarked: those of them that the draft
+    marks as certain."""
 
     file: str
     looked_at: int
@@ -61,7 +61,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Of one detector, with seconds by step."""
+    """The figures of one detector, with seconds per step."""
 
     detector: str
     labels: int
@@ -73,13 +73,13 @@ class Measured:
 
     @property
     def total_s(self) -> float:
-        """From the start of the draft."""
+        """Seconds from the start of the draft."""
         return self.draft_s + self.add_s + self.rest_s + self.triton_s
 
 
 def detectors(rows: Sequence[Row]) -> dict[str, Gold]:
-    """Two detectors of LABELS labels out of the gate's rows: of one real tool, and a broad one,
-    evenly out of all rows."""
+    """Two detectors of LABELS labels from the gate's rows: one real tool, and a broad one, evenly
+    from all rows."""
     real = _distinct(row for row in rows if row.detector == _REAL)
     broad = _distinct(rows)
     spread = [broad[i * len(broad) // LABELS] for i in range(LABELS)]
@@ -88,7 +88,7 @@ def detectors(rows: Sequence[Row]) -> dict[str, Gold]:
 
 
 def reviewed(draft: Mapping[str, Any], gold: Gold) -> Review:
-    """draft: as `POST /detectors/draft` answers. The entries that differ from `gold` are changed,
+    """draft: the answer of `POST /detectors/draft`. Entries that differ from `gold` are changed,
     and codes are mapped."""
     file: dict[str, Any] = yaml.safe_load(draft["file"])
     states = {entry["word"]: State(entry["state"]) for entry in draft["entries"]}
@@ -185,7 +185,7 @@ def main() -> int:
 
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:
-    """One row for each label, however it is spelt."""
+    """One row per label, independent of its spelling."""
     return list({match_key(row.output): row for row in rows}.values())
 
 

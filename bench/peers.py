@@ -1,7 +1,7 @@
 """Compares the engine with other engines, with its own bound, and with simpler classifiers.
 
-In: whether it is to be quick. Out: times, memory, size and, of what was made for this task,
-accuracy by contender, and the block for the page. All answer the same inputs.
+In: whether to run quickly. Out: times, memory and size by contender, the accuracy of those made for
+this task, and the block for the page. All answer the same inputs.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +31,7 @@ BOUND, TEXT_BOUND = "bound: one pass, signal", "bound: one pass, prompt and JSON
 LLAMA_CPP, GENAI, TRANSFORMERS = "llama.cpp, Q4_1", "ONNX Runtime GenAI, int4", "transformers, fp32"
 SERVICE, RULES = "the whole service, REST", "rules alone"
 NEAREST, TRAINED = "sentence encoder, nearest phrase, FastAPI", "sentence encoder, trained head"
-#: Other engines -> how many times as long as label tokens they are to take.
+#: Other engines -> the objective for their time, in times of label tokens.
 _PEERS = {LLAMA_CPP: 10, GENAI: 8, TRANSFORMERS: 10}
 #: Contenders made for this task, which can be measured without curation of the gate's families.
 _JUDGED = (LABEL, NEAREST, TRAINED, RULES)
@@ -48,9 +48,9 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """passes: mean of an answer; same: share of answers with the labels that TEXT gives; exact:
-    share of the gate's rows answered with the very gold set; cold_s: from the start of its process
-    to its first answer; resident_mb: of its processes; disk_mb: of its files; reason: why it has no
+    """passes: mean per answer; same: share of answers with the labels of TEXT; exact: share of the
+    gate's rows answered with exactly the gold set; cold_s: from the start of its process to its
+    first answer; resident_mb: of its processes; disk_mb: of its files; reason: why it has no
     figures."""
 
     timing: Timing
@@ -65,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """gate: rows that `exact` is a share of."""
+    """gate: number of the gate's rows, for `exact`."""
 
     rows: Mapping[str, Row]
     inputs: int
@@ -89,7 +89,7 @@ def measure(quick: bool) -> Peers:
                 rows[name] = Row(timing(()), reason=" ".join(str(error).split()))
                 continue
             cold[name] = one.ready_s + one.ask([WARM_UP]).seconds
-        # Drafts and the text bound need the answer; the cache needs to have been asked.
+        # Drafts and the text bound need the answers; the cache must be filled.
         asks = [
             replace(ask, labels=started[TEXT].ask([ask]).told[0].labels)
             for ask in unseen(2 if quick else 40, seed=1)
@@ -126,7 +126,7 @@ def _contenders(threads: int) -> dict[str, Contender]:
     def peer(
         module: str, files: Callable[[], Path], option: str = "", python: Path = assets.PEERS
     ) -> Contender:
-        """option: the name by which `load` takes the files, if it does."""
+        """option: the parameter of `load` for the files, if it has one."""
 
         def start() -> Worker:
             options = {option: str(files())} if option else {}
@@ -179,7 +179,7 @@ def _told(told: Sequence[Told], asks: Sequence[Ask]) -> tuple[float, float]:
 
 
 def _exact(one: Worker | Service, gate: Sequence[Labelled]) -> float:
-    """Under a name that nobody knows."""
+    """The inputs under an unknown detector name."""
     asks = [Ask(NEUTRAL, row.output) for row in gate]
     told = [
         answer
@@ -212,7 +212,7 @@ def render(peers: Peers) -> str:
                 number(row.timing.p95),
                 number(row.timing.median / median[LABEL]),
                 number(row.passes),
-                # The others are tuned for the task: whether they agree says nothing.
+                # The others are tuned for the task, so their agreement has no meaning.
                 share(row.same) if name in (TEXT, DRAFTED, *_PEERS) else "-",
                 share(row.exact),
                 number(row.cold_s),

@@ -1,7 +1,7 @@
 """`python -m bench.plot FOLDER PICTURE`: the figures as a picture.
 
-In: FOLDER/peers.json and FOLDER/load.json, as far as they are there. Out: a PNG. Runs in the
-peers' environment, which has matplotlib.
+In: FOLDER/peers.json and FOLDER/load.json, or one of them. Out: a PNG. Runs in the peers'
+environment, which has matplotlib.
 """
 
 import json
@@ -19,7 +19,7 @@ _PANELS = ("peers", "load")
 
 
 def main(folder: Path, picture: Path) -> None:
-    """Draw what has been measured. Raises SystemExit when nothing has."""
+    """Draw the measured figures. Raises SystemExit without any."""
     found = {
         name: json.loads(file.read_text("utf-8"))
         for name in _PANELS
@@ -53,7 +53,7 @@ def _load(axis: Axes, load: dict[str, Any]) -> None:
         axis.plot(rates, values, marker="o", label=quantile)
     axis.axhline(250, color="0.5", linestyle="--", label="objective of the p95")
     axis.set_ylim(bottom=0)
-    axis.set_xlabel("requests a second, Poisson arrivals")
+    axis.set_xlabel("requests per second, Poisson arrivals")
     axis.set_ylabel("latency through REST, ms")
     axis.legend()
 

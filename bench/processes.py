@@ -1,6 +1,6 @@
 """Helpers to start servers on this machine: free ports, waiting, the published model.
 
-Tests in the environments of other packages import this without the service's.
+Independent of the service's packages, so that tests in other environments can import it.
 """
 
 import socket
@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on."""
+    """Free ports."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [s.getsockname()[1] for s in sockets]
     for s in sockets:
@@ -21,10 +21,10 @@ def free_ports(count: int) -> list[int]:
 
 
 def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:
-    """Wait until it holds; fail when it never does."""
+    """Wait until the condition holds; fail after a time limit."""
     deadline = time.monotonic() + within_s
     while not condition():
-        assert time.monotonic() < deadline, "it never came true"
+        assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.05)
 
 

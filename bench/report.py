@@ -15,7 +15,7 @@ from engine.runtime.cores import usable_cores
 from tools import markdown
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
-#: Of sections that have another page.
+#: Pages of the sections that are not in the page of performance.
 _PAGES = dict.fromkeys(("bulk", "ways"), PAGE.with_name("bulk.md"))
 _ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
 _VERSIONS = ("onnxruntime", "numpy", "tokenizers", "tritonclient", "nvidia-pytriton")
@@ -23,9 +23,9 @@ _VERSIONS = ("onnxruntime", "numpy", "tokenizers", "tritonclient", "nvidia-pytri
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An objective of the project and how far from it the measurement is.
+    """An objective of the project and the distance of the measurement.
 
-    limit: what `value` may be at most, or with `at_least` at least; unit: of both.
+    limit: the maximum of `value`, or with `at_least` the minimum; unit: of both.
     """
 
     text: str
@@ -36,12 +36,12 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """False for NaN: what was not measured is not met."""
+        """False for NaN: an objective without a measurement is not met."""
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     @property
     def verdict(self) -> str:
-        """Met, or by how much of the limit it was missed."""
+        """Met, or the distance as a share of the limit."""
         if self.met:
             return "met"
         distance = abs(self.value / self.limit - 1)

@@ -1,8 +1,8 @@
 """The service under the generated traffic: open loop, Poisson arrivals, one rate after the other.
 
 In: whether to run quickly. Out: the clients' results at each rate, and the block for the page.
-Every run restarts the service, so that its answer cache has only the version's own answers, and
-every rate is driven with two seeds, because the seed decides which items are frequent.
+Every run restarts the service, so that its answer cache has only the version's own answers. Every
+rate is run with two seeds, because the seed decides which items are frequent.
 """
 
 import tempfile
@@ -18,16 +18,16 @@ from bench.load.scrapes import Scraping
 from bench.report import Target, number, share, table, targets
 from engine.runtime.cores import usable_cores
 
-#: Requests a second -> objectives: p95 in ms, fallback and CPU in percent.
+#: Requests per second -> objectives: p95 in ms, fallback and CPU in percent.
 _OBJECTIVES = {5: (), 25: (), 50: (250, 10, 70), 100: (100, 5, 60), 200: (250, 10)}
 _WARM_UP = {"seed": 0, "rps": 5, "seconds": 2}  # of the generator as well as of the service
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """Latencies in ms from when a request was due. fallback: share without garbage; failed: share
-    without an answer of 200; cpu: of Triton and the facade, share of the machine's cores; hits:
-    the cache's share; lag_p99: how late the generator sent."""
+    """Latencies in ms from the due time of a request. fallback: share without garbage; failed:
+    share without an answer of 200; cpu: of Triton and the facade, share of the machine's cores;
+    hits: the cache's share; lag_p99: the sending delay of the generator."""
 
     requests: int
     p50: float
@@ -87,7 +87,7 @@ def render(load: Load) -> str:
     """The table, and the objectives."""
     shown = table(
         (
-            "requests a second",
+            "requests per second",
             "p50, ms",
             "p95, ms",
             "p99, ms",
@@ -113,7 +113,7 @@ def render(load: Load) -> str:
         ],
     )
     judged = [
-        Target(f"{rps} a second, {what}", value, limit, unit)
+        Target(f"{rps} per second, {what}", value, limit, unit)
         for rps, rate in load.rates.items()
         for (what, value, unit), limit in zip(
             (
@@ -127,6 +127,6 @@ def render(load: Load) -> str:
     ]
     judged += scrapes.judged(load.scraping)
     return (
-        f"{shown}\n\n{load.seconds:.0f} s a run, {load.seeds} seed{'s' * (load.seeds > 1)} a rate."
-        f"\n\n{scrapes.render(load.scraping)}\n\n{targets(judged)}"
+        f"{shown}\n\n{load.seconds:.0f} s per run, {load.seeds} seed{'s' * (load.seeds > 1)} per "
+        f"rate.\n\n{scrapes.render(load.scraping)}\n\n{targets(judged)}"
     )

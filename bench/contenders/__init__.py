@@ -20,8 +20,8 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """An answer; labels: empty where there is none. passes: forward passes, where they are known
-    (an engine that decodes token by token makes one a token)."""
+    """An answer; labels: empty if there is none. passes: forward passes, if they are known (an
+    engine that decodes token by token makes one per token)."""
 
     labels: tuple[str, ...]
     passes: int | None = None
@@ -29,9 +29,9 @@ class Told:
 
 class Contender(Protocol):
     def answer(self, asks: Sequence[Ask]) -> list[Told]:
-        """All in one call. Engines without batches answer in turn."""
+        """Answers all in one call. Engines without batches answer one by one."""
         ...
 
 
 class UnavailableError(Exception):
-    """This engine cannot be measured here; the message is the reason, for the table."""
+    """This engine cannot be measured here; the message is the reason in the table."""

@@ -17,7 +17,7 @@ from export.checkpoint.base import load_checkpoint
 
 
 class _Mask(LogitsProcessor):
-    """Holds one answer to the grammar."""
+    """Restricts one answer to the grammar."""
 
     def __init__(self, matcher: LLMatcher, prompt: int, vocabulary: int) -> None:
         self._matcher = matcher

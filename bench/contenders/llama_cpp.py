@@ -22,7 +22,7 @@ class LlamaCpp:
         params.cpuparams_batch.n_threads = threads
         self._server = xllamacpp.Server(params)
         self._prompts = encoder(version)
-        # This wheel's grammars are llguidance's, which takes its own options with the schema.
+        # This wheel uses llguidance, whose options are part of the schema.
         self._grammar = xllamacpp.json_schema_to_grammar(
             schema() | {"x-guidance": {"whitespace_flexible": False}}
         )

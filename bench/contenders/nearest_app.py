@@ -1,7 +1,7 @@
 """`python -m bench.contenders.nearest_app FOLDER THREADS PORT`: an embedding classifier on FastAPI.
 
-As teams write one: a sentence encoder, a matrix of known phrases, and the label of the nearest. It
-answers `POST /map` in the fields of the event that the bench reads.
+The usual solution of a team: a sentence encoder, a matrix of known phrases, and the label of the
+nearest. It answers `POST /map` with the fields of the event that the bench reads.
 """
 
 import sys
@@ -22,7 +22,7 @@ class Item(BaseModel):
 
 
 def create_app(folder: Path, threads: int) -> FastAPI:
-    """folder: as `bench.making.classifiers` writes it."""
+    """folder: one that `bench.making.classifiers` wrote."""
     graph, vectors = Graph(folder, threads), np.load(folder / VECTORS)
     app = FastAPI()
 

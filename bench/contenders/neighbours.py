@@ -1,4 +1,4 @@
-"""What looking up the neighbours adds to a pass: the served version's own, and nothing else."""
+"""The look-up of the served version's neighbours alone: the time that it adds to a pass."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
 """The bound: one forward pass of a version's graph over an answer's tokens, and nothing else.
 
-Options take a lever away, so that its worth shows.
+Options remove single levers to measure their effect.
 """
 
 from collections.abc import Sequence
@@ -77,9 +77,9 @@ def load(
     keeps_prefixes: bool = False,
     head: str | None = None,
 ) -> OnePass:
-    """answered: the text answer is read as well, as a drafted one is; keeps_prefixes: the
-    prompt's part of the detector, one for all asks of a call, is read once; head: a matrix that
-    the last state is multiplied with."""
+    """answered: read the text answer as well, as with a draft; keeps_prefixes: read the detector's
+    part of the prompt, common to all asks of a call, only once; head: a matrix for the product with
+    the last state."""
     return OnePass(
         Path(version),
         threads,

@@ -1,4 +1,4 @@
-"""ONNX Runtime GenAI with its guidance, forced tokens on, over a model made by its own builder."""
+"""ONNX Runtime GenAI with its guidance, forced tokens on, and a model of its own builder."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ class OrtGenai:
         self._model = og.Model(config)
         self._tokenizer = og.Tokenizer(self._model)
         self._prompts = encoder(version)
-        # The engine below is llguidance, which takes its own options with the schema.
+        # The engine uses llguidance, whose options are part of the schema.
         self._schema = json.dumps(schema() | {"x-guidance": {"whitespace_flexible": False}})
 
     def answer(self, asks: Sequence[Ask]) -> list[Told]:

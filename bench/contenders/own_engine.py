@@ -1,4 +1,4 @@
-"""This project's engine as `llama_mapper` runs it, over the served version."""
+"""This project's engine with the served version, as in `llama_mapper`."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""This project's decoder of versions that write text, under the schema that all contenders get."""
+"""This project's decoder of versions that write text, with the schema of all contenders."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -12,7 +12,7 @@ from engine.version import read_version
 from schemas.event import decoding_schema
 from schemas.taxonomy import load_taxonomy
 
-MAX_INPUT_TOKENS, MAX_NEW_TOKENS = 128, 64  # what the service uses
+MAX_INPUT_TOKENS, MAX_NEW_TOKENS = 128, 64  # the service's defaults
 
 
 def encoder(version: Path) -> PromptEncoder:
@@ -39,7 +39,7 @@ def schema() -> dict[str, Any]:
 
 
 def labels_in(text: str) -> tuple[str, ...]:
-    """The labels of a candidate JSON; none where it is cut short."""
+    """The labels of a candidate JSON; none if it is incomplete."""
     try:
         return tuple(dict.fromkeys(json.loads(text)["taxonomy"]))
     except (ValueError, KeyError, TypeError):

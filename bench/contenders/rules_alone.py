@@ -1,4 +1,4 @@
-"""The curated rules without a model, as if nobody had curated the gate's families."""
+"""The curated rules without a model and without the gate's families."""
 
 from collections.abc import Sequence
 from typing import cast

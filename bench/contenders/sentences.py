@@ -1,4 +1,4 @@
-"""What the classifiers read a text by: a tokenizer and a graph that `bench.making` wrote."""
+"""The input of the classifiers: a tokenizer and a graph that `bench.making` wrote."""
 
 import json
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ _MAX_TOKENS = 128
 
 
 class Graph:
-    """answers: what a row's largest output may stand for, in order."""
+    """answers: the answer of each output of a row, in order."""
 
     def __init__(self, folder: Path, threads: int) -> None:
         options = ort.SessionOptions()

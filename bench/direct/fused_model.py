@@ -41,7 +41,7 @@ class TritonPythonModel:
         keep_for_good()
 
     def execute(self, requests):
-        """All items are read, then asked together, then decided."""
+        """Read all items, answer them in one batch, then decide them."""
         queries: list[Any] = []
         answered: list[Any] = []
         read = functools.partial(self.read, time.monotonic(), queries)
@@ -58,7 +58,7 @@ class TritonPythonModel:
         return wire.read_columns(tensor, NAMES)
 
     def read(self, now, queries, detector, output, metadata, options):
-        """The item, the place of its queries among all, and its options."""
+        """The item, the slice of its queries, and its options."""
         wishes = parse_options(options)
         item = self.pipelines.of(wishes.tenant).read(detector, output, parse_metadata(metadata))
         until = None if wishes.budget_ms is None else now + wishes.budget_ms / 1000

@@ -1,11 +1,11 @@
-"""In place of a step of the ensemble: its tensors come in and go out, and nothing is computed."""
+"""Replaces a step of the ensemble: it takes and returns the same tensors without computation."""
 
 import json
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-#: About as long as an event.
+#: About the length of an event.
 TEXT = b"x" * 512
 
 

@@ -1,7 +1,7 @@
 """`python -m bench.direct.perf_analyzer`: NVIDIA's perf_analyzer on a running Triton, by gRPC.
 
-In: an address, a model, inputs as it reads them. Out: its own report, or from `measure` answers a
-second and latencies at one concurrency. The program is in an environment of its own.
+In: an address, a model, inputs in its format. Out: its own report, or from `measure` answers per
+second and latencies at one concurrency. The program has its own environment.
 """
 
 import argparse
@@ -20,13 +20,13 @@ from bench.harness.workers import ROOT
 INPUTS = ROOT / "bench" / "perf_analyzer.json"
 TENSORS = ("DETECTOR", "OUTPUT", "METADATA", "OPTIONS")
 _PROGRAM = ROOT / ".venv-perf" / "bin" / "perf_analyzer"
-_WINDOWS = 3  # that the program takes figures of
-_ANY_SPREAD = 1_000_000  # in percent: so the first windows are what is measured
+_WINDOWS = 3  # measurement windows of the program
+_ANY_SPREAD = 1_000_000  # percent, so that the first windows are measured
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Answers a second, and latencies in ms."""
+    """Answers per second, and latencies in ms."""
 
     per_second: float
     p50: float
@@ -37,9 +37,9 @@ class Point:
 def measure(
     url: str, model: str, concurrency: int, window_s: float, inputs: Path = INPUTS
 ) -> Point:
-    """What so many requests at a time yield, over three windows of `window_s`.
+    """The figures at a concurrency, over three windows of `window_s`.
 
-    Raises UnavailableError without the program, RuntimeError with its words when it fails.
+    Raises UnavailableError without the program, RuntimeError with its output when it fails.
     """
     if not _PROGRAM.is_file():
         raise UnavailableError(f"{_PROGRAM.parents[1].name} is missing; run `make bench`")
@@ -65,7 +65,7 @@ def measure(
 
 
 def _point(row: Mapping[str, str]) -> Point:
-    """Of a line of its report, whose times are microseconds."""
+    """The figures of a line of its report, whose times are in microseconds."""
     p50, p95, p99 = (float(row[f"p{q} latency"]) / 1000 for q in (50, 95, 99))
     return Point(float(row["Inferences/Second"]), p50, p95, p99)
 
@@ -85,7 +85,7 @@ def _environment() -> dict[str, str]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it on the ensemble, for a terminal; returns its exit code."""
+    """Run the program on the ensemble; returns its exit code."""
     parser = argparse.ArgumentParser(prog="bench.direct.perf_analyzer", description=__doc__)
     parser.add_argument("--url", default="localhost:8001")
     parser.add_argument("--concurrency", default="1:8", help="from:to, or one number")

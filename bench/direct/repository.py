@@ -1,7 +1,7 @@
-"""A model repository with the ensemble as served, and what it is compared with.
+"""A model repository with the ensemble as served, and the models for comparison.
 
-In: the project's repository. Out: a copy with the served version, and beside it `noop`, the same
-ensemble with steps that compute nothing, and `fused`, its three steps in one Python model.
+In: the project's repository. Out: a copy with the served version, with `noop`, the same ensemble
+with steps that compute nothing, and with `fused`, its three steps in one Python model.
 """
 
 import shutil
@@ -17,7 +17,7 @@ from client_api.__main__ import MODELS
 
 ENSEMBLE, NOOP, FUSED = "mapper", "noop", "fused"
 STEPS = tuple(model for model in MODELS if model != ENSEMBLE)
-#: What is loaded after the ensemble, each model after those that it needs.
+#: The models loaded after the ensemble, each after those that it needs.
 COMPARED = (FUSED, *(f"{NOOP}_{step}" for step in STEPS), NOOP)
 
 
@@ -42,7 +42,7 @@ def _fused(folder: Path) -> Any:
     version = assets.served_version()
     model, config = _config(folder, version.parent.name), _config(folder, ENSEMBLE)
     config.name, config.backend, config.platform = FUSED, model.backend, ""
-    config.dynamic_batching.SetInParent()  # as every step; an ensemble schedules otherwise
+    config.dynamic_batching.SetInParent()  # as in every step; an ensemble has another scheduler
     config.instance_group.extend(model.instance_group)
     for name, value in model.parameters.items():
         config.parameters[name].CopyFrom(value)

@@ -1,7 +1,7 @@
-"""The ensemble as Triton serves it by gRPC, beside its bound and beside one fused model.
+"""Triton's ensemble over gRPC, compared with its bound and with one fused model.
 
-In: whether it is to be quick. Out: answers a second and latencies by the number of requests at a
-time, and the block for the page. All models are in one Triton and are asked in turn.
+In: whether to run quickly. Out: answers per second and latencies by concurrency, and the block for
+the page. All models are in one Triton and are measured in turn.
 """
 
 import json
@@ -27,17 +27,17 @@ _NAMES = {
     ENSEMBLE: "**ensemble** (served)",
     FUSED: "one fused Python model",
 }
-_CONCURRENCY = {False: (1, 4, 16, 64), True: (1, 16)}  # by whether it is to be quick
+_CONCURRENCY = {False: (1, 4, 16, 64), True: (1, 16)}  # by `quick`
 _WINDOW_S = {False: 2.0, True: 0.3}
 _LOADED_WITHIN_S = 180.0
 
 Points = Mapping[str, Mapping[str, Point]]
-"""By the number of requests at a time, then by model."""
+"""By concurrency, then by model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """cached: the repository's inputs, asked before; uncached: new labels, without a cache."""
+    """cached: inputs that were sent before; uncached: new labels, without a cache."""
 
     cached: Points
     uncached: Points
@@ -65,7 +65,7 @@ def _rows(count: int) -> list[dict[str, list[str]]]:
 
 @contextmanager
 def running(models: Path, **settings: str) -> Iterator[str]:
-    """All models that are compared; yields the address. settings: more environment."""
+    """Serve all compared models; yields the address. settings: more environment."""
     with LocalTriton(
         models,
         MODELS,
@@ -74,16 +74,14 @@ def running(models: Path, **settings: str) -> Iterator[str]:
         log_path=models.parent / "triton.log",
         extra_env=settings,
     ) as triton:
-        for (
-            model
-        ) in repository.COMPARED:  # one by one: Triton may die of so many that start at once
+        for model in repository.COMPARED:  # one by one: Triton may crash if so many start at once
             triton.load(model, timeout_s=_LOADED_WITHIN_S)
         yield triton.grpc_url
 
 
 def _points(url: str, models: Sequence[str], inputs: Path, quick: bool) -> Points:
     rng, window_s = random.Random(1), _WINDOW_S[quick]
-    for model in models:  # not counted: caches get filled, pages get read
+    for model in models:  # not counted: fills caches and loads pages
         analyze(url, model, 1, 0.3, inputs)
     return {
         str(concurrency): {
@@ -98,7 +96,7 @@ def render(direct: Direct) -> str:
     """The tables."""
     return "\n\n".join(
         table(
-            (what, "at a time", "answers a second", f"of {of}", "p50, ms", "p95, ms", "p99, ms"),
+            (what, "concurrency", "answers/s", f"of {of}", "p50, ms", "p95, ms", "p99, ms"),
             [
                 (
                     _NAMES[model],
@@ -115,7 +113,7 @@ def render(direct: Direct) -> str:
             ],
         )
         for what, of, base, points in (
-            ("asked before", "the bound's", NOOP, direct.cached),
+            ("sent before", "the bound's", NOOP, direct.cached),
             ("new labels, no cache", "the ensemble's", ENSEMBLE, direct.uncached),
         )
     )

@@ -25,7 +25,7 @@ class Case:
     inject: called half a second after the start of the load.
     reasons: the allowed fallback reasons besides answers of the model (which have none).
     shows: reasons of which at least one must occur, as a proof that the fault took effect.
-    seconds: of the load. once: the fault ends by itself.
+    seconds: length of the load. once: the fault ends by itself.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """counted: the increase of `mapper_requests_total` in items; health: at the end of the load,
-    with the fault still active; back_s: from then, or from a fault that happens once, until the
-    model answered requests again.
+    with the fault still active; back_s: seconds from then, or from a fault that ends by itself,
+    until the model answered requests again.
     """
 
     case: str
@@ -77,7 +77,7 @@ class Outcome:
 
 
 def tell(**fault: object) -> Fault:
-    """The stand-in fails in this way."""
+    """Let the stand-in fail in this way."""
     return lambda deployment: deployment.tell(**fault)
 
 
@@ -92,14 +92,14 @@ def slow_start(deployment: Deployment) -> None:
 
 
 def clock_jumps(deployment: Deployment) -> None:
-    """A day ahead, and then a day back."""
+    """Set the clock a day ahead, and then a day back."""
     for clock_s in (_DAY_S, -_DAY_S):
         deployment.tell(clock_s=clock_s)
         time.sleep(_INJECT_AT_S)
 
 
 LOST = frozenset({"model_error", "timeout", "overloaded"})
-#: Of a process that is gone: what is seen first depends on how busy the machine is.
+#: Reasons after the end of a process; the load of the machine decides which one comes first.
 GONE = frozenset({"model_error", "timeout"})
 WRONG_LABEL = '{"taxonomy":["HARM.Invented"]}'
 
@@ -110,12 +110,12 @@ CASES = (
     Case("model: writes no JSON", tell(text="{cut"), LOST | {"invalid_json"}, {"invalid_json"}),
     Case("model: invents a label", tell(text=WRONG_LABEL), LOST | {"unknown_label"},
          {"unknown_label"}),
-    Case("model: hands on nonsense", tell(nonsense=True), LOST, {"model_error"}),
+    Case("model: returns nonsense", tell(nonsense=True), LOST, {"model_error"}),
     Case("model: raises", tell(**{"raise": True}), LOST, {"model_error"}),
     Case("model: exits at every batch", tell(exit=True), LOST, GONE),
-    Case("more requests than the model can do", tell(delay_s=0.5), LOST, {"overloaded"},
+    Case("more requests than the model can answer", tell(delay_s=0.5), LOST, {"overloaded"},
          rate=40.0),
-    Case("ten times what the model can do, for two minutes", tell(delay_s=0.6), LOST,
+    Case("ten times the model's rate, for two minutes", tell(delay_s=0.6), LOST,
          {"overloaded"}, rate=100.0, seconds=120.0),
     Case("signal_reader: SIGSTOP", hit(STOP, "reader"), LOST, {"timeout"}),
     Case("stub: kill -9", hit(KILL, "stub"), LOST, once=True),
@@ -133,7 +133,7 @@ CASES = (
     Case("policies: replaced by nonsense", Deployment.damage_policies, LOST),
 )  # fmt: skip
 
-#: Over the published model, whose load takes its time.
+#: With the published model, which loads slowly.
 PUBLISHED_CASES = (
     Case("published model, stub: kill -9", hit(KILL, "stub"), LOST, once=True),
     Case("published model, Triton: kill -9", hit(KILL, "triton"), LOST, GONE, once=True),
@@ -141,7 +141,7 @@ PUBLISHED_CASES = (
 
 
 def run(case: Case, deployment: Deployment, seconds: float | None = None) -> Outcome:
-    """Load, fault, and back to normal. seconds: another length of the load than the case's."""
+    """Load, fault and recovery. seconds: length of the load; default: the case's."""
     deployment.settle()
     before = deployment.metric("mapper_requests_total")
     injected: list[float] = []
@@ -172,7 +172,7 @@ def run(case: Case, deployment: Deployment, seconds: float | None = None) -> Out
 
 
 def _load(deployment: Deployment, *meanwhile: tuple[float, Callable[[], None]]) -> Sequence[Seen]:
-    """The usual load. meanwhile: what is done so many seconds into it."""
+    """The usual load. meanwhile: actions by their time in seconds."""
     return run_load(
         lambda: PlainClient(deployment.url),
         rate=RATE,
@@ -184,20 +184,20 @@ def _load(deployment: Deployment, *meanwhile: tuple[float, Callable[[], None]]) 
 
 
 def _last_without_model(seen: Sequence[Seen], since: float) -> float:
-    """When the rules last stood in for the model."""
+    """The time of the last answer by the rules in the model's place."""
     times = (one.due + one.took_s for one in seen if any(a.reason for a in one.answers))
     return max(times, default=since)
 
 
 def facade_drains(deployment: Deployment) -> Outcome:
-    """SIGTERM under load. Requests that the closed door refused are not among the seen."""
+    """SIGTERM under load. Requests refused after the port was closed are left out."""
     deployment.settle()
     deployment.tell(delay_s=0.05)
     log = len(deployment.facade_log())
     seen = _load(deployment, (_INJECT_AT_S, lambda: deployment.send(TERM, to="facade")))
     assert deployment.wait() == 0
     taken = [one for one in seen if one.problem != "ConnectError"]
-    # Its metrics went with it; every request that it answered is a line in its log.
+    # Its metrics are lost; its log has a line per answered request.
     answered = _answered(deployment.facade_log()[log:])
     ended = time.monotonic()
     deployment.start()
@@ -206,7 +206,7 @@ def facade_drains(deployment: Deployment) -> Outcome:
 
 
 def facade_dies(deployment: Deployment) -> Outcome:
-    """kill -9 under load, and something starts it again, as an orchestrator does."""
+    """kill -9 under load, and a new start, as by an orchestrator."""
     deployment.settle()
     killed: list[float] = []
 
@@ -224,8 +224,8 @@ def facade_dies(deployment: Deployment) -> Outcome:
         batches=False,
         meanwhile=[(_INJECT_AT_S, kill)],
     )
-    # The count of the old process is lost with it. It answered every request whose last attempt
-    # began before it was killed; the others were sent again.
+    # The counts of the old process are lost. It answered every request whose last attempt began
+    # before the kill; the others were sent again.
     before = sum(one.due + one.excused_s < killed[0] for one in seen)
     counted = before + int(deployment.metric("mapper_requests_total"))
     health = deployment.health()
@@ -236,7 +236,7 @@ def facade_dies(deployment: Deployment) -> Outcome:
 
 
 def facade_stops(deployment: Deployment, for_s: float = 1.0) -> Outcome:
-    """SIGSTOP: no answer can come meanwhile, so its length is no delay of the facade's."""
+    """SIGSTOP: no answer is possible meanwhile, so its duration is not a delay of the facade."""
     deployment.settle()
     before = deployment.metric("mapper_requests_total")
     seen = _load(
@@ -254,7 +254,7 @@ def facade_stops(deployment: Deployment, for_s: float = 1.0) -> Outcome:
 
 
 def _answered(log: str) -> int:
-    """Items that the access log says were answered with 200."""
+    """Items that the access log has with status 200."""
     count = 0
     for line in log.splitlines():
         if '"event": "request"' not in line:
@@ -265,7 +265,7 @@ def _answered(log: str) -> int:
     return count
 
 
-#: What happens to the facade itself, by name.
+#: Faults of the facade itself, by name.
 FACADE_CASES: tuple[tuple[str, Callable[[Deployment], Outcome]], ...] = (
     ("facade: SIGSTOP", facade_stops),
     ("facade: SIGTERM", facade_drains),

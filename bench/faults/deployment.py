@@ -1,5 +1,5 @@
-"""`python -m client_api serve` over the stand-in model, or over the published one, and what can be
-done to its processes, its files, its disk, its clock and its Redis.
+"""`python -m client_api serve` with the stand-in model or the published one, and faults of its
+processes, files, disk, clock and Redis.
 """
 
 import contextlib
@@ -29,9 +29,9 @@ SETTINGS = {
     "MAPPER_CANARY_TIMEOUT_S": "1",
     "MAPPER_WATCHDOG_PATIENCE_S": "3",
     "MAPPER_STARTUP_GRACE_S": "5",
-    # So that each request asks the model.
+    # So that each request reaches the model.
     "MAPPER_ITEM_CACHE_BYTES": "0",
-    # So that each request asks Redis; none is refused for it.
+    # So that each request uses Redis; the limit refuses none.
     "MAPPER_RATE_LIMIT_ADDRESS": "1000000/minute",
 }
 _SETTLED_S = 1.0
@@ -59,7 +59,7 @@ def stand_in_repository(repository: Path) -> Path:
 
 
 def stand_in_manifest(number: int) -> Manifest:
-    """Of the stand-in, which has no graph: the sizes are none of anything."""
+    """The manifest of the stand-in, which has no graph: the sizes have no meaning."""
     return Manifest(
         model_id=f"stand-in-{number}",
         created="2026-01-01T00:00:00+00:00",
@@ -78,7 +78,7 @@ class Deployment:
     def __init__(
         self, folder: Path, budget_ms: float = 240.0, repository: Path | None = None
     ) -> None:
-        """folder: for the repository, the fault file and a small disk; budget_ms: of an item;
+        """folder: for the repository, the fault file and a small disk; budget_ms: per item;
         repository: of the models; None for the stand-in.
         """
         self.budget_s = budget_ms / 1000
@@ -110,7 +110,7 @@ class Deployment:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Until the facade answers; the model may take longer."""
+        """Start, and wait until the facade answers; the model may take longer."""
         self.tell()
         self.redis.start()
         self._policies.write_text(_POLICIES, encoding="utf-8")
@@ -125,7 +125,7 @@ class Deployment:
         eventually(lambda: self._get("/health/live") is not None)
 
     def stop(self) -> None:
-        """Ends everything, whatever was done to it."""
+        """End everything, after any fault."""
         self.restore()
         if self._process is not None:
             self._process.terminate()
@@ -134,7 +134,7 @@ class Deployment:
         self.disk.close()
 
     def restore(self) -> None:
-        """Take every fault away."""
+        """Remove every fault."""
         self.tell()
         self.disk.free()
         self.redis.start()
@@ -145,12 +145,12 @@ class Deployment:
             stopped.send_signal(signal.SIGCONT)
 
     def replace_version(self) -> None:
-        """Nonsense in place of each file of the served version."""
+        """Replace each file of the served version by nonsense."""
         for file in (self._repository / "llama_mapper" / "1").glob("*.*"):
             self._replace(file)
 
     def damage_policies(self) -> None:
-        """Nonsense in place of the policies."""
+        """Replace the policies by nonsense."""
         self._replace(self._policies)
 
     def _replace(self, file: Path) -> None:
@@ -158,7 +158,7 @@ class Deployment:
         file.write_bytes(b"{nonsense")
 
     def wait_for_model(self, within_s: float = 60.0) -> None:
-        """Until the canary is answered and requests reach the model again."""
+        """Wait until the canary is answered and requests reach the model again."""
         eventually(self.model_answers, within_s)
 
     def settle(self) -> None:
@@ -186,7 +186,7 @@ class Deployment:
         )
 
     def health(self) -> str:
-        """What `/health/ready` says, with its code, and the code of `/health/model`."""
+        """Code and status of `/health/ready`, and the code of `/health/model`."""
         ready, model = (self._http.get(f"/health/{what}") for what in ("ready", "model"))
         return f"{ready.status_code} {ready.json()['status']}, {model.status_code}"
 
@@ -197,7 +197,7 @@ class Deployment:
         return sum(s.value for f in families for s in f.samples if s.name == name)
 
     def facade_log(self) -> str:
-        """All that the facade has written."""
+        """The output of the facade so far."""
         return self._log.read_text()
 
     @property
@@ -219,7 +219,7 @@ class Deployment:
         return next(p for p in self._living() if _NAMES[name] in " ".join(p.cmdline()[:3]))
 
     def _living(self) -> Iterator[psutil.Process]:
-        """What the facade started, and what that started."""
+        """The processes that the facade started, and their children."""
         if self._process is None or self._process.poll() is not None:
             return
         for child in psutil.Process(self._process.pid).children(recursive=True):
@@ -228,7 +228,7 @@ class Deployment:
                     yield child
 
     def wait(self) -> int:
-        """Until the facade has ended; its exit code."""
+        """Wait for the end of the facade; returns its exit code."""
         assert self._process is not None
         return self._process.wait(60)
 

@@ -1,4 +1,4 @@
-"""How a test tells the stand-in model what to do while it runs."""
+"""The file with which a test controls the stand-in model while it runs."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ class FaultFile:
         self.environment = {"STAND_IN_FAULT_FILE": str(path)}
 
     def tell(self, **fault: Any) -> None:
-        """What the stand-in does from now on; nothing: it works."""
+        """Set the stand-in's fault from now on; without arguments it works."""
         new = self._path.with_suffix(".new")
         new.write_text(json.dumps(fault), encoding="utf-8")
         new.replace(self._path)

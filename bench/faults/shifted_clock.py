@@ -1,7 +1,7 @@
-"""`python -m bench.faults.shifted_clock serve`: the service under a wall clock that can be put.
+"""`python -m bench.faults.shifted_clock serve`: the service under a wall clock that can be set.
 
-In: the fault file, whose `clock_s` is how many seconds the clock is ahead. Limits, kept answers and
-retries read `time.time`; deadlines read the monotonic clock, which nobody can put.
+In: the fault file, whose `clock_s` is the shift of the clock in seconds. Limits, stored answers and
+retries read `time.time`; deadlines read the monotonic clock, which cannot be set.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A small disk that can be full: a tmpfs of its own. Mounting one takes root, or sudo."""
+"""A small disk that can be filled: a tmpfs. Mounting it needs root, or sudo."""
 
 import os
 import subprocess
@@ -14,13 +14,13 @@ class SmallDisk:
     """Mounted until it is closed."""
 
     def __init__(self, folder: Path) -> None:
-        """folder: where; it is made."""
+        """folder: the mount point, which is created."""
         self.folder = folder
         folder.mkdir()
         _as_root("mount", "-t", "tmpfs", "-o", f"size={_BYTES},uid={os.getuid()}", "mapper", folder)
 
     def fill(self) -> None:
-        """Leave no byte."""
+        """Fill the disk."""
         with (self.folder / _FILLER).open("wb", buffering=0) as file, suppress(OSError):
             while True:
                 file.write(bytes(64 * 1024))
@@ -30,7 +30,7 @@ class SmallDisk:
         (self.folder / _FILLER).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Files that are open stay until they are closed."""
+        """Unmount; open files stay until they are closed."""
         _as_root("umount", "--lazy", self.folder)
 
 

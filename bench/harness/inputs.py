@@ -1,6 +1,6 @@
 """The inputs for timing engines and layers: labels of detectors without curation.
 
-In: a seed. Out: different signals, one label each, spelled as the generated traffic spells them.
+In: a seed. Out: different signals, one label each, spelled as in the generated traffic.
 """
 
 from bench.contenders import Ask

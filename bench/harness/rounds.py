@@ -1,7 +1,7 @@
 """Takes times of several callables over the same inputs, interleaved.
 
-Whatever the machine does meanwhile happens to all of them alike: the inputs are cut into blocks,
-and every block is answered by all, in a shuffled order, each after one call that is not counted.
+Other load of the machine affects all of them equally: the inputs are cut into blocks, and all
+callables answer every block, in a shuffled order, each after one call that is not counted.
 """
 
 import random
@@ -16,7 +16,7 @@ _BLOCK = 5
 def interleave(
     callables: Mapping[str, Callable[[_In], float]], inputs: Sequence[_In], warm_up: _In
 ) -> dict[str, list[float]]:
-    """Seconds by name, one an input, in the inputs' order; a callable returns its own seconds."""
+    """Seconds by name, one per input, in the inputs' order; a callable returns its own seconds."""
     rng = random.Random(1)
     took: dict[str, list[float]] = {name: [] for name in callables}
     for start in range(0, len(inputs), _BLOCK):

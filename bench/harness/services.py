@@ -1,7 +1,7 @@
-"""Contenders that are asked by REST, as their callers would: the whole service, and a peer's.
+"""Contenders that are called by REST: the whole service, and a peer.
 
-In: their files. Out: the same as of a `Worker`. Times are a client's, the connection kept open. A
-service that is not asked waits for requests and computes nothing, so it is not stopped.
+In: their files. Out: as from a `Worker`. Times are those of a client with an open connection. A
+service without requests computes nothing, so it is not stopped.
 """
 
 import subprocess
@@ -27,28 +27,28 @@ _READY_WITHIN_S = 180.0
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """ready_s: from the start of its processes until it answered."""
+    """ready_s: seconds from the start of its processes until it answered."""
 
     call: Callable[[Ask], Answer]
     pid: int
     ready_s: float
 
     def ask(self, asks: Sequence[Ask]) -> Reply:
-        """One request after another; passes: 1 of each, but 0 where rules answered instead."""
+        """One request after another; passes: 1 each, but 0 if rules answered instead."""
         begun = time.perf_counter()
         answers = [self.call(ask) for ask in asks]
         seconds = time.perf_counter() - begun
         return Reply([Told(one.labels, int(one.asked)) for one in answers], seconds)
 
     def resident_mb(self) -> float:
-        """Of all its processes."""
+        """The memory of all its processes."""
         own = psutil.Process(self.pid)
         return sum(one.memory_info().rss / 1e6 for one in (own, *own.children(recursive=True)))
 
 
 @contextmanager
 def whole_service() -> Iterator[Service]:
-    """As `make serve` starts it, without its caches."""
+    """The service as started by `make serve`, without its caches."""
     begun = time.perf_counter()
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -60,7 +60,7 @@ def whole_service() -> Iterator[Service]:
 
 @contextmanager
 def nearest_service(folder: Path, threads: int) -> Iterator[Service]:
-    """An embedding classifier on FastAPI; folder: as `bench.making.classifiers` writes it."""
+    """An embedding classifier on FastAPI; folder: one that `bench.making.classifiers` wrote."""
     [port] = free_ports(1)
     url = f"http://127.0.0.1:{port}"
     options = (str(folder), str(threads), str(port))

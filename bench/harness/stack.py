@@ -1,6 +1,6 @@
-"""`python -m client_api serve` in processes of its own, as `make serve` starts it.
+"""`python -m client_api serve` in its own processes, as started by `make serve`.
 
-In: settings. Out: where it listens and which processes it is made of.
+In: settings. Out: its address and its processes.
 """
 
 import os
@@ -27,7 +27,7 @@ MODEL, TRITON, FACADE = "model process", "Triton and the other steps", "facade"
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """pid: of the facade, whose child Triton is."""
+    """pid: of the facade, the parent of Triton."""
 
     url: str
     grpc: str
@@ -35,11 +35,11 @@ class Running:
     pid: int
 
     def resident_mb(self) -> dict[str, float]:
-        """Of the model's process, of Triton with its other stubs, and of the facade."""
+        """The memory of the model's process, of Triton with its other stubs, and of the facade."""
         return self._of_each(_mb)
 
     def cpu_s(self) -> dict[str, float]:
-        """CPU seconds so far, of the same processes."""
+        """The CPU seconds of the same processes so far."""
         return self._of_each(_cpu_s)
 
     def _of_each(self, measure: Callable[[psutil.Process], float]) -> dict[str, float]:
@@ -65,9 +65,10 @@ class Running:
 def serving(
     folder: Path, python: Path = Path(sys.executable), **settings: str
 ) -> Iterator[Running]:
-    """Ready; python: of an environment that has the service's packages; settings: more environment.
+    """Start it and wait until it is ready. python: of an environment with the service's packages;
+    settings: more environment.
 
-    Raises AssertionError when it does not get ready.
+    Raises AssertionError when it does not become ready.
     """
     names = ("MAPPER_PORT", "MAPPER_TRITON_HTTP_PORT", "MAPPER_TRITON_GRPC_PORT",
              "MAPPER_TRITON_METRICS_PORT")  # fmt: skip
@@ -102,8 +103,8 @@ def serving(
 
 
 def served_alone(folder: Path) -> Path:
-    """A repository with the served version alone: an earlier one that stays loaded beside it for a
-    rollback is another process, and no part of what is measured."""
+    """A repository with only the served version: an earlier one that stays loaded for a rollback
+    is another process, which must not be measured."""
     if folder.exists():
         return folder
     version = assets.served_version()
@@ -116,7 +117,7 @@ def served_alone(folder: Path) -> Path:
 
 
 def _link(source: str, target: str) -> None:
-    """Without a copy where that can be; a version that is a symbolic link is not served."""
+    """Hard-link a file if possible, else copy it; Triton does not serve a symbolic link."""
     try:
         os.link(source, target)
     except OSError:

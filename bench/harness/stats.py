@@ -1,4 +1,4 @@
-"""What is said of a set of times."""
+"""Statistics of a set of times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Timing:
 
 
 def timing(seconds: Sequence[float]) -> Timing:
-    """Of calls that took so long."""
+    """The statistics of calls with these durations."""
     if not seconds:
         return Timing(0, float("nan"), float("nan"))
     median, p95 = (1000 * float(np.percentile(seconds, q)) for q in (50, 95))
@@ -24,5 +24,5 @@ def timing(seconds: Sequence[float]) -> Timing:
 
 
 def median_difference_ms(more: Sequence[float], less: Sequence[float]) -> float:
-    """What `more` adds to `less`, both over the same inputs in the same order."""
+    """The median of the differences `more` - `less`, over the same inputs in the same order."""
     return 1000 * float(np.median(np.subtract(more, less)))

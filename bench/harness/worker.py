@@ -1,7 +1,7 @@
-"""`python -m bench.harness.worker MODULE OPTIONS`: one contender, asked over pipes.
+"""`python -m bench.harness.worker MODULE OPTIONS`: one contender, called over pipes.
 
-In: a line of JSON a call, a list of asks. Out: a line of JSON: what was told and the seconds it
-took, measured here, so that the pipe is not part of it. The first line says whether it is ready.
+In: one line of JSON per call, a list of asks. Out: one line of JSON: the answers and the seconds,
+which are measured here, without the pipe. The first line states whether it is ready.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ from bench.contenders import Ask, UnavailableError
 
 
 def main(contender: str, options: str) -> None:
-    # Libraries print; what they print must not come between the answers.
+    # Output of libraries must not mix with the answers.
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
 

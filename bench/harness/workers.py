@@ -1,8 +1,7 @@
 """Contenders as processes that take turns.
 
-In: which contender in which environment. Out: what it tells and how long it took. A process that
-is not asked is stopped, so that threads spinning for their next work take nothing from the one
-that is.
+In: a contender and its environment. Out: its answers and their time. All other processes are
+stopped meanwhile, so that their spinning threads do not take CPU time from the measured one.
 """
 
 import dataclasses
@@ -32,7 +31,7 @@ class Reply:
 
 
 class Worker:
-    """A context manager; ready when made. ready_s: what that took."""
+    """A context manager; ready when created. ready_s: seconds until then."""
 
     def __init__(self, python: Path, contender: str, **options: Any) -> None:
         """python: of the environment that has the engine; options: of the contender's `load`.

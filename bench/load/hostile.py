@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _LIMIT = 60_000
-#: Pieces whose repetition has cost a reader more than their length.
+#: Pieces whose repetition took more than linear time in a reader.
 _RUNS = (
     *("[ab] ", "a" * 60 + "(" * 330 + "\n", "a" * 60 + " " * 330 + "\n", "_" * 400 + "\n", "a.b."),
     *("violence" + " " * 150 + "none" + " " * 150 + "no match\n", "detected ", "</", "hate: 0.9, "),
@@ -65,7 +65,7 @@ def outputs() -> Iterator[tuple[str, Any]]:
 
 
 def bodies() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The same as bodies of `/map`, with hostile hints besides."""
+    """The outputs as bodies of `/map`, and bodies with hostile hints."""
     for kind, output in outputs():
         yield kind, {"detector": "acme-judge", "output": output}
     names = [f"nobody {n}" for n in range(1500)]

@@ -50,30 +50,30 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a load saw; times of batches are not mixed into those of single requests."""
+    """The results of a load; times of batches and of single requests are separate."""
 
     seen: Sequence[Seen]
     seconds: float
 
     def only(self, *kinds: Kind) -> "Result":
-        """The items of these kinds."""
+        """The results of these kinds."""
         return Result([one for one in self.seen if one.kind in kinds], self.seconds)
 
     def without_garbage(self) -> "Result":
-        """What shares are to be taken of."""
+        """The number of items, for shares."""
         return self.only(Kind.CURATED, Kind.COMPOSITE, Kind.NEW)
 
     def latency_ms(self, quantile: float, *, batch: int = 1) -> float:
-        """Of answered requests of that many items; NaN when there is none."""
+        """Milliseconds of answered requests with that many items; NaN without one."""
         took = [one.took_s for one in self.seen if one.status and one.batch == batch]
         return 1000 * percentile(took, quantile)
 
     def lag_ms(self, quantile: float) -> float:
-        """How late requests left: large when the driver cannot keep up."""
+        """The delay of sending in milliseconds: large if the driver is too slow."""
         return 1000 * percentile([one.lag_s for one in self.seen], quantile)
 
     def fallback_share(self) -> float:
-        """Of the answered items; NaN when there is none."""
+        """The fallback share of the answered items; NaN without one."""
         mapped = [one for one in self.seen if one.source is not None]
         failed = sum(one.fallback_reason is not None for one in mapped)
         return failed / len(mapped) if mapped else float("nan")
@@ -126,13 +126,13 @@ async def drive(
 ) -> Result:
     """Send Poisson arrivals for `seconds`, and wait for the last answer.
 
-    url: of the facade, without a path. rps: requests a second. batch_share: of the requests, how
-    many are batches of `batch_size` items. headers: of every request; keys: API keys, taken in
-    turn, as limits are a key's.
+    url: of the facade, without a path. rps: requests per second. batch_share: the share of requests
+    that are batches of `batch_size` items. headers: of every request; keys: API keys, used in turn,
+    since limits are per key.
     """
     rng = random.Random(traffic.seed)
     dues = _arrivals(rng, rps, seconds)
-    # Drawn and written beforehand: it takes time that the load needs.
+    # Generated beforehand: the load needs the CPU time.
     loads = [
         [traffic.draw() for _ in range(batch_size if rng.random() < batch_share else 1)]
         for _ in dues
@@ -141,7 +141,7 @@ async def drive(
     async with aiohttp.ClientSession(
         url,
         headers={"Content-Type": "application/json", **(headers or {})},
-        # Shorter than the server's, or a request meets a connection that is being closed.
+        # Shorter than the server's, so that no request uses a connection that is being closed.
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=2.0),
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),
     ) as http:
@@ -171,7 +171,7 @@ def drive_apart(
 
 
 def own_process() -> ProcessPoolExecutor:
-    """A fresh process for one load at a time; a context manager."""
+    """A new process for one load at a time; a context manager."""
     return ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn"))
 
 
@@ -193,7 +193,7 @@ def _body(items: Sequence[Request]) -> tuple[str, bytes]:
     return "/map/batch", orjson.dumps({"requests": bodies})
 
 
-#: Seconds from being due, seconds of those before it left, status, body, name of the error.
+#: Seconds since the due time, seconds of them before sending, status, body, name of the error.
 _Answer = tuple[float, float, int, bytes, str | None]
 
 

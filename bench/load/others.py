@@ -27,7 +27,7 @@ from client_api.http.server import server_config
 from client_api.settings import LogLevel, Settings
 from client_api.telemetry import logs
 
-#: Objectives: seconds that the loop may work at a stretch, and that 99 % of others may wait.
+#: Objectives: seconds of one turn of the loop, and of 99 % of the other callers' waits.
 LONGEST_TURN_S: Final = 0.05
 P99_S: Final = 0.25
 
@@ -38,7 +38,7 @@ _ORDINARY: Final = {"detector": "openai-moderation", "output": "hate"}
 class Watch:
     """Measures the event loop that it runs in: its own CPU time between two heartbeats.
 
-    That does not grow when the machine is busy with something else, as wall time does.
+    Unlike wall time, it does not grow with other load of the machine.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class Watch:
         self._beaten = asyncio.Event()
 
     async def beat(self) -> None:
-        """Until cancelled."""
+        """Run until cancelled."""
         before = time.thread_time()
         while True:
             await asyncio.sleep(0.001)
@@ -56,7 +56,7 @@ class Watch:
             self._beaten.set()
 
     async def next_beat(self) -> None:
-        """Returns after a heartbeat that begins now or later."""
+        """Wait for the end of a heartbeat that begins now or later."""
         self._beaten.clear()
         await self._beaten.wait()
 
@@ -74,7 +74,7 @@ class Noticed:
 
     @property
     def kept(self) -> bool:
-        """Whether both objectives were."""
+        """Whether both objectives were met."""
         return self.p99_s <= P99_S and self.longest_turn_s <= LONGEST_TURN_S
 
     def __str__(self) -> str:
@@ -88,7 +88,7 @@ class Noticed:
 
 
 def measure() -> Noticed:
-    """Serve, attack and ask; takes half a minute."""
+    """Serve, attack and measure; takes half a minute."""
     with (
         facade() as running,
         own_process() as pool,
@@ -119,14 +119,14 @@ def _attack(url: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Facade:
-    """A facade in a process of its own that is without a model."""
+    """A facade without a model, in a process of its own."""
 
     url: str
     pid: int
     orders: Connection
 
     def longest_turn_s(self) -> float:
-        """Of its event loop since it was ready; to be asked once."""
+        """The longest turn of its event loop since it was ready, in seconds; call it once."""
         self.orders.send("tell")
         seconds: float = self.orders.recv()
         return seconds
@@ -134,7 +134,7 @@ class Facade:
 
 @contextmanager
 def facade() -> Iterator[Facade]:
-    """One that is ready."""
+    """A facade that is ready."""
     ours, theirs = Pipe()
     port, nobody = free_ports(2)
     process = get_context("spawn").Process(target=_serve, args=(port, nobody, theirs))
@@ -151,7 +151,7 @@ def facade() -> Iterator[Facade]:
 
 
 def _answers(url: str) -> bool:
-    """Whether the rules answer, as the model is known to be lost."""
+    """Whether the rules answer because the model is known to be lost."""
     try:
         answer = httpx.post(f"{url}/map", json=_ORDINARY).json()
     except httpx.TransportError:
@@ -164,12 +164,12 @@ def _serve(port: int, nobody: int, orders: Connection) -> None:
 
 
 async def _serve_watched(port: int, nobody: int, orders: Connection) -> None:
-    """nobody: a port at which there is no Triton."""
+    """nobody: a port without Triton."""
     settings = Settings(port=port, triton_url=f"127.0.0.1:{nobody}", log_level=LogLevel.ERROR)
     logs.configure(settings.log_level)
     server = uvicorn.Server(server_config(create_app(settings), settings))
     serving = asyncio.create_task(server.serve())
-    # A thread of its own: those of the loop are the readers'.
+    # Its own thread: the readers use those of the loop.
     with ThreadPoolExecutor(1) as threads:
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(threads, orders.recv)

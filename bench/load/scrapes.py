@@ -19,7 +19,7 @@ from bench.report import Target, number, table
 from client_api.http.interface.bodies import MAX_BATCH
 from fallback.rules.catalog import load_detectors
 
-_ROUND_S = {False: 5, True: 1}  # by whether it is to be quick
+_ROUND_S = {False: 5, True: 1}  # by `quick`
 _ROUNDS = {False: 6, True: 1}
 _SCRAPES = {False: 50, True: 5}
 _CPU_MS, _TIMES = 10, 1.1
@@ -27,7 +27,7 @@ _CPU_MS, _TIMES = 10, 1.1
 
 @dataclass(frozen=True, slots=True)
 class Waits:
-    """Milliseconds that another caller waited, over `count` answers."""
+    """The waits of another caller in milliseconds, over `count` answers."""
 
     count: int
     p50: float
@@ -111,8 +111,8 @@ def _waits(seconds: Sequence[float]) -> Waits:
 
 
 def render(scraping: Scraping) -> str:
-    """The table, and what a scrape costs."""
-    rows = {"without scrapes": scraping.without, "`/metrics` read once a second": scraping.scraped}
+    """The table, and the cost of a scrape."""
+    rows = {"without scrapes": scraping.without, "one scrape per second": scraping.scraped}
     shown = table(
         ("another caller of `/map`", "p50, ms", "p99, ms", "p99.9, ms", "answers"),
         [

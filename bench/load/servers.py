@@ -1,8 +1,8 @@
-"""`python -m bench.load.servers PYTHON`: what a stranger's connections cost several ASGI servers.
+"""`python -m bench.load.servers PYTHON`: the cost of hostile connections on several ASGI servers.
 
-In: an interpreter that has uvicorn, hypercorn and granian installed. Out: the table of
-docs/security.md. Each server serves the same small application, ours the facade, and is sent a
-header without end, pipelined requests whose answers nobody reads, and connections that say nothing.
+In: an interpreter with uvicorn, hypercorn and granian. Out: the table of docs/security.md. Each
+server serves the same small application, ours the facade. It gets an endless header, pipelined
+requests whose answers are not read, and silent connections.
 """
 
 import contextlib
@@ -54,7 +54,7 @@ def servers(python: str, port: str) -> dict[str, Sequence[str]]:
 
 @contextlib.contextmanager
 def running(command: Sequence[str], port: int) -> Iterator[psutil.Process]:
-    """The server, with what it started."""
+    """The server, with its child processes."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "app.py").write_text(_APP)
         log = (Path(folder) / "log").open("wb")
@@ -84,7 +84,7 @@ def _mb(process: psutil.Process) -> float:
 
 
 def endless_header(port: int) -> str:
-    """How much of a header the server takes."""
+    """The part of a header that the server accepts."""
     sent, part = 0, b"a" * 65_536
     with socket.create_connection(("127.0.0.1", port)) as one, contextlib.suppress(OSError):
         one.settimeout(5.0)
@@ -95,7 +95,7 @@ def endless_header(port: int) -> str:
 
 
 def pipelined(port: int) -> str:
-    """Whether the server goes on when many requests are sent at once and no answer is read."""
+    """Whether the server continues if many requests are sent at once and no answer is read."""
     with socket.create_connection(("127.0.0.1", port)) as one:
         one.settimeout(3.0)
         try:
@@ -112,7 +112,7 @@ def pipelined(port: int) -> str:
 
 
 def silent(port: int) -> str:
-    """How many of many connections are taken, and are still open after a while."""
+    """The number of connections that are accepted and still open after a while."""
     held = []
     for n in range(_CONNECTIONS):
         with contextlib.suppress(OSError):

@@ -1,8 +1,8 @@
-"""`python -m bench.load.soak`: ordinary and hostile requests for long, and whether anything grows.
+"""`python -m bench.load.soak`: a long load of ordinary and hostile requests, and resource growth.
 
-In: minutes, requests a second. Out: a table of docs/reliability.md with the slope of memory,
-descriptors, threads and shared memory; exit 1 when one grows or when a request is not answered and
-counted. The first fifth of the time warms up caches and is not judged.
+In: minutes, requests per second. Out: a table of docs/reliability.md with the slope of memory,
+descriptors, threads and shared memory; exit status 1 if one grows, or a request is not answered or
+not counted. The first fifth of the time warms up caches and is not judged.
 """
 
 import argparse
@@ -33,7 +33,7 @@ _SAMPLES: Final = 60
 _WARM_UP: Final = 0.2  # of the time
 _HOSTILE_PAUSE_S: Final = 0.5
 _NO_KEEPING: Final = httpx.Limits(max_keepalive_connections=0)
-#: Growth over the judged time that is no leak: absolute, and as a share of the mean.
+#: Allowed growth over the judged time: absolute, and as a share of the mean.
 _ALLOWED: Final[Mapping[str, tuple[float, float]]] = {
     "memory, MB": (16.0, 0.05),
     "descriptors": (4.0, 0.05),
@@ -46,7 +46,7 @@ Values = dict[tuple[str, str], float]
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """slope: a line through the judged samples, per hour; growth: what it adds in their time."""
+    """slope: of a line through the judged samples, per hour; growth: of the line in their time."""
 
     process: str
     what: str
@@ -58,7 +58,7 @@ class Trend:
 
 
 def trends(times: Sequence[float], samples: Sequence[Values]) -> list[Trend]:
-    """Of each value that all samples have. times: seconds, ascending."""
+    """The trend of each value that all samples have. times: seconds, ascending."""
     begin = times[0] + _WARM_UP * (times[-1] - times[0])
     judged = [(t, values) for t, values in zip(times, samples, strict=True) if t >= begin]
     hours = np.array([t for t, _ in judged]) / 3600
@@ -74,9 +74,9 @@ def trends(times: Sequence[float], samples: Sequence[Values]) -> list[Trend]:
 
 
 def measure(pid: int, port: int) -> Values:
-    """The facade of that pid at that port, Triton, the steps of Triton together, and the front of
-    its HTTP. A connection that a caller holds open is no descriptor of the facade's own: the slower
-    the machine is, the more of them a caller opens.
+    """Values of the facade with that pid and port, of Triton, of all its steps, and of the front of
+    its HTTP. Connections that callers hold open are not counted as descriptors of the facade: on a
+    slower machine callers open more of them.
     """
     found: Values = Counter()  # type: ignore[assignment]
     facade = psutil.Process(pid)
@@ -98,7 +98,7 @@ def measure(pid: int, port: int) -> Values:
 
 
 def _callers(process: psutil.Process, port: int) -> int:
-    """Connections to that port of the process that their other ends have not closed."""
+    """Connections to that port of the process which the peers have not closed."""
     return sum(
         one.laddr.port == port and one.status == psutil.CONN_ESTABLISHED
         for one in process.net_connections("inet")
@@ -112,7 +112,7 @@ def _name(command: str) -> str:
 
 
 class Hostile:
-    """Sends the corpus again and again, one request after another, until it is left."""
+    """Sends the corpus repeatedly, one request after another, until the block ends."""
 
     def __init__(self, url: str) -> None:
         self.statuses: Counter[int] = Counter()
@@ -142,7 +142,7 @@ class Hostile:
 
 
 def counted(url: str) -> int:
-    """Items that the facade has counted as answered, or as failed for reasons of ours."""
+    """Items that the facade has counted as answered or as failed."""
     families = text_string_to_metric_families(httpx.get(f"{url}/metrics", timeout=30.0).text)
     samples = (sample for family in families for sample in family.samples)
     return int(sum(s.value for s in samples if s.name == "mapper_requests_total"))
@@ -159,14 +159,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--rps", type=float, default=50.0)
-    parser.add_argument("--keep-page", action="store_true", help="print the table alone")
+    parser.add_argument("--keep-page", action="store_true", help="only print the table")
     args = parser.parse_args()
     seconds = args.minutes * 60
     times: list[float] = []
     samples: list[Values] = []
     with (
         tempfile.TemporaryDirectory() as folder,
-        # What is kept of answers is meant to take memory; so little that it is soon full.
+        # Stored answers take memory on purpose; with a small limit the stores are soon full.
         serving(Path(folder), MAPPER_ITEM_CACHE_BYTES="1000000") as stack,
         own_process() as pool,
     ):
@@ -184,7 +184,7 @@ def main() -> int:
     mapped = statuses[200] + sum(n for status, n in statuses.items() if status >= 500)
     right = not statuses[0] and mapped == grown and all(trend.flat for trend in found)
     said = (
-        f"{args.minutes:g} minutes at {args.rps:g} requests a second, and beside them the hostile"
+        f"{args.minutes:g} minutes at {args.rps:g} requests per second, together with the hostile"
         f" corpus: {sum(statuses.values())} sent, {sum(statuses.values()) - statuses[0]} answered"
         f" ({_spelled(statuses)}), {mapped} of them mapped or failed, {grown} counted."
     ) + (f" Without an answer: {_spelled(failures)}." if failures else "")
@@ -200,7 +200,7 @@ def _spelled(statuses: Mapping[int, int] | Mapping[str, int]) -> str:
 
 
 def _table(found: Sequence[Trend]) -> str:
-    head = ("process", "what", "after warm-up", "at the end", "slope an hour", "flat")
+    head = ("process", "what", "after warm-up", "at the end", "slope per hour", "flat")
     return markdown.table(
         head,
         (

@@ -1,14 +1,14 @@
-"""The traffic that the service is measured with.
+"""The traffic for measurements of the service.
 
 In: a seed, the curated vocabulary and composites, the gate's families. Out: an endless sequence of
-requests; equal seeds give equal ones. Independent of HTTP and of the right answers.
+requests, the same for equal seeds. Independent of HTTP and of the right answers.
 
 90 % of the mapped traffic is Zipf-distributed over curated rows and whole outputs of detectors (the
 seed decides which of them are frequent, so measure with several seeds), and 10 % are labels of the
-gate's families, which no training has seen, in a new spelling each. They are sent as
+gate's families, which no training has seen, each in a new spelling. They are sent as
 `custom-guard`, as in the evaluation: under their own names the rules have curated entries for them.
 1 % of all requests is garbage, which is reported separately: its right answer is `OTHER.Unknown`,
-which counts as a fallback without being a failure of the model.
+which counts as a fallback but is not a failure of the model.
 """
 
 import random
@@ -22,17 +22,17 @@ from export.data.folds import family_of, load_folds
 from export.data.rows import DATA, NEUTRAL, Row, load_rows
 
 GARBAGE_SHARE = 0.01
-NEW_SHARE = 0.1  # of what is no garbage
+NEW_SHARE = 0.1  # of the requests without garbage
 
 _WHOLE_OUTPUT = re.compile(r"[{}\n]|^[<\[]")
 
 
 class Kind(StrEnum):
-    """What a request stands for."""
+    """The kind of a request."""
 
     CURATED = "curated"
     COMPOSITE = "composite"
-    NEW = "new"  # a label of a detector that nobody has curated
+    NEW = "new"  # a label of a detector without curated entries
     GARBAGE = "garbage"
 
 
@@ -46,7 +46,7 @@ class Request:
 
 
 class Traffic:
-    """Draws requests."""
+    """Generates requests."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -63,7 +63,7 @@ class Traffic:
         self._known = known
         self._weights = list(accumulate(1 / rank for rank in range(1, len(known) + 1)))
         self._structured = [one.output for one in known if one.output.startswith(("{", "["))]
-        # Whole outputs of a detector have no spelling that may be varied.
+        # The spelling of whole outputs may not be varied.
         self._new = [
             row
             for row in curated
@@ -79,12 +79,12 @@ class Traffic:
         return self._rng.choices(self._known, cum_weights=self._weights)[0]
 
     def _varied(self, row: Row) -> Request:
-        # `safe` and its like may be prefixed; `safe detected` would say something else.
+        # `safe` and the like may get a prefix; `safe detected` would have another meaning.
         wrap = Wrap.plain if row.gold[0].startswith("OTHER.") else Wrap.full
         return Request(NEUTRAL, surface(row.output, wrap, self._rng), Kind.NEW)
 
     def _garbage(self) -> Request:
-        """A code that means nothing, an output cut off, or bytes read in the wrong encoding."""
+        """A meaningless code, an incomplete output, or bytes in the wrong encoding."""
         detector = self._rng.choice(self._known).detector
         whole = self._rng.choice(self._structured)
         text = self._rng.choice(

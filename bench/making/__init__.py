@@ -1,1 +1,1 @@
-"""What makes the contenders' files, once for each export; runs in the export environment."""
+"""Builds the contenders' files, once per export; runs in the export environment."""

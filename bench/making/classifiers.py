@@ -1,9 +1,9 @@
-"""`python -m bench.making.classifiers FOLDER`: what answers a label without a language model.
+"""`python -m bench.making.classifiers FOLDER`: classifiers of labels without a language model.
 
-Out, from the texts that the served version's neighbours come from (the same training rows, nothing
-of the gate's families): FOLDER/nearest, a sentence encoder with the vectors of the texts, and
-FOLDER/trained, the same encoder with a trained head in one graph. Both encoders' weights are int8,
-as the served one's. Runs in the export environment.
+Out, from the texts of the served version's retrieval (training rows, without the gate's families):
+FOLDER/nearest, a sentence encoder with the vectors of the texts, and FOLDER/trained, the same
+encoder with a trained head in one graph. Both encoders' weights are int8, as in the served version.
+Runs in the export environment.
 """
 
 import json
@@ -37,7 +37,7 @@ def main(folder: Path) -> None:
 
 
 def write(folder: Path, phrases: Mapping[str, Answer], vectors: Vectors) -> None:
-    """phrases: in normal form, each with its answer; vectors: of them, [phrases, width]."""
+    """phrases: in normal form, each with its answer; vectors: of the phrases, [phrases, width]."""
     answers = list(phrases.values())
     encoder = graph_with_weights()
     store_weights(encoder, Quantization.INT8)
@@ -77,7 +77,7 @@ def train(vectors: Vectors, targets: Sequence[int], classes: int) -> nn.Sequenti
 
 
 def _add_head(graph: onnx.ModelProto, head: nn.Sequential) -> None:
-    """Let a graph end with the probability of each class instead of with its vector."""
+    """Replace the vector output of a graph by the probability of each class."""
     body = graph.graph
     weights = {
         f"head.{layer}.{part}": getattr(head[layer], part).detach().numpy()

@@ -1,7 +1,7 @@
 """`python -m bench.making.convert FOLDER [MODEL]`: the base as a float32 checkpoint directory.
 
-In: what the export reads, named as its `MODEL=`; left out: the bundled base. Out: what the peers'
-own converters take. Runs in the export environment.
+In: a checkpoint, named as in `MODEL=` of the export; default: the bundled base. Out: the input of
+the peers' own converters. Runs in the export environment.
 """
 
 import sys

@@ -1,11 +1,10 @@
 """`python -m bench.making.text_versions FOLDER [MODEL]`: the base as versions that write text.
 
-In: what the export reads, named as its `MODEL=`; left out: the bundled base. Out: versions as the
-engine reads them: FOLDER/int8, FOLDER/float32 with the weights as they are, and FOLDER/unsigned
-with the same int8 weights as unsigned ones. Runs in the export environment.
+In: a checkpoint, named as in `MODEL=` of the export; default: the bundled base. Out: versions in
+the engine's format: FOLDER/int8, FOLDER/float32 with unchanged weights, and FOLDER/unsigned with
+the same int8 weights as unsigned ones. Runs in the export environment.
 
-`make export-model` would also calibrate a confidence, which takes minutes and which nobody reads
-here.
+`make export-model` would also calibrate the confidence, which takes minutes and is not used here.
 """
 
 import sys

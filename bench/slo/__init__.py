@@ -1,3 +1,3 @@
-"""Whether a running stack keeps its service levels, by a real Prometheus and the document's own
+"""Whether a running stack meets its service levels, by a real Prometheus and the contract's
 queries: `python -m bench.slo`.
 """

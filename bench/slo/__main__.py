@@ -4,9 +4,9 @@ Without `--fault` each objective of `schemas/slo.yaml` is judged by the contract
 the five minutes that end with the load (and every other such window, when the load is longer), and
 each query of the Grafana dashboard must return data. Exit status 1: something is in breach.
 
-With `--fault` the stand-in model serves, the fault comes half a minute into the load, and the
-alerts that it deserves must fire, and no others. `--lapse` shortens each rule's `for:` and the
-evaluation interval (10 by default: ten minutes take one); 1 leaves the rules as they ship.
+With `--fault` the stand-in model serves, the fault begins half a minute after the load, and exactly
+its alerts must fire. `--lapse` shortens each rule's `for:` and the evaluation interval (10 by
+default: ten minutes take one); 1 leaves the rules unchanged.
 """
 
 import argparse
@@ -63,7 +63,7 @@ def _run(
     repository = stand_in_repository(folder / "models") if fault else published_models()
     with ExitStack() as exits:
         print("starting Triton, the facade and Prometheus", flush=True)
-        # A fault is one of each request: none is answered by what was known before it.
+        # A fault affects each request: none is answered from a cache.
         settings = {"MAPPER_ITEM_CACHE_BYTES": "0", **fault.settings} if fault else {}
         stack = Stack(folder, repository, limit, settings)
         prometheus = Prometheus(folder, stack.targets, stack.scrape_key, rules)
@@ -80,7 +80,7 @@ def _run(
             limit,
         )
         what = f"fault {fault.name} after {_FAULT_AFTER_S:.0f} s" if fault else "no fault"
-        print(f"{args.rps:g} requests a second for {duration:.0f} s, {what}", flush=True)
+        print(f"{args.rps:g} requests per second for {duration:.0f} s, {what}", flush=True)
         pool.submit(load.prepare).result()
         pids, begin = stack.pids(), time.time()
         before = [cpu_seconds([pid]) for pid in pids]
@@ -102,7 +102,7 @@ def _judge_objectives(
     print(f"\n{report.client(sent, used)}\n\n{report.verdicts(verdicts)}")
     print(f"\n{report.alerts(judge.alerts(prometheus, begin, end), begin)}")
     if end - begin < judge.WINDOW_S:
-        print("\nthe load was shorter than the queries' five minutes, and so is what they saw")
+        print("\nthe load was shorter than the queries' window of five minutes")
     problems = [f"{one.title} is in breach" for one in verdicts if one.breach]
     problems += report.refusal_problems(sent)
     if args.check_dashboard:
@@ -124,12 +124,12 @@ def _judge_alerts(prometheus: Prometheus, fault: Fault, sent: load.Sent, begin: 
 
 
 def _end(problems: list[str]) -> int:
-    print("\n" + ("\n".join(f"BREACH: {one}" for one in problems) or "all is as it should be"))
+    print("\n" + ("\n".join(f"BREACH: {one}" for one in problems) or "no objective is in breach"))
     return 1 if problems else 0
 
 
 def _fault_duration(rules: str, fault: Fault, lapse: float) -> float:
-    """Long enough for what must fire, with a minute for windows to fill and rules to run."""
+    """Seconds in which the alerts can fire, with a minute for windows and rule evaluation."""
     groups = yaml.safe_load(rules)["groups"]
     every = [rule for group in groups for rule in group["rules"]]
     holds = [seconds(r["for"]) for r in every if r.get("alert") in fault.alerts and "for" in r]
@@ -142,10 +142,10 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--rps", type=float, default=50.0, help="requests a second (50)")
-    parser.add_argument("--duration", type=float, help="seconds (360; a fault: what it needs)")
-    parser.add_argument("--fault", choices=sorted(FAULTS), help="what to break")
-    parser.add_argument("--lapse", type=float, help="how much shorter alerts wait (1; a fault: 10)")
+    parser.add_argument("--rps", type=float, default=50.0, help="requests per second (50)")
+    parser.add_argument("--duration", type=float, help="seconds (360; --fault: as needed)")
+    parser.add_argument("--fault", choices=sorted(FAULTS), help="the fault")
+    parser.add_argument("--lapse", type=float, help="divisor of alerts' times (1; --fault: 10)")
     parser.add_argument("--profile", choices=[p.value for p in Profile], default="cpu")
     parser.add_argument("--seed", type=int, default=1, help="of the traffic (1)")
     parser.add_argument("--check-dashboard", action=argparse.BooleanOptionalAction, default=True)

@@ -1,7 +1,7 @@
-"""The faults of an alert run: what is done to the stack, and which alerts must fire for it.
+"""The faults of an alert run, and the alerts that must fire.
 
-They run over the stand-in model of `bench/faults`, which answers at once unless told otherwise, so
-that nothing but the fault can be what fires.
+They use the stand-in model of `bench/faults`, which answers at once without a fault, so that only
+the fault can make an alert fire.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _FALLBACK = frozenset({"fallback"})
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """alerts: that must fire; slos: whose other alerts may (label `slo`); settings: `MAPPER_*`."""
+    """alerts: must fire; slos: their other alerts may fire (label `slo`); settings: `MAPPER_*`."""
 
     name: str
     inject: Callable[[Stack], None]
@@ -62,7 +62,7 @@ FAULTS = {
             frozenset({"MapperSchemaValidCritical", "MapperFallbackWarning"}),
             _FALLBACK | {"schema_valid"},
         ),
-        # The one way in which accepted requests fail: the operator chose no fallback.
+        # Accepted requests fail only if the operator has disabled the fallback.
         Fault(
             "no-fallback",
             _tell(delay_s=0.4),

@@ -1,6 +1,6 @@
-"""Verdicts: of each objective by the document's own query, of alerts, of the dashboard's queries.
+"""Verdicts on each objective by the contract's query, on alerts, and on the dashboard's queries.
 
-In: a Prometheus that watched a load, the service levels. Out: what it says of them.
+In: a Prometheus that scraped during a load, the service levels. Out: verdicts.
 """
 
 import json
@@ -39,7 +39,7 @@ _ALERTS = 'ALERTS{service="llama-mapper"}'
 class Verdict:
     """One objective: at the end of the load, and in the worst of its five-minute windows.
 
-    None: Prometheus has no value, which is a breach. informative: a breach is nobody's.
+    None: Prometheus has no value, which is a breach. informative: a miss is not a breach.
     """
 
     title: str
@@ -119,12 +119,12 @@ def alerts(prometheus: Prometheus, begin: float, end: float) -> list[AlertSeen]:
 
 
 def alert_problems(seen: list[AlertSeen], fault: Fault) -> list[str]:
-    """What is wrong with them under this fault: an alert that must fire and did not, or one that
-    fired for an indicator that the fault leaves alone."""
+    """The problems under this fault: an alert that must fire and did not, or one that fired for an
+    indicator that the fault does not affect."""
     fired = {one.name: one for one in seen if one.firing is not None}
     missing = [f"{name} did not fire" for name in sorted(fault.alerts - fired.keys())]
     return missing + [
-        f"{one.name} fired, of which the fault is innocent (or the machine is too busy)"
+        f"{one.name} fired, which is not an effect of the fault (or the machine is too busy)"
         for one in fired.values()
         if one.name not in fault.alerts and one.slo not in fault.slos
     ]
@@ -144,7 +144,7 @@ def dead_panels(prometheus: Prometheus, dashboard: Path, end: float) -> list[str
 
 
 def _panel_queries(dashboard: Path) -> Iterator[tuple[str, str]]:
-    """With Grafana's variables set as its defaults set them."""
+    """The query with the default values of Grafana's variables."""
     for panel in json.loads(dashboard.read_text(encoding="utf-8"))["panels"]:
         for target in panel.get("targets", ()):
             query = target["expr"]

@@ -1,6 +1,6 @@
-"""What one run sends: the generated traffic, batches, bad requests, and a storm by one key.
+"""The load of one run: the generated traffic, batches, bad requests, and a storm by one key.
 
-In: the stack's URL and keys, a rate. Out: what was seen of each. Runs in a process of its own.
+In: the stack's URL and keys, a rate. Out: the results of each. Runs in a process of its own.
 """
 
 import asyncio
@@ -15,10 +15,10 @@ from bench.load.traffic import Traffic
 
 BATCH_SHARE = 0.02
 _BAD_EVERY_S = 0.5
-# The storm sends this many times what its key may.
+# The storm sends this multiple of its key's limit.
 _STORM = 5
 
-#: Body, status that it deserves; all but the last are sent with a key.
+#: Body, expected status; all but the last are sent with a key.
 _BAD = (
     (b"{not json", 400),
     (orjson.dumps({"detector": "presidio"}), 422),
@@ -30,7 +30,7 @@ _BAD = (
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """rps: requests a second of the generated traffic; key_limit: items a minute and key."""
+    """rps: requests per second of the generated traffic; key_limit: items per minute and key."""
 
     url: str
     seed: int
@@ -43,7 +43,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """bad: refusals by (status that was deserved, status that came)."""
+    """bad: number of bad requests by (expected status, actual status)."""
 
     traffic: Result
     storm: Result
@@ -51,18 +51,18 @@ class Sent:
 
 
 def key_limit(rps: float, keys: int) -> int:
-    """Items a minute that lets each of so many keys send its share, chance and batches included."""
+    """Items per minute and key, enough for its share with random peaks and batches."""
     items = rps * (1 + BATCH_SHARE * (BATCH - 1)) * 60 / keys
     return round(1.5 * items) + 5 * BATCH
 
 
 def prepare() -> None:
-    """Reads what the traffic is made of, which takes seconds, so that `send` begins at once."""
+    """Reads the data of the traffic, which takes seconds, so that `send` begins at once."""
     Traffic(seed=0)
 
 
 def send(plan: Plan) -> Sent:
-    """All of it, side by side; returns after the last answer."""
+    """Send everything in parallel; returns after the last answer."""
     return asyncio.run(_send(plan))
 
 

@@ -1,6 +1,6 @@
-"""A real Prometheus with the chart's rules, and what its HTTP API says.
+"""A real Prometheus with the chart's rules, and its HTTP API.
 
-In: targets, the rules' file. Out: answers to PromQL. Knows no metric and no objective.
+In: targets, the rules' file. Out: answers to PromQL. Independent of metrics and objectives.
 """
 
 import math
@@ -19,13 +19,13 @@ from bench.processes import eventually, free_ports
 
 SCRAPE_S = 5
 _MISSING = (
-    "there is no `prometheus` on this machine: `apt-get install prometheus` brings it; "
-    "without it the service levels cannot be measured"
+    "`prometheus` is not installed: run `apt-get install prometheus`; without it the service "
+    "levels cannot be measured"
 )
 
 
 class MissingPrometheusError(RuntimeError):
-    """The program is not installed; the message says what to do."""
+    """The program is not installed; the message has the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Series:
 def time_lapse(rules: str, lapse: float) -> str:
     """The rules with `for:` and the evaluation interval shortened `lapse` times.
 
-    The expressions stay as they are. Of what is recorded, series over 6 h and longer sum samples
-    that come `lapse` times as often: numerators and denominators alike, so that ratios hold.
+    The expressions are unchanged. Recorded series over 6 h and longer sum samples that are `lapse`
+    times as frequent, in numerators and denominators alike, so that ratios stay right.
     """
     content = yaml.safe_load(rules)
     for group in content["groups"]:
@@ -52,7 +52,7 @@ def time_lapse(rules: str, lapse: float) -> str:
 
 
 def seconds(span: str) -> int:
-    """Of a length of time as the rules write it, such as `10m`."""
+    """The seconds of a duration as written in the rules, such as `10m`."""
     found = re.fullmatch(r"(\d+)([smhd])", span)
     assert found is not None, f"{span!r} is not a duration"
     return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": 86_400}[found[2]]

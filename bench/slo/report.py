@@ -20,7 +20,7 @@ def verdicts(found: Iterable[Verdict]) -> str:
 
 
 def alerts(found: Sequence[AlertSeen], begin: float) -> str:
-    """begin: from when times count, seconds since 1970."""
+    """begin: the zero of times, seconds since 1970."""
     if not found:
         return "no alert was pending or firing"
     rows: list[tuple[str, ...]] = [("alert", "of", "page", "pending after", "firing after")]
@@ -31,7 +31,7 @@ def alerts(found: Sequence[AlertSeen], begin: float) -> str:
 
 
 def client(sent: Sent, cpu_s: Sequence[float]) -> str:
-    """What the load's own side saw; for comparison, nothing here is judged but refusals.
+    """The client's view of the load, for comparison; only refusals are judged.
 
     cpu_s: CPU seconds of the facade and of Triton.
     """
@@ -45,24 +45,23 @@ def client(sent: Sent, cpu_s: Sequence[float]) -> str:
     return "\n".join(
         (
             f"traffic   {_statuses(sent.traffic)}; single requests p50 / p95 / p99 "
-            f"{' / '.join(f'{mapped.latency_ms(q):.0f}' for q in (0.5, 0.95, 0.99))} ms from when "
-            f"they were due (left late by {sent.traffic.lag_ms(0.95):.0f} ms at p95)",
-            f"          {answers}: {100 * mapped.fallback_share():.1f} % fell back",
-            f"garbage   {len(garbage.seen)} items, "
-            f"{100 * garbage.fallback_share():.0f} % fell back",
+            f"{' / '.join(f'{mapped.latency_ms(q):.0f}' for q in (0.5, 0.95, 0.99))} ms from the "
+            f"due time (sent {sent.traffic.lag_ms(0.95):.0f} ms late at p95)",
+            f"          {answers}: {100 * mapped.fallback_share():.1f} % fallback",
+            f"garbage   {len(garbage.seen)} items, {100 * garbage.fallback_share():.0f} % fallback",
             f"storm     {storm[200]} answered, {storm[429]} refused with 429, "
             f"{sum(storm.values()) - storm[200] - storm[429]} other",
             f"bad       {sum(sent.bad.values())} requests, "
-            f"{sum(n for (want, came), n in sent.bad.items() if want == came)} refused as deserved",
-            f"CPU       {facade:.1f} ms facade + {triton:.1f} ms Triton an item of the traffic",
+            f"{sum(n for (want, came), n in sent.bad.items() if want == came)} refused as expected",
+            f"CPU       {facade:.1f} ms facade + {triton:.1f} ms Triton per item of the traffic",
         )
     )
 
 
 def refusal_problems(sent: Sent) -> list[str]:
-    """Bad requests that were not refused as they deserve, and a storm that nobody stopped."""
+    """Bad requests without the expected refusal, and a storm without refusals."""
     wrong = [
-        f"{count} bad requests deserved {want} and got {came or 'no answer'}"
+        f"{count} bad requests got {came or 'no answer'} instead of {want}"
         for (want, came), count in sent.bad.items()
         if want != came
     ]

@@ -1,7 +1,7 @@
 """Triton and the facade for one run, with API keys and rate limits on, each a process of its own.
 
 In: a model repository, a folder, the limit of a key. Out: a running stack, its keys and ports, and
-what a fault may do to it. No watchdog looks after this Triton: one that is stopped stays away.
+its faults. This Triton has no watchdog: after a stop it is not restarted.
 """
 
 import os
@@ -21,7 +21,7 @@ from client_api.__main__ import MODELS
 from client_api.access.keys import Scope, make_key, render_keys
 from client_api.triton.server import LocalTriton, Ports
 
-#: Tenants that share the load, so that a limit by key can be low enough for a storm to meet it.
+#: Tenants that share the load, so that a limit per key can be low enough for a storm to reach it.
 TENANTS = 20
 
 
@@ -31,7 +31,7 @@ class Stack:
     def __init__(
         self, folder: Path, repository: Path, key_limit: int, settings: Mapping[str, str]
     ) -> None:
-        """key_limit: items a minute and key; settings: `MAPPER_*` beside those made here."""
+        """key_limit: items per minute and key; settings: more `MAPPER_*`."""
         self._folder = folder
         fault = FaultFile(folder / "fault.json")
         self.tell = fault.tell
@@ -92,18 +92,18 @@ class Stack:
         self.triton.stop()
 
     def set_mode(self, mode: str) -> None:
-        """The kill switch."""
+        """Set the kill switch."""
         headers = {"X-API-Key": self._admin_key}
         self._http.put("/admin/mode", json={"mode": mode}, headers=headers).raise_for_status()
 
     def kill_facade(self) -> None:
-        """It is gone, and stays away."""
+        """End Triton without a restart."""
         assert self._facade is not None
         self._facade.kill()
         self._facade.wait()
 
     def pids(self) -> list[int]:
-        """Of the facade and of Triton; their children are not among them."""
+        """The processes of the facade and of Triton, without their children."""
         assert self._facade is not None
         own = psutil.Process().children()
         triton = [child.pid for child in own if "tritonserver" in child.name()]

@@ -90,14 +90,14 @@ def test_the_load_is_judged_at_the_rates_that_were_driven() -> None:
     scraping = scrapes.Scraping(waits, waits, 6, longest_turn_ms=8, series=9000, kilobytes=700)
     shown = service_load.render(service_load.Load({"50": rate}, 4, 1, scraping))
 
-    assert "| 50 a second, p95 | ≤ 250 ms | 20 ms | met |" in shown
-    assert "| 50 a second, fallback | ≤ 10 % | 20 % | **missed** by 100 % |" in shown
+    assert "| 50 per second, p95 | ≤ 250 ms | 20 ms | met |" in shown
+    assert "| 50 per second, fallback | ≤ 10 % | 20 % | **missed** by 100 % |" in shown
     assert "| p99 while `/metrics` is read, times without | ≤ 1.1 | 1 | met |" in shown
-    assert "| 50 a second, CPU | ≤ 70 % | 50 % | met |" in shown
+    assert "| 50 per second, CPU | ≤ 70 % | 50 % | met |" in shown
     faster = service_load.render(service_load.Load({"5": rate, "200": rate}, 4, 1, scraping))
-    assert "| 200 a second, fallback | ≤ 10 % |" in faster
-    assert "200 a second, CPU" not in faster
-    assert "5 a second, p95" not in faster
+    assert "| 200 per second, fallback | ≤ 10 % |" in faster
+    assert "200 per second, CPU" not in faster
+    assert "5 per second, p95" not in faster
 
 
 @pytest.mark.parametrize(
