@@ -71,7 +71,7 @@ class RetryPolicy:
         jitter = random.uniform(0, min(self.cap_s, self.base_s * 2 ** (sent - 1)))
         if retry_after_s is None:
             return jitter
-        # Added, so that not all who were told the same second come back in it.
+        # Added, so that clients with the same Retry-After do not all retry in the same second.
         return retry_after_s + jitter if retry_after_s <= self.max_wait_s else None
 
 
@@ -92,9 +92,9 @@ class Attempts:
 
 
 NO_RETRY = RetryPolicy(attempts=1)
-#: For a model that starts or is busy: minutes.
+#: For a model that starts or is busy; waits for minutes.
 WAITING = RetryPolicy(attempts=100, base_s=0.5)
-#: Why the rules answer for the moment: the model may answer the same item later.
+#: Temporary reasons for an answer by the rules; the model may answer the same item later.
 PASSING = frozenset({FallbackReason.TIMEOUT, FallbackReason.OVERLOADED, FallbackReason.MODEL_ERROR})
 
 
@@ -143,7 +143,7 @@ def map_chunk(
     indexes are positions in `requests`.
 
     wait_for_model: items that the rules answered because the model was late or lost are retried as
-    well, by the policy `WAITING` instead of `retry`; after that the rules' answers stand.
+    well, with the policy `WAITING` instead of `retry`; after that the rules' answers are returned.
 
     Raises as `call` does when nothing was answered.
     """

@@ -41,8 +41,8 @@ DEFAULT_TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 class MapperClient:
     """Calls the service, from one thread or several.
 
-    tenant_id: claimed in a header; beside a key it must be the key's own. timeout: of one attempt.
-    transport: another way to send, as httpx has them. sleep: how to let time pass.
+    tenant_id: sent in a header; with a key it must be the key's own. timeout: of one attempt.
+    transport: a transport of httpx. sleep: waits for seconds.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class MapperClient:
     ) -> MappedEvent:
         """Map one output; `explain` fills `signals` and `reading`.
 
-        budget_ms: to answer in, as far as the service grants it. taxonomy: the view that names the
-        labels; the canonical ones unless given.
+        budget_ms: time for the answer, as far as the service grants it. taxonomy: the view that
+        names the labels; default: the canonical names.
 
-        Raises an ApiError for an answer that is an error, TransportError when none came.
+        Raises an ApiError for an error answer, TransportError without an answer.
         """
         request = MapRequest(detector, output, metadata=metadata, threshold=threshold)
         asked = Asked(budget_ms, idempotency_key, explain, taxonomy)
@@ -99,7 +99,7 @@ class MapperClient:
     ) -> BatchResult:
         """Map any number of outputs, in batches one after another; equal ones are sent once.
 
-        budget_ms: of a batch. wait_for_model: send again, for minutes, what the rules answered
+        budget_ms: per batch. wait_for_model: send items again, for minutes, that the rules answered
         because the model was late or lost. progress: called after each batch with the number of
         items done so far.
 
@@ -122,7 +122,7 @@ class MapperClient:
         return self._run(call(Send("POST", path, body), self._retry))
 
     def set_mode(self, mode: Mode) -> Any:
-        """Take the model out of service, or put it back; needs an admin key."""
+        """Switch the model off or on; needs an admin key."""
         return self._run(call(Send("PUT", "/admin/mode", {"mode": mode.value}), NO_RETRY))
 
     def close(self) -> None:
@@ -157,7 +157,7 @@ class MapperClient:
 class AsyncMapperClient:
     """As MapperClient, for one event loop.
 
-    concurrency: how many batches of `map_many` are under way at once.
+    concurrency: batches of `map_many` in flight at once.
     """
 
     def __init__(
@@ -269,7 +269,7 @@ class AsyncMapperClient:
 
 
 def _parts(step: Send) -> dict[str, Any]:
-    """As httpx takes a request; no body where there is none."""
+    """The arguments of a request for httpx; without a body if there is none."""
     body = {} if step.json is None else {"json": step.json}
     headers, params = dict(step.headers), dict(step.params)
     return {"method": step.method, "url": step.path, "params": params, "headers": headers, **body}

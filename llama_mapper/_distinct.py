@@ -17,8 +17,8 @@ Outcome = MappedEvent | ItemError
 class Distinct:
     """Numbers the different requests in the order of their first appearance.
 
-    Two requests are equal when their JSON is, with the order of keys. Memory grows with the
-    different requests, and by a number for each one given.
+    Two requests are equal if their JSON is equal, order of keys included. Memory grows with the
+    different requests, and by one number per given request.
     """
 
     def __init__(self, requests: Iterable[MapRequest]) -> None:
@@ -28,10 +28,10 @@ class Distinct:
         self._per_chunk: Counter[int] = Counter()
 
     def chunks(self) -> Iterator[list[MapRequest]]:
-        """Different requests in batches that the service takes.
+        """Different requests in batches of the service's size.
 
-        A full batch waits for the next different request, so that the last one comes when
-        everything is read.
+        A full batch is yielded with the next different request, so the last batch comes after
+        everything was read.
         """
         chunk: list[MapRequest] = []
         for request in self._requests:
@@ -78,7 +78,7 @@ class Distinct:
 
 
 def _as_json(request: MapRequest) -> str:
-    """As it is sent. Raises TypeError, ValueError or RecursionError."""
+    """The JSON of a request as sent. Raises TypeError, ValueError or RecursionError."""
     text = json.dumps(request.body(), ensure_ascii=False, allow_nan=False)
     text.encode()  # a lone surrogate
     return text

@@ -1,13 +1,13 @@
 """The errors of calls to the service.
 
 MapperError
-├── TransportError            no answer: refused, cut off, too slow
-└── ApiError                  an answer that is not the wanted one
-    ├── InvalidRequestError   400, 413, 422: send something else
-    │   └── RawContentError   the text that was scanned, instead of what the detector said
-    ├── AccessError           401, 403: another key, tenant or detector
-    ├── RateLimitedError      429: later
-    └── UnavailableError      408, 5xx: the service could not answer now
+├── TransportError            no answer: refused, interrupted, too slow
+└── ApiError                  an error answer
+    ├── InvalidRequestError   400, 413, 422: change the request
+    │   └── RawContentError   the scanned text was sent instead of the detector's result
+    ├── AccessError           401, 403: use another key, tenant or detector
+    ├── RateLimitedError      429: retry later
+    └── UnavailableError      408, 5xx: the service cannot answer now
 """
 
 from llama_mapper.contract import ErrorCode
@@ -24,10 +24,10 @@ class TransportError(MapperError):
 class ApiError(MapperError):
     """The service, or something in front of it, answered with an error.
 
-    status: of HTTP. error_code: None when the answer is not the service's own, a plain text when
-    this client does not know it.
-    retryable: whether the same request may succeed later; retry_after_s: how long to wait.
-    request_id: what to quote when asking the service's operators.
+    status: of HTTP. error_code: None if the answer is not from the service; a plain text for a code
+    that is unknown to this client.
+    retryable: whether the same request may succeed later; retry_after_s: seconds to wait.
+    request_id: the id for questions to the service's operators.
     """
 
     def __init__(

@@ -44,10 +44,10 @@ class MappedEvent:
     """An answer: labels most specific first, their scores, and how it was made.
 
     confidence: calibrated probability 0..1 that the whole set of labels is right.
-    label_confidence: the same for each label by itself.
-    source, fallback_reason: a plain text for a member that this client does not know.
+    label_confidence: that of each label.
+    source, fallback_reason: a plain text for a value that is unknown to this client.
     notes: remarks on this answer, as text.
-    signals, reading: the signals in the output and how it was read; only for `explain`.
+    signals, reading: the signals in the output and its reading; only for `explain`.
     raw: the service's whole answer, for members without a field here.
     """
 
@@ -80,9 +80,9 @@ class ItemError:
 
 @dataclass(frozen=True, slots=True)
 class BatchResult:
-    """Answers in the order of the items, None where there is an error for the item.
+    """Answers in the order of the items, None for an item with an error.
 
-    distinct: how many different items there were; equal ones are sent once and share an answer.
+    distinct: number of different items; equal ones are sent once and share an answer.
     """
 
     results: tuple[MappedEvent | None, ...]
@@ -100,8 +100,8 @@ class Asked:
     taxonomy: str | None = None
 
     def headers(self) -> dict[str, str]:
-        """A key only when the caller gives one: the service keeps an answer for each key, and
-        mapping again without one changes nothing there."""
+        """With a key only if the caller gives one: the service stores an answer per key, and a
+        repeated mapping without a key changes nothing there."""
         found = {}
         if self.idempotency_key is not None:
             found["Idempotency-Key"] = self.idempotency_key
@@ -110,7 +110,7 @@ class Asked:
         return found
 
     def params(self) -> dict[str, str]:
-        """Of the query."""
+        """The parameters of the query."""
         found = {"explain": "true"} if self.explain else {}
         return found if self.taxonomy is None else found | {"taxonomy": self.taxonomy}
 
@@ -134,7 +134,7 @@ def read(response: httpx.Response) -> Any:
 
 
 def parse(make: Callable[[Any], T], data: Any) -> T:
-    """The result of `make` on the JSON of a success; ApiError when it has another shape."""
+    """The result of `make` on the JSON of a success; raises ApiError for another shape."""
     try:
         return make(data)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
@@ -153,7 +153,7 @@ def member(kind: type[E], value: object) -> E | str:
 
 
 def read_event(data: Any) -> MappedEvent:
-    """One answer of the service; raises what `parse` turns into an ApiError."""
+    """One answer of the service; raises errors that `parse` converts to an ApiError."""
     reason = data["fallback_reason"]
     return MappedEvent(
         taxonomy=tuple(data["taxonomy"]),
@@ -205,7 +205,7 @@ def _error(response: httpx.Response) -> ApiError:
         code: ErrorCode | str | None = member(ErrorCode, problem["error_code"])
         detail, retryable = str(problem["detail"]), bool(problem["retryable"])
     except (ValueError, KeyError, TypeError):
-        # A proxy's page: what it means is known from the status alone.
+        # A proxy's page: only the status has a meaning.
         code, detail = None, response.reason_phrase
         retryable = response.status_code in (429, 502, 503, 504)
     return error_class(response.status_code, code)(

@@ -4,14 +4,14 @@ from enum import StrEnum
 
 
 class Mode(StrEnum):
-    """How answers are made: with the model, or by curated rules alone."""
+    """The mode of the service: with the model, or with curated rules alone."""
 
     HYBRID = "hybrid"
     RULES_ONLY = "rules_only"
 
 
 class Source(StrEnum):
-    """The maker of an answer; `mixed`: several signals, answered by different sources."""
+    """The source of an answer; `mixed`: several signals, answered by different sources."""
 
     MODEL = "model"
     CURATED = "curated"
@@ -20,7 +20,7 @@ class Source(StrEnum):
 
 
 class FallbackReason(StrEnum):
-    """The reason why the model's answer did not stand."""
+    """The reason why the model's answer was not used."""
 
     RULES_ONLY = "rules_only"
     OVERLOADED = "overloaded"

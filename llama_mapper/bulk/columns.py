@@ -6,7 +6,7 @@ from typing import Any
 
 from llama_mapper.bulk.streams import UsageError
 
-#: In place of the column of outputs: each line of JSON is an output itself.
+#: Instead of a column of outputs: each line of JSON is an output.
 WHOLE = "@"
 #: Columns that an answer adds to a table.
 ADDED = ("mapped_taxonomy", "mapped_confidence", "mapped_source", "mapped_fallback_reason")
@@ -14,9 +14,9 @@ ADDED = ("mapped_taxonomy", "mapped_confidence", "mapped_source", "mapped_fallba
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """detector, output: names of columns; output is WHOLE where lines are outputs. constant: the
-    detector of all rows, in place of a column. time: a column of ISO times, empty for none;
-    period_chars: how much of them is a period, 10 for days and 7 for months."""
+    """detector, output: names of columns; output is WHOLE if lines are outputs. constant: the
+    detector of all rows, instead of a column. time: a column of ISO times, empty for none;
+    period_chars: the length of a period in them, 10 for days and 7 for months."""
 
     detector: str = "detector"
     output: str = "output"
@@ -25,11 +25,11 @@ class Columns:
     period_chars: int = 10
 
     def period(self, time: Any) -> str:
-        """Of a row; empty without a time."""
+        """The period of a row; empty without a time."""
         return str(time)[: self.period_chars] if self.time and time else ""
 
     def places(self, heads: Sequence[str]) -> tuple[int | None, int, int | None]:
-        """Of detector, output and time among the columns of a table. Raises UsageError."""
+        """The indexes of detector, output and time in the columns of a table. Raises UsageError."""
         wanted = {self.output} | ({self.time} if self.time else set())
         wanted |= set() if self.constant else {self.detector}
         if lacking := sorted(wanted - set(heads)):

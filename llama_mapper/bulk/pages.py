@@ -19,7 +19,7 @@ _Table = tuple[str, Sequence[str], list[list[Any]], int | None]
 
 
 def as_markdown(report: Report) -> str:
-    """The report with a table a section."""
+    """The report with one table per section."""
     lines = [f"# {_title(report)}", ""]
     for title, heads, rows, _ in _tables(report):
         lines += [f"## {title}", "", _row(heads), _row(["---"] * len(heads))]
@@ -76,17 +76,18 @@ def _tables(report: Report) -> Iterable[_Table]:
     yield ("Answered by", ("source", "rows"), _counts(report["sources"]), 1)
     if report["fallback_reasons"]:
         reasons = _counts(report["fallback_reasons"])
-        yield ("Why the model's answer did not stand", ("reason", "rows"), reasons, 1)
+        yield ("Reasons for fallbacks", ("reason", "rows"), reasons, 1)
     steps = [[f"{s['from']:.1f} to {s['to']:.1f}", s["rows"]] for s in report["confidence"]]
     yield ("Confidence", ("confidence", "rows"), steps, 1)
     if report["review"]:
         columns = ("detector", "output", "rows", "taxonomy", "confidence")
         rows = [[one[column] for column in columns] for one in report["review"]]
-        yield ("To review: unknown or unsure, the most frequent first", columns, rows, None)
+        title = "To review: unknown or of low confidence, the most frequent first"
+        yield (title, columns, rows, None)
     if report.get("changes"):
         columns = ("label", "rows_before", "rows", "share_before", "share")
         rows = [[one[column] for column in columns] for one in report["changes"]]
-        yield ("Changed against the earlier run", columns, rows, None)
+        yield ("Changes since the earlier run", columns, rows, None)
     versions = [[json_like(one)] for one in report["versions"]]
     yield ("Versions", ("version_info",), versions, None)
 

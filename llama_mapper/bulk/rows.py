@@ -1,6 +1,6 @@
 """Rows of JSON Lines and CSV, in blocks. A row keeps its text; the answer is added to it.
 
-In: sources. Out: blocks that know their pairs, and write themselves when those have answers.
+In: sources. Out: blocks with their pairs, which are written when the pairs have answers.
 """
 
 import codecs
@@ -29,16 +29,16 @@ class BadRowError(Exception):
 
 
 class Block(Protocol):
-    """Rows that are read, sent and written together. number: from 0, over all sources."""
+    """Rows that are read, mapped and written together. number: from 0, over all sources."""
 
     number: int
 
     def read(self) -> tuple[Counts, list[Bad]]:
-        """The pairs, and the rows that have none."""
+        """The pairs, and the rows without one."""
         ...
 
     def write(self, part: Path, answers: Answers) -> tuple[int, list[Bad]]:
-        """Write the rows with their answers; how many, and the rows whose pair has none."""
+        """Write the rows with their answers; returns their number, and the rows without one."""
         ...
 
     def progress(self) -> int:
@@ -62,7 +62,7 @@ class Format(Protocol):
         ...
 
     def head(self) -> str:
-        """What stands before the first row."""
+        """The text before the first row."""
         ...
 
     def shown(self, raw: Any) -> Any:
@@ -119,7 +119,7 @@ class JsonRows:
 
 
 class CsvRows:
-    """Column names, then rows; the answer is in columns that are added."""
+    """Column names, then rows; the answer is in added columns."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
@@ -242,8 +242,8 @@ def text_blocks(
 
 
 def _text(raw: bytes) -> str:
-    """A line without the mark that may stand before the first one. Decoded once here: `json` would
-    look for the encoding of every line."""
+    """A line without a byte order mark. Decoded here, since `json` would detect the encoding of
+    every line."""
     return raw.decode("utf-8-sig" if raw.startswith(codecs.BOM_UTF8) else "utf-8")
 
 

@@ -53,7 +53,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A file's name, and what it means."""
+    """A file's name, with its format and compression."""
 
     name: str
     kind: Kind
@@ -61,19 +61,19 @@ class Named:
 
     @classmethod
     def of(cls, name: str, kind: Kind | None = None) -> "Named":
-        """kind: where the name does not say it. Raises UsageError."""
+        """kind: for a name without one. Raises UsageError."""
         packing = next((p for p in Packing if p and name.endswith(p)), Packing.NONE)
         known = _KINDS.get(Path(name.removesuffix(packing)).suffix.lower()) or kind
         if known is None:
             known_ones = ", ".join(_KINDS)
-            raise UsageError(f"{name}: the name ends in none of {known_ones} (.gz, .zst)")
+            raise UsageError(f"{name}: the name must end in one of {known_ones} (.gz, .zst)")
         if known is Kind.PARQUET and (packing or name == STDIN):
-            raise UsageError(f"{name}: Parquet is compressed inside, and no stream")
+            raise UsageError(f"{name}: Parquet is compressed inside and needs a file")
         return cls(name, known, packing)
 
     @contextmanager
     def opened(self) -> Iterator[tuple[BinaryIO, "Meter"]]:
-        """Plain bytes, and how far the file is read. Raises SourceError where it is damaged."""
+        """Plain bytes, and the progress in the file. Raises SourceError for a damaged file."""
         if self.name == STDIN:
             yield sys.stdin.buffer, Meter(None)
             return
@@ -84,7 +84,7 @@ class Named:
                 raise SourceError(f"{self.name} is damaged: {error}") from error
 
     def packed(self, data: bytes) -> bytes:
-        """As bytes of the file."""
+        """Compress data to bytes of the file."""
         if self.packing is Packing.GZIP:
             return gzip.compress(data, 6, mtime=0)
         if self.packing is Packing.ZSTD:
@@ -101,7 +101,7 @@ class Meter:
         self._file = file
 
     def read_bytes(self) -> int:
-        """So far."""
+        """The number so far."""
         return 0 if self._file is None else self._file.tell()
 
 
@@ -119,7 +119,7 @@ def sources(pattern: str, kind: Kind | None) -> list[Named]:
 
 
 def _damages(packing: Packing) -> tuple[type[Exception], ...]:
-    """What reading a damaged file raises."""
+    """The errors that reading a damaged file raises."""
     if packing is Packing.ZSTD:
         import zstandard
 

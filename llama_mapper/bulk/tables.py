@@ -1,7 +1,6 @@
 """Rows of Parquet, in blocks, by Polars.
 
-In: files. Out: blocks as `rows.Block` has them. An output is a text, or a struct that is asked as
-JSON.
+In: files. Out: blocks as in `rows.Block`. An output is a text, or a struct that is sent as JSON.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The folder of a run: finished work is kept when the process is killed at any moment.
 
 In: parts, one per block. Out: the files of the run, when all parts are complete. A block is
-complete when its counts are there, which are written last and atomically; other blocks are written
+complete if it has its counts, which are written last and atomically; other blocks are written
 again.
 """
 
@@ -59,7 +59,7 @@ class Work:
         return found
 
     def complete(self, number: int, bad: Sequence[Bad], tally: Tally) -> None:
-        """Keep a block whose part is written."""
+        """Complete a block whose part is written."""
         _sync(self.part(number))
         _write(self._bad(number), "".join(json.dumps(one) + "\n" for one in bad).encode())
         _write(self._tally(number), json.dumps(tally).encode())
@@ -121,7 +121,7 @@ def join_bytes(parts: Sequence[Path], target: Path) -> None:
 
 
 def _write(file: Path, data: bytes) -> None:
-    """The file as a whole, or not at all."""
+    """Write the file atomically."""
     draft = file.with_name(file.name + ".draft")
     draft.write_bytes(data)
     _sync(draft)

@@ -13,8 +13,8 @@ from llama_mapper.cli.review import review
 
 app = typer.Typer(
     name="mapper",
-    help="Map what AI-safety detectors say to one canonical taxonomy. "
-    "MAPPER_URL says where the service is, MAPPER_KEY holds the key.",
+    help="Map outputs of AI-safety detectors to one canonical taxonomy. "
+    "MAPPER_URL is the address of the service, MAPPER_KEY the key.",
     no_args_is_help=True,
     # A traceback may hold the key.
     pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""`mapper batch`: rows of a file or of standard input, answered as they come."""
+"""`mapper batch`: rows of a file or of standard input, answered as they arrive."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ from llama_mapper.cli.rows import Csv, HeaderError, JsonLines, Lines, Readable, 
 from llama_mapper.cli.service import Json, Tenant, Url, connected
 from llama_mapper.contract import ErrorCode
 
-#: Rows sent together, where so many are at hand.
+#: The most rows sent together.
 GROUP = 100
 
 
@@ -40,11 +40,11 @@ def batch(
         Path, typer.Argument(help="JSON Lines or CSV (*.csv); `-` reads standard input")
     ],
     format_: Annotated[
-        Format | None, typer.Option("--format", help="of the rows; default: by the file's name")
+        Format | None, typer.Option("--format", help="format of the rows; default: by file name")
     ] = None,
     taxonomy: View = None,
     wait_for_model: Annotated[
-        bool, typer.Option("--wait-for-model", help="ask again where the model was late or lost")
+        bool, typer.Option("--wait-for-model", help="retry items if the model was late or lost")
     ] = False,
     budget_ms: BudgetMs = None,
     url: Url = DEFAULT_URL,
@@ -53,7 +53,7 @@ def batch(
 ) -> None:
     """Map rows with `detector` and `output`; a bad row is an error of its own.
 
-    Rows of standard input are answered as they arrive. CSV is answered by CSV, with --json by JSON
+    Rows of standard input are answered as they arrive. The answer to CSV is CSV, with --json JSON
     Lines.
     """
     is_csv = (format_ or file.suffix.lower().removeprefix(".")) == Format.CSV
@@ -76,7 +76,7 @@ def batch(
                     show.refusal(error, url, as_json=as_json, where=where)
                     raise typer.Exit(1) from None
                 for row, outcome in zip(group, outcomes, strict=True):
-                    # What is carried may hold an escaped lone surrogate.
+                    # Other fields of a row may have an escaped lone surrogate.
                     sys.stdout.buffer.write(rows.answer(row, outcome).encode("utf-8", "replace"))
                     counts["errors" if isinstance(outcome, ItemError) else "mapped"] += 1
                 sys.stdout.flush()
@@ -90,7 +90,7 @@ def batch(
 
 def _opened(file: Path) -> AbstractContextManager[Readable]:
     try:
-        # typeshed does not say that standard input has read1.
+        # typeshed does not declare read1 of standard input.
         return (
             nullcontext(cast(Readable, sys.stdin.buffer)) if str(file) == "-" else file.open("rb")
         )
@@ -99,7 +99,7 @@ def _opened(file: Path) -> AbstractContextManager[Readable]:
 
 
 def _groups(rows: Iterator[Row], lines: Lines) -> Iterator[list[Row]]:
-    """The rows at hand together; waits for none while it holds some."""
+    """The available rows together; does not wait while it has any."""
     group: list[Row] = []
     for row in rows:
         group.append(row)

@@ -1,4 +1,4 @@
-"""`mapper taxonomy` and `mapper versions`: what the service serves."""
+"""`mapper taxonomy` and `mapper versions`: the labels and versions of the service."""
 
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -16,7 +16,7 @@ Record = dict[str, Any]
 
 def taxonomy(
     prefix: Annotated[
-        str, typer.Argument(help="only labels that begin so, such as HARM.SPEECH")
+        str, typer.Argument(help="only labels with this prefix, such as HARM.SPEECH")
     ] = "",
     url: Url = DEFAULT_URL,
     tenant: Tenant = None,
@@ -38,7 +38,7 @@ def taxonomy(
 
 
 def versions(url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Show the versions in force: service, taxonomy, frameworks, rules, model, this client."""
+    """Show the current versions: service, taxonomy, frameworks, rules, model, this client."""
     found = got("/version", dict, url, tenant, as_json=as_json)
     found["client"] = version("llama-mapper")
     if as_json:
@@ -55,17 +55,17 @@ def got(
     *,
     as_json: bool,
 ) -> Record:
-    """What `make` makes of the JSON at a path; a refusal ends the command."""
+    """The result of `make` on the JSON at a path; a refusal ends the command."""
     with connected(url, tenant, as_json=as_json) as client:
         return parse(make, client.get(path))
 
 
 def columns(records: Sequence[Record], *names: str) -> list[list[Any]]:
-    """Rows of a table: the values of these names."""
+    """Rows of a table: the values of the given names."""
     return [[record.get(name) for name in names] for record in records]
 
 
 def fail(problem: str, *, as_json: bool) -> NoReturn:
-    """Say what is wrong and end with status 1."""
+    """Print the problem and end with status 1."""
     show.problem(problem, as_json=as_json)
     raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`mapper evidence`: what an auditor takes, from mapped outputs or from what the facade kept."""
+"""`mapper evidence`: files for an auditor, from mapped outputs or from the facade's events."""
 
 import os
 import sys
@@ -46,7 +46,7 @@ def evidence(
     out: Annotated[
         Path | None, typer.Option(help="folder to write, new or empty", file_okay=False)
     ] = None,
-    by: Annotated[Period, typer.Option(help="how time is divided, in UTC")] = Period.MONTH,
+    by: Annotated[Period, typer.Option(help="the periods, in UTC")] = Period.MONTH,
     time_column: Annotated[
         str | None, typer.Option(help="in rows of `mapper bulk`: the field of the time, ISO")
     ] = None,
@@ -72,7 +72,7 @@ def evidence(
 ) -> None:
     """Write incidents by control, label, detector, tenant and period, with tamper-evident records.
 
-    Controls come from the service; what a detector said is not in the files.
+    Controls come from the service; the files do not contain the texts of outputs.
     """
     if check is not None:
         if files or out or database:
@@ -99,7 +99,7 @@ def evidence(
             plan=plan,
         )
     except FileExistsError:
-        show.problem(f"{out} holds files; name a new folder", as_json=as_json)
+        show.problem(f"{out} is not empty; name a new folder", as_json=as_json)
         raise typer.Exit(1) from None
     except OSError as error:
         show.problem(f"{error.filename}: {error.strerror}", as_json=as_json)
@@ -130,7 +130,7 @@ def _verify(folder: Path, *, as_json: bool) -> None:
     if as_json:
         show.data({"folder": str(folder), "problems": problems})
     else:
-        for problem in problems or [f"{folder}: every record and file is as it was sealed"]:
+        for problem in problems or [f"{folder}: every record and file is unchanged since the seal"]:
             show.line(problem)
     if problems:
         raise typer.Exit(1)

@@ -12,10 +12,10 @@ from llama_mapper.cli import show
 from llama_mapper.cli.service import Json, Tenant, Url, connected
 
 Threshold = Annotated[
-    float | None, typer.Option(min=0, max=1, help="least confidence for the model's answer")
+    float | None, typer.Option(min=0, max=1, help="lowest confidence of the model's answer")
 ]
 BudgetMs = Annotated[
-    float | None, typer.Option("--budget-ms", min=1, help="milliseconds to answer in")
+    float | None, typer.Option("--budget-ms", min=1, help="milliseconds for the answer")
 ]
 View = Annotated[
     str | None,
@@ -26,7 +26,7 @@ View = Annotated[
 def map_output(
     detector: Annotated[str, typer.Argument(help="the detector's name")],
     output: Annotated[
-        str, typer.Argument(help="what it returned, text or JSON; `-` reads standard input")
+        str, typer.Argument(help="its output, text or JSON; `-` reads standard input")
     ] = "-",
     explain: Annotated[bool, typer.Option("--explain", help="show signals and reading")] = False,
     threshold: Threshold = None,
@@ -40,7 +40,7 @@ def map_output(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Map what a detector returned."""
+    """Map an output of a detector."""
     told = _standard_input() if output == "-" else _checked(output)
     hints = read_metadata(metadata or ())
     with connected(url, tenant, as_json=as_json) as client:
@@ -60,7 +60,7 @@ def map_output(
 
 
 def read_metadata(given: Iterable[str]) -> dict[str, Any]:
-    """KEY=VALUE pairs; a value that is JSON is that, any other a text. Raises BadParameter."""
+    """KEY=VALUE pairs; a value that is not JSON is a text. Raises BadParameter."""
     found: dict[str, Any] = {}
     for pair in map(_checked, given):
         key, equals, value = pair.partition("=")
@@ -81,7 +81,7 @@ def _standard_input() -> str:
 
 
 def _checked(text: str) -> str:
-    """The text, when it was UTF-8. Raises BadParameter."""
+    """The text. Raises BadParameter if it was not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""`mapper review`: the words that deserve a look, and what reviewers decide about them."""
+"""`mapper review`: words to review, and reviewers' decisions about them."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ Record = dict[str, Any]
 
 
 class State(StrEnum):
-    """What became of a word."""
+    """The state of a word."""
 
     OPEN = "open"
     LATER = "later"
@@ -25,22 +25,22 @@ class State(StrEnum):
 
 review = typer.Typer(
     name="review",
-    help="Review words that the service is unsure of.",
+    help="Review words of low confidence.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-Id = Annotated[int, typer.Argument(help="of a word, as `list` shows it")]
-Why = Annotated[str, typer.Option("--why", help="a reason, to be kept with the decision")]
+Id = Annotated[int, typer.Argument(help="id of a word in `list`")]
+Why = Annotated[str, typer.Option("--why", help="a reason, stored with the decision")]
 Name = Annotated[
-    str, typer.Option("--as", envvar="USER", help="your name, to be kept with the decision")
+    str, typer.Option("--as", envvar="USER", help="your name, stored with the decision")
 ]
 Everyone = Annotated[bool, typer.Option("--everyone", help="for all tenants; needs admin")]
 
 
 @review.command("list")
 def list_words(
-    state: Annotated[State, typer.Option(help="what became of them")] = State.OPEN,
-    limit: Annotated[int, typer.Option(min=1, max=200, help="words at most")] = 50,
+    state: Annotated[State, typer.Option(help="their state")] = State.OPEN,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="most words to list")] = 50,
     url: Url = DEFAULT_URL,
     tenant: Tenant = None,
     as_json: Json = False,
@@ -70,7 +70,7 @@ def list_words(
 
 @review.command()
 def drift(url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Show what became of each detector's items, today and yesterday, and in the week before."""
+    """Show the outcomes of each detector's items, today and yesterday, and in the week before."""
     with connected(url, tenant, as_json=as_json) as client:
         found: Record = parse(dict, client.get("/review/drift"))
     if as_json:
@@ -107,7 +107,7 @@ def accept(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Give a word the labels that are proposed."""
+    """Give a word the proposed labels."""
     body = {"action": "accept", "why": why, "reviewer": name, "everyone": everyone}
     _act(word_id, body, url, tenant, as_json=as_json)
 
@@ -149,15 +149,15 @@ def _simple(action: str, help_text: str) -> None:
     review.command(action, help=help_text)(command)
 
 
-_simple("ignore", "Leave a word as it is, and list it no more.")
-_simple("later", "Leave a word for another day.")
-_simple("undo", "Take the last decision about a word back.")
+_simple("ignore", "Leave a word unchanged, and do not list it again.")
+_simple("later", "Postpone a word.")
+_simple("undo", "Undo the last decision about a word.")
 
 
 @review.command("export")
 def export_decisions(
     folder: Annotated[
-        Path | None, typer.Argument(help="writes the detector files there, as YAML")
+        Path | None, typer.Argument(help="folder for the detector files (YAML)")
     ] = None,
     url: Url = DEFAULT_URL,
     tenant: Tenant = None,
@@ -186,7 +186,7 @@ def import_decisions(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Take the decisions of exported files."""
+    """Import the decisions of exported files."""
     files = [
         file
         for path in paths
@@ -212,7 +212,7 @@ def import_decisions(
 
 def _act(word_id: int, body: Record, url: str, tenant: str | None, *, as_json: bool) -> None:
     with connected(url, tenant, as_json=as_json) as client:
-        # Of the word as it is now: who uses the command line has just looked at it.
+        # The current version: the user of the command line has just seen the word.
         seen: Record = parse(dict, client.get(f"/review/{word_id}"))
         made = client.post(f"/review/{word_id}", body | {"version": seen["version"]})
         _shown(parse(dict, made), as_json=as_json)
@@ -227,7 +227,7 @@ def _change(share: Record) -> str:
 
 
 def _nearest(neighbours: list[Record]) -> str:
-    """Training texts with what they mean."""
+    """Training texts with their labels."""
     return "; ".join(
         f"{one['phrase']} ({', '.join(one['labels'])}, {one['similarity']:.2f})"
         for one in neighbours
@@ -251,7 +251,7 @@ def _write(folder: Path, files: Record, *, as_json: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
-            # The service chooses names; none may lead out of the folder.
+            # The service chooses the names; none may point outside the folder.
             (folder / Path(name).name).write_text(text, encoding="utf-8")
     except OSError as error:
         show.problem(f"{folder}: {error.strerror}", as_json=as_json)

@@ -1,7 +1,7 @@
 """The rows of a batch: JSON Lines or CSV in, the same with answers out.
 
 In: a binary stream, read as its lines arrive. Out: a `Row` for each, a bad one with its problem,
-and the text of its answer. Knows nothing of the service.
+and the text of its answer. Independent of the service.
 """
 
 import csv
@@ -18,14 +18,14 @@ from llama_mapper.cli.show import as_line
 KNOWN = tuple(own.name for own in fields(MapRequest))
 _NEEDED = ("detector", "output")
 _ADDED = ("line", "taxonomy", "confidence", "source", "fallback_reason", "error_code", "message")
-# `tenant` is a name of its own, `treshold` is none.
+# Similarity of a misspelt name: `treshold` has it, another name such as `tenant` has not.
 _NEAR = 0.85
 _NOT_UTF8 = "the line is not UTF-8"
 _READ_BYTES = 64 * 1024
 
 
 class Readable(Protocol):
-    """A stream that gives what is there without waiting for more."""
+    """A stream that returns available bytes without waiting for more."""
 
     def read1(self, size: int, /) -> bytes:
         """At most `size` bytes; empty at the end."""
@@ -40,7 +40,7 @@ class HeaderError(Exception):
 class Row:
     """A row of the input. line: its first, from 1. request: None when there is a problem.
 
-    extra: what stands in it besides the request. cells: of CSV, as they were.
+    extra: its other fields. cells: the unchanged cells of CSV.
     """
 
     line: int
@@ -95,7 +95,7 @@ class JsonLines:
                 yield self._row(number, text)
 
     def answer(self, row: Row, outcome: MappedEvent | ItemError) -> str:
-        """A line: the line's number, what is carried, and the answer or `error`."""
+        """A line: the line's number, the other fields, and the answer or `error`."""
         return json_answer(row, outcome)
 
     def _row(self, number: int, text: str) -> Row:
@@ -162,7 +162,7 @@ class Csv:
         heads = self._heads
         problem = _missing(dict.fromkeys(heads)) or _unclear(dict.fromkeys(heads), heads)
         if len(set(heads)) < len(heads):
-            problem = "a name stands twice"
+            problem = "a name is listed twice"
         if not self._as_json and (twice := [head for head in heads if head in _ADDED]):
             problem = f"{twice[0]!r} is a column of the answer: rename it, or use --json"
         if problem:

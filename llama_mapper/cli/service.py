@@ -1,7 +1,7 @@
 """The client of a command, made from options and variables.
 
 In: options and the variables MAPPER_URL, MAPPER_TENANT and MAPPER_KEY. Out: a client. The key comes
-from the environment alone, since other users of a machine see the arguments of a command.
+only from the environment, since other users of a machine see the arguments of a command.
 """
 
 import os
@@ -39,7 +39,7 @@ def check_header(text: str | None) -> str | None:
 Json = Annotated[bool, typer.Option("--json", help="write JSON, errors too")]
 Url = Annotated[
     str,
-    typer.Option("--url", envvar="MAPPER_URL", callback=check_url, help="where the service is"),
+    typer.Option("--url", envvar="MAPPER_URL", callback=check_url, help="address of the service"),
 ]
 Tenant = Annotated[
     str | None,

@@ -46,7 +46,7 @@ def note(text: str) -> None:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Rows under heads on standard output; in a file or a pipe a row is a line."""
+    """Rows under heads on standard output; one line per row in a file or a pipe."""
     grid = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for column in grid.columns:
         column.overflow = "fold"
@@ -59,7 +59,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def event(found: MappedEvent) -> None:
-    """An answer: labels, how it was made, and with `explain` its signals."""
+    """An answer: labels, source, and with `explain` its signals."""
     table(
         ("label", "score", "confidence"),
         (
@@ -81,14 +81,14 @@ def event(found: MappedEvent) -> None:
 
 
 def pairs(values: Mapping[str, Any]) -> None:
-    """Names and values, a line each."""
+    """Names and values, one line each."""
     wide = max(map(len, values), default=0)
     for name, value in values.items():
         line(f"{name:{wide}}  {_cell(value)}")
 
 
 def problem(message: str, hint: str = "", *, as_json: bool, **facts: Any) -> None:
-    """What went wrong on standard error, with what to do."""
+    """A problem on standard error, with a remedy."""
     if as_json:
         typer.echo(as_line({"error": {"message": message, "hint": hint, **facts}}), err=True)
         return
@@ -98,7 +98,7 @@ def problem(message: str, hint: str = "", *, as_json: bool, **facts: Any) -> Non
 
 
 def refusal(error: MapperError, url: str, *, as_json: bool, where: str = "") -> None:
-    """A failure of a call on standard error. where: what it concerns."""
+    """A failure of a call on standard error. where: its place, such as a row."""
     facts: dict[str, Any] = {}
     if isinstance(error, ApiError):
         facts = {
@@ -112,9 +112,9 @@ def refusal(error: MapperError, url: str, *, as_json: bool, where: str = "") -> 
 
 def _hint(error: MapperError, url: str) -> str:
     if isinstance(error, TransportError):
-        return f"asked {url}; start the service or set MAPPER_URL; `mapper doctor` says more"
+        return f"called {url}; start the service or set MAPPER_URL, or run `mapper doctor`"
     if isinstance(error, AccessError):
-        return "set MAPPER_KEY to a key that may do this, and MAPPER_TENANT to its own tenant"
+        return "set MAPPER_KEY to a key that allows this, and MAPPER_TENANT to its own tenant"
     return ""
 
 

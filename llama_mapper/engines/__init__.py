@@ -1,5 +1,5 @@
-"""Maps tables of any size on an engine that exists: `spark`, `ray` or `duckdb`.
+"""Maps tables of any size on another engine: `spark`, `ray` or `duckdb`.
 
-Each does as `llama_mapper.bulk`: the different pairs of detector and output are asked once, and
-their answers are joined to all rows. An engine brings its own package and pyarrow.
+As in `llama_mapper.bulk`, the different pairs of detector and output are sent once, and their
+answers are joined to all rows. An engine needs its own package and pyarrow.
 """

@@ -1,7 +1,7 @@
-"""Evidence for an auditor from mapped outputs: counts by control, and records that show tampering.
+"""Evidence for an auditor from mapped outputs: counts by control, and tamper-evident records.
 
-In: answers of `mapper batch`, rows of `mapper bulk`, and what the service says of frameworks and
-detectors. Out: a folder of files (`write_evidence`), and what is wrong with one (`verify`).
+In: answers of `mapper batch`, rows of `mapper bulk`, and the service's frameworks and detectors.
+Out: a folder of files (`write_evidence`), and the problems of one (`verify`).
 """
 
 from llama_mapper.evidence.answers import Answer, Outcome, Rejected, read_answers

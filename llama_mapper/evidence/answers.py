@@ -31,7 +31,7 @@ _KEPT: Final = (
 
 
 class Outcome(StrEnum):
-    """The outcome of an answer. An incident has at least one label that names a finding."""
+    """The outcome of an answer. An incident has at least one label of a finding."""
 
     INCIDENT = "incident"
     OPEN = "open"
@@ -57,12 +57,12 @@ class Answer:
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """The labels that name a finding."""
+        """The labels of findings."""
         return tuple(label for label in self.labels if label not in _CLEAN | _OPEN)
 
     @property
     def outcome(self) -> Outcome:
-        """An incident if there is a finding, also beside an open part; else clean or open."""
+        """An incident if there is a finding, also with an open part; else clean or open."""
         if self.findings:
             return Outcome.INCIDENT
         return Outcome.CLEAN if _CLEAN.issuperset(self.labels) else Outcome.OPEN
@@ -70,7 +70,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A line that is no answer; `line` counts from 1 in its file."""
+    """A line without an answer; `line` counts from 1 in its file."""
 
     line: int
     problem: str
@@ -83,10 +83,9 @@ class UnusableError(ValueError):
 def read_answers(
     lines: Iterable[str], event: Callable[[Any], Any] = lambda data: data
 ) -> Iterator[Answer | Rejected]:
-    """What each line that is not blank holds, in order.
+    """The content of each line that is not blank, in order.
 
-    event: makes an answer of a line's JSON value, where that is no answer yet; it may raise
-    UnusableError.
+    event: converts a line's JSON value to an answer; it may raise UnusableError.
     """
     for number, line in enumerate(lines, 1):
         if line.strip():

@@ -1,4 +1,4 @@
-"""Records that show tampering: each has the hash of the one before, and a seal has the last hash.
+"""Tamper-evident records: each has the hash of the one before, and a seal has the last hash.
 
 A record is `{"n", "previous", "event", "hash"}`; `hash` is the SHA-256 of `previous` and the JSON
 of the event with sorted keys. A kept copy or a signature of `seal.json` shows whether a record
@@ -40,7 +40,7 @@ def write_seal(folder: Path, chain: Chain) -> None:
 
 
 def verify(folder: Path) -> list[str]:
-    """What is wrong with a folder of evidence; nothing where all of it is as it was sealed."""
+    """The problems of a folder of evidence; none if it is unchanged since the seal."""
     try:
         seal = json.loads((folder / SEAL).read_text(encoding="utf-8"))
         given = (seal["format"], seal["events"], seal["head"], dict(seal["files"]))
@@ -48,7 +48,7 @@ def verify(folder: Path) -> list[str]:
         return [f"{SEAL}: cannot be read ({type(error).__name__})"]
     form, count, head, files = given
     if form != FORMAT:
-        return [f"{SEAL}: {form!r} is not {FORMAT!r}, which this version checks"]
+        return [f"{SEAL}: format {form!r} is not {FORMAT!r}, the format of this version"]
     problems = list(_broken(folder / EVENTS, count, head))
     found = {path.name: path for path in _others(folder)}
     for name in sorted(files.keys() | found.keys()):
@@ -62,7 +62,7 @@ def verify(folder: Path) -> list[str]:
 
 
 def _broken(path: Path, count: int, head: str) -> Iterator[str]:
-    """The first record that does not fit; what follows it cannot be judged."""
+    """The first record that does not fit; the following ones cannot be checked."""
     previous, number = _START, 0
     try:
         with path.open(encoding="utf-8") as lines:
@@ -74,14 +74,14 @@ def _broken(path: Path, count: int, head: str) -> Iterator[str]:
                     previous,
                     expected,
                 ):
-                    yield f"{path.name}: record {number} was changed, moved or put in"
+                    yield f"{path.name}: record {number} was changed, moved or added"
                     return
                 previous = expected
     except (OSError, ValueError, KeyError, TypeError) as error:
         yield f"{path.name}: record {number + 1} cannot be read ({type(error).__name__})"
         return
     if (number, previous) != (count, head):
-        yield f"{path.name}: has {number} records, sealed were {count}"
+        yield f"{path.name}: has {number} records, {count} were sealed"
 
 
 def _hash(previous: str, event: Any) -> str:

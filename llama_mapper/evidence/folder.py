@@ -1,4 +1,4 @@
-"""Writes a folder of evidence: records, counts, and the forms that other tools take."""
+"""Writes a folder of evidence: records, counts, and files in the formats of other tools."""
 
 import csv
 import json
@@ -27,8 +27,8 @@ def write_evidence(
 ) -> Summary:
     """Write the files into a new or empty folder, and return the counts.
 
-    found: read once, one after another. made: the time of writing. plan: reference to the
-    assessment plan of the OSCAL document. Raises FileExistsError for a folder that holds files.
+    found: an iterable that is read once. made: the time of writing. plan: reference to the
+    assessment plan of the OSCAL document. Raises FileExistsError for a folder with files.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
@@ -61,7 +61,7 @@ def write_evidence(
 
 
 def _inert(text: str) -> str:
-    """A text that no spreadsheet takes for a formula."""
+    """A text that spreadsheets do not evaluate as a formula."""
     return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 

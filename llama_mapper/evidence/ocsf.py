@@ -1,4 +1,4 @@
-"""An incident as an OCSF Detection Finding (class 2004, schema 1.5.0), as SIEMs take it.
+"""An incident as an OCSF Detection Finding (class 2004, schema 1.5.0), for SIEMs.
 
 Source of names and numbers: schema.ocsf.io, class `detection_finding`.
 """
@@ -16,7 +16,7 @@ _CONFIDENCE: Final = {"Low": 1, "Medium": 2, "High": 3}
 def detection_finding(answer: Answer, uid: str) -> dict[str, Any]:
     """The event of an incident. uid: unique among all incidents, such as the record's hash.
 
-    The severity is left to the reader (99, Other): a mapped label has none.
+    The severity is 99 (Other), since a mapped label has none.
     """
     milliseconds = int(answer.time.timestamp() * 1000)
     level = _level(answer.confidence)

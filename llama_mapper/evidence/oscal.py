@@ -1,7 +1,7 @@
-"""A summary as OSCAL assessment results (1.2.1), as GRC tools take them.
+"""A summary as OSCAL assessment results (1.2.1), for GRC tools.
 
-Each control with incidents is an observation. There is no OSCAL finding: an incident is something
-for an auditor to look at, no verdict of non-compliance.
+Each control with incidents is an observation. There is no OSCAL finding: an auditor reviews an
+incident, which is not a verdict of non-compliance.
 """
 
 import re
@@ -22,8 +22,8 @@ def assessment_results(
 ) -> dict[str, Any]:
     """The document.
 
-    summary: `Summary.data`. head: the last hash of the records, from which all UUIDs follow. made:
-    the time of writing. plan: reference to the assessment plan, which OSCAL asks for.
+    summary: `Summary.data`. head: the last hash of the records, from which all UUIDs are derived.
+    made: the time of writing. plan: reference to the assessment plan, which OSCAL requires.
     """
 
     def uuid(*parts: str) -> str:

@@ -1,4 +1,4 @@
-"""A summary as one HTML page without scripts and without anything from elsewhere."""
+"""A summary as one HTML page without scripts and external resources."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
@@ -26,8 +26,8 @@ def render(summary: Mapping[str, Any], head: str) -> str:
     labels = summary["by_label"]
     parts = [
         f"<p>{summary['answers']} answers from {_text(summary['first'])} to "
-        f"{_text(summary['last'])}; {summary['rejected']} lines were no answers. An incident has a "
-        "label that names a finding; an open answer has none and is not clean.</p>",
+        f"{_text(summary['last'])}; {summary['rejected']} lines had no answer. An incident has a "
+        "label of a finding; an open answer has none and is not clean.</p>",
         _table(
             "Outcomes by period",
             ("period", *_OUTCOMES),

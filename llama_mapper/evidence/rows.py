@@ -1,8 +1,8 @@
 """Rows that `mapper bulk` wrote, completed to answers.
 
 In: a row with the answer in `mapped`, as JSON values. Out: the answer with the row's own detector,
-time and tenant, and with the controls that its labels touch. Bulk asks each different output once,
-so what belongs to a row is in the row alone.
+time and tenant, and with the controls that its labels touch. Bulk sends each different output once,
+so its answer does not have the values of a row.
 """
 
 from collections import defaultdict
@@ -16,9 +16,9 @@ from llama_mapper.evidence.summary import Catalogue
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Names of a row's fields. time: ISO with a zone; tenant: None where rows have no tenant.
+    """Names of a row's fields. time: ISO with a zone; tenant: None if rows have no tenant.
 
-    fixed: the detector of all rows, in place of a field.
+    fixed: the detector of all rows, instead of a field.
     """
 
     time: str | None = None
@@ -35,7 +35,7 @@ class MappedRows:
         self._catalogue = catalogue
 
     def event(self, data: Any) -> Any:
-        """The answer of a row; what is no row is returned as it is.
+        """The answer of a row; other values are returned unchanged.
 
         Raises UnusableError for a row without its time or detector, and for one that was mapped
         with other frameworks than those of the catalogue.

@@ -1,7 +1,7 @@
-"""Reads what the facade's event sink kept, as lines of JSON that `read_answers` takes.
+"""Reads the events of the facade's sink, as lines of JSON for `read_answers`.
 
-In: a folder of Parquet files, one such file, or the URL of PostgreSQL. Out: one line per event, as
-it is needed. The libraries are those of `llama-mapper[bulk]` and `llama-mapper[postgresql]`.
+In: a folder of Parquet files, one such file, or the URL of PostgreSQL. Out: an iterator with one
+line per event. The libraries are those of `llama-mapper[bulk]` and `llama-mapper[postgresql]`.
 """
 
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ _ROWS = 10_000
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether a path names Parquet: a file of it, or a folder."""
+    """Whether a path is a Parquet file or a folder."""
     return path.is_dir() or path.suffix == ".parquet"
 
 
 def parquet_lines(path: Path) -> Iterator[str]:
     """The events of a file, or of all files below a folder, oldest day first.
 
-    Raises OSError for what cannot be read, ValueError for what is no file of the sink,
+    Raises OSError for an unreadable file, ValueError for a file of another format,
     ModuleNotFoundError without polars.
     """
     import polars as pl
@@ -35,8 +35,8 @@ def parquet_lines(path: Path) -> Iterator[str]:
 def database_lines(url: str) -> Iterator[str]:
     """The events of the sink's table, oldest first.
 
-    Raises OSError where the database does not answer or has no such table, ModuleNotFoundError
-    without psycopg.
+    Raises OSError if the database does not answer or has no such table, ModuleNotFoundError without
+    psycopg.
     """
     import psycopg
 
@@ -47,5 +47,5 @@ def database_lines(url: str) -> Iterator[str]:
             for (line,) in cursor:
                 yield line
     except psycopg.Error as error:
-        # Its message names the host; the password is in none, but nor is it needed.
+        # Its message has the host, which is not needed.
         raise OSError(0, type(error).__name__, "the database of events") from None

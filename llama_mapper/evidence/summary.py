@@ -1,4 +1,4 @@
-"""Counts of answers: by control, label, detector, tenant and period; and what cannot be covered.
+"""Counts of answers by control, label, detector, tenant and period; and controls without coverage.
 
 In: answers, one after another, and the catalogue of the service. Out: a summary as JSON values.
 Memory grows with the distinct combinations, not with the answers.
@@ -15,7 +15,7 @@ from llama_mapper.evidence.answers import Answer, Outcome
 
 
 class Period(StrEnum):
-    """How time is divided, in UTC; a week begins on Monday and has its ISO number."""
+    """A period in UTC; a week begins on Monday and has its ISO number."""
 
     DAY = "day"
     WEEK = "week"
@@ -41,7 +41,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What the service says: its controls, and the labels of each curated detector's vocabulary."""
+    """The service's controls, and the labels of each curated detector's vocabulary."""
 
     version: str
     controls: tuple[Control, ...]
@@ -49,7 +49,7 @@ class Catalogue:
 
     @classmethod
     def of(cls, frameworks: Mapping[str, Any], detectors: Mapping[str, Any]) -> "Catalogue":
-        """From the answers of `/frameworks` and `/detectors`; KeyError for another shape."""
+        """Read `/frameworks` and `/detectors`; raises KeyError for another shape."""
         controls = tuple(
             Control(one["name"], control["id"], control["title"], frozenset(control["labels"]))
             for one in frameworks["frameworks"]
@@ -108,13 +108,13 @@ class Summary:
             )
 
     def total(self, outcome: Outcome) -> int:
-        """The answers that came to it."""
+        """The number of answers."""
         return sum(count for (_, one), count in self.outcomes.items() if one is outcome)
 
     def controls(self, catalogue: Catalogue) -> list[dict[str, Any]]:
-        """Every control with its incidents, and which detectors of the answers can touch it.
+        """Every control with its incidents, and the detectors of the answers that can touch it.
 
-        Controls of answers that the catalogue lacks come last, without a title.
+        Controls of answers that the catalogue lacks are last, without a title.
         """
         seen = {name: catalogue.detectors.get(name) for name in sorted(self.by_detector)}
         known = {(control.framework, control.id) for control in catalogue.controls}
@@ -136,7 +136,7 @@ class Summary:
         ]
 
     def data(self, catalogue: Catalogue) -> dict[str, Any]:
-        """All of it as JSON values."""
+        """The summary as JSON values."""
         controls = self.controls(catalogue)
         periods = sorted({period for period, _ in self.outcomes})
         return {

@@ -7,8 +7,8 @@
         batch = client.map_many([presidio(results)])
 
 Each function takes the result for one text and returns a `MapRequest`. The modules `litellm` and
-`langchain` have a callback each, and are the only ones that import a guard's package. No text that
-was checked goes along, except where a guard quotes it in its reason.
+`langchain` have a callback each, and are the only ones that import a guard's package. Requests do
+not contain the checked text, unless a guard quotes it in its reason.
 """
 
 from llama_mapper.integrations.results import (

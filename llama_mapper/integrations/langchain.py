@@ -1,4 +1,4 @@
-"""A LangChain callback: the runs of guards are mapped as they end.
+"""A LangChain callback that maps the results of guards when their runs end.
 
 callback = MapperCallback(client, events.append, {"moderation": "openai-moderation"})
 chain.invoke(text, config={"callbacks": [callback]})
@@ -17,11 +17,11 @@ from llama_mapper import MappedEvent, MapperClient
 
 
 class MapperCallback(BaseCallbackHandler):
-    """Maps what chains, tools and models of certain names return.
+    """Maps the results of chains, tools and models with given names.
 
     on_event: gets each answer. detectors: the detector by name of a run, which is a tool's own or
-    that of `with_config(run_name=…)`; all other runs are left alone. LangChain logs what the client
-    raises, and the run goes on.
+    that of `with_config(run_name=…)`; all other runs are ignored. LangChain logs the client's
+    errors, and the run continues.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class MapperCallback(BaseCallbackHandler):
 
 
 def _plain(output: Any) -> str | Mapping[str, Any] | Sequence[Any]:
-    """As JSON has it."""
+    """The value as JSON values."""
     if isinstance(output, BaseMessage):
         return str(output.text)
     if isinstance(output, BaseModel):

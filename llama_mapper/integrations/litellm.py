@@ -1,4 +1,4 @@
-"""A LiteLLM callback: what the guardrails of a request said is mapped after the request.
+"""A LiteLLM callback that maps the results of a request's guardrails after the request.
 
     litellm.callbacks = [MapperLogger(client, events.append)]
 
@@ -13,15 +13,15 @@ from litellm.integrations.custom_logger import CustomLogger
 
 from llama_mapper import MappedEvent, MapperClient, MapRequest
 
-#: The guardrail's answer is no answer of a detector.
+#: A status of the guardrail without a detector's answer.
 _NOT_RUN: Final = "not_run"
 
 
 class MapperLogger(CustomLogger):
-    """Maps the `guardrail_information` of each request, whether the request was let through or not.
+    """Maps the `guardrail_information` of each request, allowed or not.
 
     on_event: gets each answer. detectors: the detector by name of a guardrail; by default the
-    guardrail's provider, else its name. LiteLLM calls it after the answer and logs what it raises.
+    guardrail's provider, else its name. LiteLLM calls it after the answer and logs its errors.
     """
 
     def __init__(

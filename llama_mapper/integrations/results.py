@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from openai.types import Moderation
     from presidio_analyzer import RecognizerResult
 
-# LLM Guard's replacement for an entity; it names the entity.
+# LLM Guard's replacement of an entity, with its name.
 _REDACTED = re.compile(r"\[REDACTED_[A-Z_]+_\d+\]")
 
 
@@ -56,8 +56,8 @@ def llm_guard(result: tuple[str, Mapping[str, bool], Mapping[str, float]]) -> Ma
 
 
 def hugging_face(result: Sequence[Mapping[str, Any]], model: str) -> MapRequest:
-    """What a transformers pipeline, `text-classification` or `token-classification`, returned for
-    one text. model: its name on the hub, as `/detectors` knows it."""
+    """The result of a transformers pipeline, `text-classification` or `token-classification`, for
+    one text. model: its name on the hub, a name in `/detectors`."""
     kept = ("label", "entity", "entity_group", "score", "start", "end")
     found = [
         # Scores and offsets are numpy's.

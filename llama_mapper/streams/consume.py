@@ -21,7 +21,7 @@ _PERMITS = 500
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """id: the same each time that the stream delivers it. own: what the stream keeps of it."""
+    """id: the same at each delivery. own: data of the stream."""
 
     id: str
     value: bytes
@@ -125,7 +125,7 @@ def _outcome(message: Message, answer: Answer | str, rows: JsonRows) -> Outcome:
 
 
 class _Answers:
-    """Of the messages under way."""
+    """The answers for the messages in work."""
 
     def __init__(self) -> None:
         self.known: dict[Pair, Answer] = {}

@@ -1,4 +1,4 @@
-"""Kafka, by confluent-kafka: at least once, with outputs that are known by their key."""
+"""Kafka, by confluent-kafka: at least once, with outcomes that are identified by their key."""
 
 from collections.abc import Mapping, Sequence
 from types import TracebackType
@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from llama_mapper.streams.consume import Message, Outcome
 
 _WAIT_S = 1.0
-# Longer than the client waits for a lost service.
+# Longer than the client's waits for a lost service.
 _POLL_INTERVAL_MS = 600_000
 
 
@@ -18,8 +18,8 @@ class KafkaStream:
 
     mapped, dead: topics of the outcomes. An outcome's key is `topic/partition/offset` of its
     message, so that a compacted topic keeps one of two; a dead letter has the message's own value,
-    and the header `problem`. settings, consumer: more of librdkafka's, for both sides and for the
-    consumer alone.
+    and the header `problem`. settings, consumer: more settings of librdkafka, for producer and
+    consumer and for the consumer alone.
 
     Offsets are committed when all outcomes are acknowledged.
     """

@@ -74,10 +74,10 @@ class RedisStream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Nothing: the client is the caller's."""
+        """Do nothing: the caller closes the client."""
 
     def _mine(self, most: int) -> list[Message]:
-        """What this consumer took before and did not settle."""
+        """The messages that this consumer took before and did not settle."""
         return self._read("0", most, None)
 
     def _new(self, most: int) -> list[Message]:

@@ -16,10 +16,10 @@ __all__ = ["detectors"]
 
 
 class _OrName(TyperGroup):
-    """A word that is no command is the name of a detector to show."""
+    """A word that is not a command is the name of a detector to show."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """As click does it."""
+        """As in click."""
         return super().resolve_command(ctx, args if args[0] in self.commands else ["show", *args])
 
 
@@ -36,7 +36,7 @@ def _listed(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """List the detectors whose vocabulary is curated, show one, or work on files of your own."""
+    """List the detectors with a curated vocabulary, show one, or work on files of your own."""
     if context.invoked_subcommand is None:
         names(url, tenant, as_json=as_json)
         return

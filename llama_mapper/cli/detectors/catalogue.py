@@ -1,4 +1,4 @@
-"""`mapper detectors` and `mapper detectors show`: the detectors that are curated."""
+"""`mapper detectors` and `mapper detectors show`: the curated detectors."""
 
 import difflib
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ _COLUMNS = ("detector", "vendor", "entries", "aliases")
 
 
 def names(url: str, tenant: str | None, *, as_json: bool) -> None:
-    """List them."""
+    """List the curated detectors."""
     found = got("/detectors", dict, url, tenant, as_json=as_json)
     if as_json:
         screen.data({"version": found["version"], "detectors": found["detectors"]})
@@ -23,12 +23,12 @@ def names(url: str, tenant: str | None, *, as_json: bool) -> None:
 
 
 def show(
-    name: Annotated[str, typer.Argument(help="one of them, or an alias")],
+    name: Annotated[str, typer.Argument(help="a detector's name or alias")],
     url: Url = DEFAULT_URL,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Show one; `mapper detectors NAME` does the same."""
+    """Show a detector; `mapper detectors NAME` does the same."""
     known = got("/detectors", _named, url, tenant, as_json=as_json)
     one = known.get(name.lower())
     if one is None:
@@ -42,7 +42,7 @@ def show(
 
 
 def _named(data: dict[str, Any]) -> dict[str, Any]:
-    """Each name and alias in lower case, to its detector."""
+    """The detector of each name and alias in lower case."""
     return {
         name.lower(): one
         for one in data["detectors"]

@@ -1,4 +1,4 @@
-"""`mapper detectors draft`: a file for a detector that nobody has curated, to be reviewed."""
+"""`mapper detectors draft`: a file for a detector without curated entries, to be reviewed."""
 
 import json
 from collections.abc import Iterator
@@ -20,21 +20,21 @@ def draft(
     labels: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="its words, one a line; after a tab, what an opaque one stands for"
+            metavar="FILE", help="its words, one per line; the meaning of an opaque one after a tab"
         ),
     ] = None,
     outputs: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="what it returned: JSON Lines, or a text a line"),
+        typer.Option(metavar="FILE", help="its outputs: JSON Lines, or one text per line"),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="where to write; default: NAME.yaml")
+        Path | None, typer.Option(metavar="FILE", help="file to write; default: NAME.yaml")
     ] = None,
     url: Url = DEFAULT_URL,
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Draft a detector file from labels or outputs: doubtful entries first, certain ones after."""
+    """Draft a detector file from labels or outputs: doubtful entries first, then certain ones."""
     if (labels is None) == (outputs is None):
         raise typer.BadParameter("give --labels or --outputs")
     target = out or Path(f"{name.replace('/', '-')}.yaml")
@@ -76,7 +76,7 @@ def _words(text: str) -> Iterator[dict[str, str]]:
 
 
 def _outputs(text: str) -> Iterator[Any]:
-    """Each line: JSON, of which an object with `output` holds one; or a text."""
+    """The output of each line: JSON, or the member `output` of an object; or a text."""
     for line in filter(str.strip, text.splitlines()):
         try:
             value = json.loads(line)

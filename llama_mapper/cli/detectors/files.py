@@ -14,7 +14,7 @@ File = Annotated[Path, typer.Argument(help="a detector file, YAML; `-` reads sta
 
 
 def lint(file: File, url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Check a detector file: errors keep it out, warnings deserve a second look."""
+    """Check a detector file: it is refused with errors; check its warnings again."""
     with connected(url, tenant, as_json=as_json) as client:
         found = _check(client, read_text(file))
     if as_json:
@@ -29,7 +29,7 @@ def lint(file: File, url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Jso
 
 
 def diff(file: File, url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Show what a detector file would change in the rules that are served."""
+    """Show the changes of a detector file to the served rules."""
     with connected(url, tenant, as_json=as_json) as client:
         found = _check(client, read_text(file))
     if not found["valid"]:
@@ -43,7 +43,7 @@ def diff(file: File, url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Jso
 
 
 def add(file: File, url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Put a detector file into the service's folder, MAPPER_DETECTORS_DIR; it holds at once."""
+    """Write a detector file to the service's folder, MAPPER_DETECTORS_DIR; it applies at once."""
     with connected(url, tenant, as_json=as_json) as client:
         text = read_text(file)
         found = _check(client, text)

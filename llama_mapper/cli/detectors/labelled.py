@@ -1,4 +1,4 @@
-"""`mapper detectors test`: labelled outputs against what the service answers now."""
+"""`mapper detectors test`: labelled outputs compared with the service's current answers."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def compare(
     tenant: Tenant = None,
     as_json: Json = False,
 ) -> None:
-    """Map labelled outputs and list those with other labels; status 1 where there is one."""
+    """Map labelled outputs and list those with other labels; status 1 if there is one."""
     rows = list(_rows(file))
     with connected(url, tenant, as_json=as_json) as client:
         answers = client.map_many([row.request for row in rows], wait_for_model=True)
@@ -61,7 +61,7 @@ def _wrong(row: _Row, answer: MappedEvent | None, refusal: str) -> dict[str, Any
 
 
 def _rows(file: Path) -> Iterator[_Row]:
-    """Raises BadParameter for a line that is none."""
+    """Raises BadParameter for a wrong line."""
     for number, line in enumerate(read_text(file).splitlines(), 1):
         if not line.strip():
             continue

@@ -1,5 +1,5 @@
-"""`mapper doctor`: what is wrong on this machine, with the service and with the caller's key, and
-what to do about it. Needs nothing but the wheel.
+"""`mapper doctor`: problems of this machine, of the service and of the caller's key, with remedies.
+Needs only the wheel.
 """
 
 import ipaddress
@@ -21,7 +21,7 @@ _TIMEOUT = httpx.Timeout(10.0, connect=5.0)
 
 
 def doctor(url: Url = DEFAULT_URL, tenant: Tenant = None, as_json: Json = False) -> None:
-    """Check this machine, the service and the key; say what to do.
+    """Check this machine, the service and the key; print remedies.
 
     Exit status 1 when a check fails. One output is mapped.
     """

@@ -1,11 +1,11 @@
-"""What a check found, and what to do about it."""
+"""The result of a check, with a remedy."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """`fail`: something does not work; `warn`: it works less well, or not for everybody."""
+    """`fail`: something does not work; `warn`: it works with limits."""
 
     OK = "ok"
     WARN = "warn"
@@ -14,7 +14,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line. advice: what to do; empty for `ok`."""
+    """One line. advice: the remedy; empty for `ok`."""
 
     name: str
     state: State
@@ -23,15 +23,15 @@ class Check:
 
 
 def ok(name: str, found: str) -> Check:
-    """Nothing to do."""
+    """A check without a problem."""
     return Check(name, State.OK, found)
 
 
 def warn(name: str, found: str, advice: str) -> Check:
-    """Something to know."""
+    """A check with a limit."""
     return Check(name, State.WARN, found, advice)
 
 
 def fail(name: str, found: str, advice: str) -> Check:
-    """Something to do."""
+    """A failed check."""
     return Check(name, State.FAIL, found, advice)

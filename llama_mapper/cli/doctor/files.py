@@ -1,6 +1,6 @@
 """Files of a service on this machine: published versions of the model, and API keys.
 
-In: paths. Out: checks. Reads no secret: a key file holds hashes, and only expiry is looked at.
+In: paths. Out: checks. Reads no secret: a key file holds hashes, and only expiry dates are used.
 """
 
 import json
@@ -12,7 +12,7 @@ from llama_mapper.cli.doctor.check import Check, fail, ok, warn
 
 
 def model(repository: Path) -> Check | None:
-    """Which versions are published; None where there is no model repository."""
+    """The published versions; None without a model repository."""
     folder = repository / "llama_mapper"
     if not folder.is_dir():
         return None
@@ -29,7 +29,7 @@ def model(repository: Path) -> Check | None:
 
 
 def keys(file: Path, now: datetime) -> Check:
-    """Whether the service can read its key file and somebody can use it. now: in UTC."""
+    """Whether the service can read its key file, and a key is valid. now: in UTC."""
     name, set_by = "keys file", "MAPPER_KEYS_FILE"
     try:
         mode = file.stat().st_mode
@@ -37,21 +37,21 @@ def keys(file: Path, now: datetime) -> Check:
         ends = [record["expires"] for record in records]
         expired = [end for end in ends if end and datetime.fromisoformat(end) <= now]
     except OSError as error:
-        advice = f"make it with python -m client_api keys create, or change {set_by}"
+        advice = f"create it with python -m client_api keys create, or change {set_by}"
         return fail(name, f"{file}: {error.strerror}", advice)
     except (ValueError, KeyError, TypeError, AttributeError):
-        advice = "restore it, or make keys anew with python -m client_api keys create"
+        advice = "restore it, or create new keys with python -m client_api keys create"
         return fail(name, f"{file} is not a key file", advice)
     found = f"{file}: {len(records)} keys, {len(expired)} expired"
     if len(expired) == len(records):
-        return fail(name, found, "make a key with python -m client_api keys create")
+        return fail(name, found, "create a key with python -m client_api keys create")
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
-        return warn(name, f"{found}; others may read it", f"chmod 600 {file}")
+        return warn(name, f"{found}; other users can read it", f"chmod 600 {file}")
     if expired:
         return warn(name, found, "remove expired keys with python -m client_api keys revoke ID")
     return ok(name, found)
 
 
 def now_utc() -> datetime:
-    """For `keys`."""
+    """The current time in UTC, for `keys`."""
     return datetime.now(UTC)

@@ -1,7 +1,7 @@
 """This machine: CPU, memory, Python, disk.
 
-In: `/proc`, `/sys/fs/cgroup` and a folder. Out: checks of what the service needs here. A machine
-that only asks a service elsewhere needs the Python alone.
+In: `/proc`, `/sys/fs/cgroup` and a folder. Out: checks of the service's needs. A machine that only
+calls a service elsewhere needs only Python.
 """
 
 import os
@@ -13,12 +13,12 @@ from pathlib import Path
 from llama_mapper.cli.doctor.check import Check, ok, warn
 
 _GB = 10**9
-# To build the first version, as measured at its peak, and with the environment beside it.
+# To build the first version: measured peak memory, and disk with the environment.
 _BUILD_MEMORY_GB, _BUILD_DISK_GB = 3.0, 2.0
 # Triton with one version and the facade, under load (docs/deploy.md), and their logs.
 _SERVE_MEMORY_GB, _SERVE_DISK_GB = 1.0, 0.1
 _SPEED = ("avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
-# The one that the locks of the serving environment are made for.
+# The version of Python for which the serving environment is locked.
 _SERVING_PYTHON = (3, 11)
 
 
@@ -30,7 +30,7 @@ def cpu(proc: Path = Path("/proc"), machine: str = platform.machine()) -> Check:
         return warn(
             "cpu",
             f"{sys.platform} on {found}",
-            "the service needs Linux on x86-64; ask one elsewhere",
+            "the service needs Linux on x86-64; use one on another machine",
         )
     flags = _cpu_flags(proc / "cpuinfo")
     found = ", ".join([found, *(flag for flag in _SPEED if flag in flags)])
@@ -45,7 +45,7 @@ def memory(
     proc: Path = Path("/proc"),
     cgroup: Path = Path("/sys/fs/cgroup"),
 ) -> Check | None:
-    """What is free for the service; None where the system does not say it. built: the model is."""
+    """Free memory for the service; None if unknown. built: whether the model is built."""
     free = _available_bytes(proc / "meminfo")
     if free is None:
         return None
@@ -66,7 +66,7 @@ def python(version: tuple[int, int] = sys.version_info[:2]) -> Check:
 
 
 def disk(folder: Path, *, built: bool) -> Check:
-    """What is free for an environment and a version of the model. built: the model is."""
+    """Free disk for an environment and a model version. built: whether the model is built."""
     free = shutil.disk_usage(folder).free
     return _room("disk", free, _SERVE_DISK_GB if built else _BUILD_DISK_GB)
 
@@ -74,7 +74,7 @@ def disk(folder: Path, *, built: bool) -> Check:
 def _room(name: str, free: int, needed_gb: float) -> Check:
     found = f"{free / _GB:.1f} GB free"
     if free < needed_gb * _GB:
-        return warn(name, found, f"make room: the service needs {needed_gb:g} GB here")
+        return warn(name, found, f"free some: the service needs {needed_gb:g} GB here")
     return ok(name, found)
 
 

@@ -1,7 +1,7 @@
 """The ports of a service on this machine, and the Triton behind them.
 
-In: the same variables that set them for the service. Out: checks. Triton is asked by HTTP; of its
-gRPC port only whether it is open is looked at.
+In: the variables of the service's ports. Out: checks. Triton is called by HTTP; its gRPC port is
+only tested for being open.
 """
 
 import socket
@@ -22,7 +22,7 @@ USUAL: Final = dict(zip((*FACADE, *TRITON), (8080, 8000, 8001, 8002), strict=Tru
 
 
 def free_ports(environment: Mapping[str, str], names: Iterable[str]) -> Iterator[Check]:
-    """Whether a service that is to start here finds its ports free. names: keys of `USUAL`."""
+    """Whether the ports of a service to be started here are free. names: keys of `USUAL`."""
     for name in names:
         said = environment.get(name) or str(USUAL[name])
         if not said.isdecimal() or not 1 <= int(said) <= 65535:
@@ -31,7 +31,7 @@ def free_ports(environment: Mapping[str, str], names: Iterable[str]) -> Iterator
             yield ok("port", f"{said} is free")
         else:
             advice = f"end the program that listens there, or set {name}"
-            yield fail("port", f"{said} is in use, and not by what should be there", advice)
+            yield fail("port", f"{said} is in use by another program", advice)
 
 
 def triton(environment: Mapping[str, str]) -> Iterator[Check]:

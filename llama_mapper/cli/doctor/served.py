@@ -1,7 +1,7 @@
-"""The service as a caller sees it: is it there, ready, by the model, for this key, and a mapping.
+"""The service for a caller: whether it answers, is ready, has the model, accepts the key, and maps.
 
-In: a client. Out: checks, in the order in which one explains the next. Sends one mapping, which the
-service counts like any other.
+In: a client. Out: checks, in an order in which a failure explains the following ones. Sends one
+mapping, which the service counts like any other.
 """
 
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from llama_mapper import AccessError, ApiError, MapperClient, MapperError, Sourc
 from llama_mapper.cli.doctor.check import Check, fail, ok, warn
 
 _LOG = "see its log, and Triton's: build/triton.log after make serve"
-#: In every version of the rules.
+#: A word of every version of the rules.
 _ASKED = ("presidio", "EMAIL_ADDRESS")
 
 
 def service(client: MapperClient, url: str) -> Check:
-    """Whether anybody answers, and as this service does."""
+    """Whether this service answers, or another program."""
     try:
         told = client.get("/health/live")
         if told["status"] == "live":
             return ok("service", f"answers at {url}")
     except ApiError as error:
-        return fail("service", f"{url}: {error}", "something else answers there: set MAPPER_URL")
+        return fail("service", f"{url}: {error}", "another program answers there: set MAPPER_URL")
     except MapperError as error:
         return fail("service", f"{url}: {error}", "start it with make serve, or set MAPPER_URL")
     except (KeyError, TypeError):
@@ -45,7 +45,7 @@ def health(client: MapperClient) -> Iterator[Check]:
         yield _odd("ready")
     try:
         told = client.get("/health/model")
-        yield ok("model served", f"{told['model']}, asked {told['canary_age_s']} s ago")
+        yield ok("model served", f"{told['model']}, canary {told['canary_age_s']} s ago")
     except MapperError as error:
         yield warn("model served", f"{error}; the rules answer", _LOG)
     except (KeyError, TypeError):
@@ -53,7 +53,7 @@ def health(client: MapperClient) -> Iterator[Check]:
 
 
 def versions(client: MapperClient, own: str = version("llama-mapper")) -> Check:
-    """Whether the key is taken, and whether service and client are of one version."""
+    """Whether the key is accepted, and service and client have the same version."""
     try:
         told = client.get("/version")
         served = str(told["version"])
@@ -70,7 +70,7 @@ def versions(client: MapperClient, own: str = version("llama-mapper")) -> Check:
 
 
 def mapping(client: MapperClient) -> Check:
-    """Whether an output is mapped, and by what."""
+    """Whether an output is mapped, and the source of the answer."""
     name = "mapping"
     try:
         event = client.map(*_ASKED)
@@ -82,7 +82,7 @@ def mapping(client: MapperClient) -> Check:
     if event.source in (Source.MODEL, Source.CURATED):
         return ok(name, found)
     reason = event.fallback_reason or "several sources"
-    return warn(name, f"{found}: {reason}", "docs/runbook.md says what to do about it")
+    return warn(name, f"{found}: {reason}", "see docs/runbook.md")
 
 
 def _odd(name: str) -> Check:

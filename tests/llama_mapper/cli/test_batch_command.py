@@ -99,7 +99,7 @@ def test_csv_gets_columns_added(url: str, tmp_path: Path) -> None:
         ("", "'detector' is missing"),
         ("detector,text", "'output' is missing"),
         ("detector,output,treshold", "did you mean 'threshold'"),
-        ("detector,output,output", "stands twice"),
+        ("detector,output,output", "is listed twice"),
         ("detector,output,source", "rename it"),
     ],
 )
