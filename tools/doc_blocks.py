@@ -23,8 +23,8 @@ _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
 class Kind(StrEnum):
-    """Why a block is not run here: what it needs, the test that runs it, or the command that
-    measured the figures in it."""
+    """Why a block is not run here: a reason, the test that runs it, or the command that measured
+    its figures."""
 
     NOT_RUN = "not run"
     TESTED_BY = "tested by"
@@ -83,7 +83,7 @@ def links(page: Path) -> Iterator[str]:
 
 
 def anchors(page: Path) -> set[str]:
-    """The fragments that headings make, as a Git host writes them."""
+    """The fragments of headings, as on a Git host."""
     found: set[str] = set()
     tokens = _parsed(page)
     for token, text in pairwise(tokens):

@@ -1,4 +1,4 @@
-"""Tables that pages repeat from data and from other pages: taxonomy, comparison, blocks not run.
+"""Tables from data and from other pages: taxonomy, comparison, blocks that are not run.
 
 In: the taxonomy, the generated tables of `docs/evaluation.md` and `docs/performance.md`, the marks
 of blocks. Out: Markdown tables.

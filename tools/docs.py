@@ -1,4 +1,4 @@
-"""The tables in `docs/` that are made from the code, from data and from other pages.
+"""The tables in `docs/` that are generated from the code, from data and from other pages.
 
 In: the enums, the settings object, `doc_tables.py`. Out: Markdown between the markers of the pages.
 Rewritten by `python -m tools.docs`; a test fails while a page and the code differ.
@@ -52,7 +52,7 @@ def error_table() -> str:
 def settings_table() -> str:
     """One row per variable."""
     return table(
-        ("variable", "default", "what it does"),
+        ("variable", "default", "meaning"),
         (
             (f"`MAPPER_{name.upper()}`", _default(field), field.description or "")
             for name, field in Settings.model_fields.items()

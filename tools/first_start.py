@@ -1,9 +1,8 @@
-"""`python -m tools.first_start`: how long a clone takes to its first answers, step by step.
+"""`python -m tools.first_start`: the time from a clone to its first answers, step by step.
 
-In: this checkout's last commit, cloned into an empty folder, and a package index that nothing is
-configured for (`PIP_CONFIG_FILE=/dev/null`, no wheels at hand, an empty cache). Out: a line a step.
-It starts `make serve` twice on free ports, asks as a client does, and removes everything. Needs
-nothing but Python, make and git.
+In: this checkout's last commit, cloned into an empty folder, and the default package index
+(`PIP_CONFIG_FILE=/dev/null`, an empty cache). Out: one line per step. It starts `make serve` twice
+on free ports, sends requests as a client, and removes everything. Needs only Python, make and git.
 """
 
 import argparse
@@ -22,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# Nobody has curated this detector, so a rule never answers for the model.
+# Without curated entries of this detector, no rule answers instead of the model.
 _ASKED = {"detector": "a-guard-of-my-own", "output": "hate speech"}
 _POLL_S = 0.25
 _PORTS = ("PORT", "TRITON_HTTP_PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")
@@ -34,13 +33,13 @@ class TooSlowError(RuntimeError):
 
 
 def plain_environment(folder: Path) -> dict[str, str]:
-    """An environment without any configuration of pip or uv but certificates."""
+    """An environment without configuration of pip or uv, except certificates."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return kept | {"PIP_CONFIG_FILE": os.devnull, "UV_CACHE_DIR": str(folder / "cache")}
 
 
 def measure(folder: Path, timeout_s: float = 600.0) -> dict[str, float]:
-    """Seconds by step. folder: empty; the clone stays there as `clone`.
+    """Seconds by step. folder: an empty one; the clone stays in it as `clone`.
 
     Raises TooSlowError when an answer takes longer than `timeout_s`.
     """

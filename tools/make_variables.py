@@ -19,7 +19,7 @@ _COMMON = re.compile(r"^(?:export )?([A-Z_]+) \?=", re.MULTILINE)
 
 
 def problems(makefile: str, goals: Sequence[str], names: Sequence[str]) -> list[str]:
-    """What is wrong with `names` for `goals`, one sentence per name. makefile: its text."""
+    """The problems of `names` for `goals`, one sentence per name. makefile: its text."""
     listed = {goal: re.findall(r"\b([A-Z]+)=", text) for goal, text in _GOAL.findall(makefile)}
     taken = [name for goal in goals for name in listed.get(goal, ())]
     common = _COMMON.findall(makefile)
@@ -35,7 +35,7 @@ def _hint(name: str, taken: Sequence[str], common: Sequence[str]) -> str:
     if near:
         return f"did you mean {near[0]}?"
     settings = "settings of the facade are environment variables: MAPPER_PORT=8081 make serve"
-    return f"it takes {', '.join(taken)}" if taken else f"it takes none; {settings}"
+    return f"it accepts {', '.join(taken)}" if taken else f"it accepts none; {settings}"
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def render(page: str, blocks: Mapping[str, str]) -> str:
         _, ended, after = rest.partition(end)
         if not (found and ended):
             raise ValueError(
-                f"the page has no place for {name!r}: put back {begin.strip()} and {end}"
+                f"the page has no markers of {name!r}: restore {begin.strip()} and {end}"
             )
         page = f"{before}{begin}{text}{end}{after}"
     return page

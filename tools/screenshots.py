@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _send_traffic(stack: Stack) -> None:
-    """The labelled outputs, one after another, for as long as a sparkline is interesting."""
+    """The labelled outputs, one after another, long enough for a sparkline."""
     lines = (ROOT / "export" / "data" / "composites.jsonl").read_text().splitlines()
     until = time.monotonic() + _TRAFFIC_S
     while time.monotonic() < until:

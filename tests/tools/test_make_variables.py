@@ -18,9 +18,9 @@ def make(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("serve", "PROT=1"), "PROT is not a variable of `make serve`; it takes none"),
+        (("serve", "PROT=1"), "PROT is not a variable of `make serve`; it accepts none"),
         (("export-model", "QAUNT=int8"), "did you mean QUANT?"),
-        (("bench", "VERSION=2"), "it takes ONLY, QUICK"),
+        (("bench", "VERSION=2"), "it accepts ONLY, QUICK"),
         (("help", "MODEL=a b=c"), "MODEL is not a variable of `make help`"),
     ],
 )

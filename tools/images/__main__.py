@@ -21,7 +21,7 @@ from tools.images.contents import bill, licences, of_python, size
 from tools.images.store import FOLDER, IMAGES, OWN_BASE, ROOT, BuildError, Store, name_of
 from tools.markdown import render, table
 
-#: Of the images that are built here.
+#: The locks of the images that are built here.
 LOCKS: Final = ("facade", "triton-cpu", "triton-server")
 _MB: Final = 1_000_000
 Bills = Mapping[str, dict[str, Any]]
@@ -30,9 +30,11 @@ Bills = Mapping[str, dict[str, Any]]
 def main() -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.images", description=__doc__)
-    parser.add_argument("--base", help=f"image to build on, or {OWN_BASE} to make one here")
-    parser.add_argument("--write", action="store_true", help="bring the pages up to date")
-    parser.add_argument("--licences", action="store_true", help="only those of Python's packages")
+    parser.add_argument("--base", help=f"base image, or {OWN_BASE} to build one")
+    parser.add_argument("--write", action="store_true", help="update the pages")
+    parser.add_argument(
+        "--licences", action="store_true", help="only licences of Python's packages"
+    )
     args = parser.parse_args()
     if args.licences:
         write("licences.md", {"python": python_table()})
@@ -60,7 +62,7 @@ def main() -> int:
 
 
 def write(page: str, blocks: Mapping[str, str]) -> None:
-    """Bring blocks of a page of `docs` up to date."""
+    """Update blocks of a page of `docs`."""
     path = ROOT / "docs" / page
     path.write_text(render(path.read_text("utf-8"), blocks), "utf-8")
 
@@ -114,7 +116,7 @@ def _normal(name: str) -> str:
 
 
 def components(document: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
-    """Those whose package URL begins so."""
+    """The components whose package URL has this prefix."""
     return [x for x in document["components"] if x.get("purl", "").startswith(kind)]
 
 

@@ -24,12 +24,12 @@ Component = dict[str, Any]
 _PACKAGES: Final = "opt/venv/lib/python3.11/site-packages"
 _MODELS: Final = "opt/mapper/model_repository/llama_mapper"
 _CLASSIFIER: Final = "License :: OSI Approved :: "
-# How a copyright file that is not machine-readable names the usual licences.
+# Names of the usual licences in copyright files that are not machine-readable.
 _COMMON: Final = re.compile(r"/usr/share/common-licenses/([\w.-]*\w)")
 
 
 def size(tree: Path) -> int:
-    """Bytes of all files; one of several names counts once."""
+    """Bytes of all files; a file with several names counts once."""
     found = (path.lstat() for path in tree.rglob("*"))
     return sum({s.st_ino: s.st_size for s in found}.values())
 
@@ -63,10 +63,10 @@ def licences(component: Component) -> list[str]:
 def of_python(packages: Path) -> dict[str, Any]:
     """A bill of the packages in a site-packages, by cyclonedx-py.
 
-    A licence that it does not know is taken from the package's metadata.
+    A licence that it does not identify is taken from the package's metadata.
     """
     with tempfile.TemporaryDirectory() as folder:
-        # It asks an interpreter where packages are. The image's own runs inside the image only.
+        # It runs an interpreter to find packages; the image's own runs only inside the image.
         asked = Path(folder, "python")
         asked.write_text(f"#!/bin/sh\necho '{json.dumps([str(packages)])}'\n", "utf-8")
         asked.chmod(0o700)

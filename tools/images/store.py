@@ -1,7 +1,7 @@
 """Builds the images of `helm/images` with buildah, as root and without a daemon.
 
-In: this checkout with a published model version; Debian's `buildah`, for a base of one's own
-`mmdebstrap` as well. Out: images in a store below `build/images`, and their trees of files.
+In: this checkout with a published model version; Debian's `buildah`, and `mmdebstrap` to build the
+base. Out: images in a store below `build/images`, and their trees of files.
 """
 
 import os
@@ -18,12 +18,12 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDER: Final = ROOT / "build" / "images"
 #: The images that are built here; NVIDIA's base of the GPU image is too large.
 IMAGES: Final = ("facade", "triton")
-#: The base that mmdebstrap makes.
+#: The base that mmdebstrap builds.
 OWN_BASE: Final = "mmdebstrap"
 
 _SUITE: Final = "bookworm"
 _HOOKS: Final = "/usr/share/mmdebstrap/hooks/merged-usr"
-# As Debian's own slim image: copyright stays.
+# As in Debian's own slim image; copyright files stay.
 _LEFT_OUT: Final = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
@@ -39,12 +39,12 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A place of buildah's own; nothing of the machine's containers is touched."""
+    """A separate store of buildah; the machine's containers are not changed."""
 
     folder: Path = FOLDER
 
     def buildah(self, *arguments: str) -> str:
-        """What it prints. Raises BuildError."""
+        """Run buildah; returns its output. Raises BuildError."""
         return _run(
             "buildah",
             *("--root", str(self.folder / "storage"), "--runroot", str(self.folder / "run")),
@@ -52,7 +52,7 @@ class Store:
         )
 
     def make_base(self) -> str:
-        """A small Debian, made of its packages; returns the image's name. Raises BuildError."""
+        """Build a small Debian from its packages; returns the image's name. Raises BuildError."""
         name = "localhost/llama-mapper/base"
         with tempfile.TemporaryDirectory() as folder:
             tree = Path(folder, "base.tar")
@@ -71,7 +71,7 @@ class Store:
         """
         name = name_of(image)
         options = ["--build-arg", f"BASE={base}"] if base else []
-        # What this machine trusts, where that is more than Debian does: read, never copied.
+        # The machine's certificates, which may be more than Debian's: mounted, never copied.
         if trusted := os.environ.get("SSL_CERT_FILE"):
             options += ["--volume", f"{Path(trusted).resolve()}:{_CERTIFICATES}:ro"]
             options += ["--build-arg", f"SSL_CERT_FILE={_CERTIFICATES}"]
@@ -83,7 +83,7 @@ class Store:
         return name
 
     def prune(self) -> None:
-        """Remove images whose name another build has taken. Raises BuildError."""
+        """Remove images whose name belongs to a later build. Raises BuildError."""
         self.buildah("rmi", "--prune")
 
     @contextmanager
