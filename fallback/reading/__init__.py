@@ -1,6 +1,6 @@
-"""Reads the raw output of a detector into signals, and says what it could not read.
+"""Reads the raw output of a detector into signals, and reports unread parts.
 
-`Reader` is the door. It is imported when it is asked for: the detectors' files are loaded with
+`Reader` is the entry point. It is imported on first use: the detectors' files are loaded with
 `fallback.reading.formats`, and the reader needs the detectors.
 """
 

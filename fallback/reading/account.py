@@ -1,7 +1,7 @@
-"""The account of a reading: what stayed unread, and the signals that the findings become.
+"""The account of a reading: its unread parts, and the signals of its findings.
 
-In: the nodes of an output and its findings. Out: signals, at least one, and paths of what could not
-be read. `OTHER.Safe` is earned: a reading that leaves something unread says so.
+In: the nodes of an output and its findings. Out: signals, at least one, and paths of unread parts.
+A reading with an unread part is not complete, so it does not give `OTHER.Safe`.
 """
 
 import re
@@ -16,7 +16,7 @@ from schemas.text import normalise
 
 #: Signals of one item; the highest and flagged ones stay.
 MAX_SIGNALS = 256
-#: Paths that an answer names.
+#: The most paths in an answer.
 MAX_PATHS = 32
 _KEY = re.compile(r'\["([^"]*+)"\]|([^.\[\]]++)')
 _MAX_REASON = 300
@@ -34,7 +34,7 @@ def unread(nodes: Iterable[Node]) -> list[str]:
 
 
 def reason(nodes: Iterable[Node], thoughts: Sequence[str]) -> str:
-    """The first explanation of an output in its own words, without what it quotes; may be empty."""
+    """The first explanation in an output, without quoted text; may be empty."""
     for text in _explanations(nodes, thoughts):
         line = text.strip().split("\n", 1)[0]
         for mark in ('"', "“", "«", " 'The ", " '<"):
@@ -65,7 +65,7 @@ def last_key(path: str) -> str:
 
 
 def keys_of(path: str) -> list[str]:
-    """The keys of a path in their normal form, indices apart."""
+    """The keys of a path in their normal form, without indices."""
     found = (quoted or bare for quoted, bare in _KEY.findall(path))
     return [normalise(key) for key in found if not key.isdecimal()]
 
@@ -80,9 +80,9 @@ def signals(
 ) -> tuple[Signal, ...]:
     """The signals of an output.
 
-    scores: name to score, 0..1, known from elsewhere; they stand in for the output's own.
-    prefer: the lower, the more a decision's word says. why: what stands for a decision that names
-    no category, when it is not empty. complete: whether nothing stayed unread.
+    scores: name to score, 0..1, from another source; they replace the output's own.
+    prefer: rank of a decision's word, the lowest is the most specific. why: if not empty, the name
+    for a decision without a category. complete: whether nothing is unread.
     """
     if found := [f for f in findings if f.category]:
         return _unique(found, scores)

@@ -1,7 +1,7 @@
 """Runs the examples of declared formats: `python -m fallback.reading.check FILE.yaml ...`.
 
-In: files of detectors, envelopes or shared formats. Out: a line for each example, what was expected
-and what was read where the two differ, and notes on what a format leaves open.
+In: files of detectors, envelopes or shared formats. Out: one line per example, the expected and the
+actual reading if they differ, and notes on values that a format does not read.
 """
 
 import sys
@@ -27,7 +27,7 @@ MAX_DEPTH = 6
 
 
 def main(arguments: list[str]) -> int:
-    """The exit status: 0 when every example of the files is read as it says, 1 when one is not, or
+    """The exit status: 0 if every example of the files has its stated reading; 1 if one has not, or
     a file cannot be used; 2 without a file.
     """
     if not arguments or any(argument.startswith("-") for argument in arguments):
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _outcomes(path: Path) -> Iterator[tuple[str, "Outcome"]]:
-    """What became of every example of a file; a format without one says so."""
+    """The outcome of every example of a file, and a note for a format without one."""
     detector, formats = _load(path)
     for form in formats:
         title = f"{path.stem} / {form.name}"
@@ -71,7 +71,7 @@ def _guard(name: str) -> Detector:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was read from one example, and what the reading leaves open."""
+    """The comparison of one example with its reading. lines: differences and notes."""
 
     right: bool
     lines: list[str]
@@ -79,7 +79,7 @@ class Outcome:
 
 
 def examine(form: Format, example: Example, detector: Detector | None) -> Outcome:
-    """Read an example by the declared formats alone and compare it with what it says."""
+    """Read an example by the declared formats alone and compare the reading with its `says`."""
     own = detector is not None and form in detector.outputs
     envelopes = load_envelopes()
     reader = _Stages(
@@ -152,14 +152,14 @@ class _Stages:
 
 
 def _error(node: Node) -> Iterator[Finding]:
-    """Whether the text of an error says that something was blocked; names are not looked for."""
+    """A finding if the text of an error reports a block, else a failure; without its names."""
     if isinstance(node, Leaf) and isinstance(node.value, str) and node.value:
         blocked = True if denies(node.value) else None
         yield Finding(node.value, blocked, None, Basis.DECISION, failed=not blocked)
 
 
 def _read(reader: _Stages, text: str) -> tuple[Node, list[Finding]]:
-    """The whole text first, as patterns want it; else the value that it is decoded to."""
+    """Read the whole text first, for patterns; else its decoded value."""
     root: Node = Leaf(decode(text).text.strip(), "")
     findings = reader.read(root, 0)
     if not reader.used:
@@ -169,7 +169,7 @@ def _read(reader: _Stages, text: str) -> tuple[Node, list[Finding]]:
 
 
 def _decoded(text: str) -> object:
-    """The value of a text; the list of its parts where it has several."""
+    """The value of a text; the list of its parts if it has several."""
     parts = decode(text).parts
     return parts[0] if len(parts) == 1 else list(parts)
 

@@ -1,7 +1,7 @@
-"""What one place of an output says, and which statement wins where several speak.
+"""The statements of an output as findings, and the precedence of several statements.
 
-In: findings of one scope, or of several. Out: fewer findings, one a name. Declared and generic
-readings end here alike. Knows no formats and no vocabularies.
+In: findings of one scope, or of several. Out: fewer findings, one per name. Declared and generic
+readings both end here. Independent of formats and vocabularies.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,25 +14,25 @@ from schemas.text import normalise
 
 
 class Basis(IntEnum):
-    """What a finding rests on; the stronger one wins where two speak of the same name."""
+    """The basis of a finding; of two findings with the same name the stronger basis decides."""
 
     PRESENCE = 0
     SCORE = 1
     GRADE = 2
     FLAG = 3
-    #: What was done (`allow`, `block`): clean, it silences no explicit detection.
+    #: The action (`allow`, `block`); a clean one overrides no explicit detection.
     ACTION = 4
     #: The tool's own verdict on the whole (`flagged`, `violation`, `pass`).
     DECISION = 5
 
     @property
     def general(self) -> bool:
-        """Whether it speaks of the whole and not of one category."""
+        """Whether it is about the whole and not about one category."""
         return self >= Basis.ACTION
 
 
-#: The order of precedence: what a clean statement about a scope silences in it. A flag that says
-#: yes is never silenced: a contradiction stays a finding, since a wrong Safe is the worst error.
+#: The order of precedence: the findings of a scope that a clean statement overrides. A true flag is
+#: never overridden: a contradiction stays a finding, since a wrong Safe is the worst error.
 SILENCED: Mapping[Basis, frozenset[Basis]] = MappingProxyType(
     {
         Basis.DECISION: frozenset({Basis.PRESENCE, Basis.SCORE, Basis.GRADE}),
@@ -49,13 +49,13 @@ SILENCED: Mapping[Basis, frozenset[Basis]] = MappingProxyType(
 class Finding:
     """One name of an output, or the tool's own decision.
 
-    name: as the output writes it; for a decision the word that stands for it (`flagged`).
-    hit: True found, False clean, None says nothing either way.
+    name: as the output writes it; for a decision its word (`flagged`).
+    hit: True found, False clean, None neither.
     score: 0..1, or None.
-    path: where it stands.
-    failed: the tool says that it could not judge; the name is what it says.
+    path: its place in the output.
+    failed: the tool could not judge; the name is its message.
     low: clean, but of a low risk.
-    whole: a grade or a score that is of no category but of all that was judged.
+    whole: a grade or a score of everything that was judged, not of a category.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Finding:
 
     @property
     def general(self) -> bool:
-        """Whether it speaks of the whole and not of one category."""
+        """Whether it is about the whole and not about one category."""
         return self.whole or self.basis.general
 
     @property
@@ -91,11 +91,11 @@ class Finding:
 def settle(decisions: Sequence[Finding], inside: Iterable[Finding]) -> list[Finding]:
     """The findings of one scope under its own decisions.
 
-    decisions: findings with a general basis that speak of this scope alone. inside: what else
-    was read in it, clean findings included.
+    decisions: findings with a general basis about this scope alone. inside: the other findings in
+    it, clean ones included.
 
-    A decision that accuses confirms the names that are only there. One that clears silences what
-    `SILENCED` says, unless another decision accuses.
+    A decision that accuses confirms the names whose basis is presence. One that clears overrides
+    the findings of `SILENCED`, unless another decision accuses.
     """
     found = merge(inside)
     if any(d.accuses for d in decisions):
@@ -132,7 +132,7 @@ def settle_under(verdict: Finding, inside: Sequence[Finding]) -> list[Finding]:
 
 
 def merge(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding a name within one scope: the strongest basis decides; found beats clean.
+    """One finding per name within one scope: the strongest basis decides; found overrides clean.
 
     General and failed findings are not merged with categories. The order is that of the first
     finding of each name.
@@ -146,7 +146,7 @@ def merge(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def across(scopes: Iterable[Iterable[Finding]]) -> list[Finding]:
-    """One finding a name over several scopes: found in one of them is found."""
+    """One finding per name over several scopes: found in one of them is found."""
     kept: dict[tuple[str, bool, bool], Finding] = {}
     for scope in scopes:
         for finding in scope:
@@ -183,7 +183,7 @@ def _stronger(one: Finding, two: Finding) -> Finding:
 
 
 def _scored(first: Finding, second: Finding) -> Finding:
-    """The first finding with the better of both scores, where both speak alike."""
+    """The first finding with the better of both scores if both agree."""
     if second.score is None or (first.score is not None and first.hit is not second.hit):
         return first
     if first.score is None or second.score > first.score:

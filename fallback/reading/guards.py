@@ -1,4 +1,4 @@
-"""What is held ready for each detector: vocabulary, declared formats, scales.
+"""The cached data of each detector: vocabulary, declared formats, scales.
 
 In: the rules and names of detectors. Out: a `Guard`. Unknown detectors share one.
 """
@@ -12,14 +12,14 @@ from fallback.reading.judge import Outcome, word_key
 from fallback.rules.catalog import Detector
 from fallback.rules.lookup import RuleMapper
 
-#: Detectors that are held ready; more of them are made again when they are needed.
+#: The most cached detectors; others are built again when they are needed.
 _MOST = 256
 
 
 class Guard:
     """One detector's vocabulary, declared formats and scales.
 
-    The words of all its formats hold for its texts too.
+    The words of all its formats apply to its texts too.
     """
 
     def __init__(self, rules: RuleMapper, name: str, contributing: Sequence[str]) -> None:
@@ -31,7 +31,7 @@ class Guard:
 
 
 class Guards:
-    """The guards of all detectors that were read lately. Safe to share between threads."""
+    """The guards of recently used detectors. Safe to share between threads."""
 
     def __init__(self, rules: RuleMapper) -> None:
         self._rules = rules

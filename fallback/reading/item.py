@@ -1,6 +1,6 @@
 """One output being read: its parts by declared formats, else by their structure or as text.
 
-In: a decoded output. Out: findings, and what the account needs: nodes, formats, bounds.
+In: a decoded output. Out: findings, and the data for the account: nodes, formats, limits.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,18 +20,18 @@ from fallback.reading.tree import MAX_LEAVES, Leaf, Node, Planter, Use, leaves, 
 from fallback.signal import MAX_NAME
 
 Running = Callable[[str], list[Finding]]
-#: Texts inside texts inside texts; deeper ones stay unread.
+#: The deepest text inside texts; deeper ones stay unread.
 MAX_DEPTH = 6
-#: Values of one output that are compared with the declared formats; the rest is read generically.
+#: The most values of one output for the declared formats; the rest is read generically.
 _MAX_TRIES = 100
-#: Entries of a list that are compared with the declared formats one by one.
+#: The most entries of a list for the declared formats one by one.
 _MAX_ENTRIES = 64
-#: What opening a text in a text costs, in the steps of `Lookups`.
+#: The cost of decoding a text in a text, in steps of `Lookups`.
 _OPENING = 12
-#: What is in an opened text may be this much nearer to the bound of depth.
+#: The depth at which the content of an opened text begins: 16 levels are left in it.
 _INNER = tree.MAX_DEPTH - 16
 _MAX_COPY = 2000
-#: Notations in which nothing stands outside of structure.
+#: Notations without text outside of structure.
 _STRUCTURED = frozenset({"json", "json-lines", "sse"})
 #: Notations of logs, in which a logged text may hold pairs of its own.
 _LOGGED = frozenset({"logfmt", "cef", "leef"})
@@ -41,9 +41,9 @@ _LOOSE = " \t\n\"'`:-\u2013\u2014|>([,"
 class Item:
     """Reads one output.
 
-    nodes: everything that was decoded. thoughts: reasoning before the answer. formats, envelopes:
-    names of the declared formats that recognised something, outermost first. judged: whether one of
-    the detector's own formats that say what a finding is was among them.
+    nodes: all decoded values. thoughts: reasoning before the answer. formats, envelopes: names of
+    the declared formats that recognised something, outermost first. judged: whether one of the
+    detector's own formats with places of findings was among them.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -63,28 +63,28 @@ class Item:
 
     @property
     def cut(self) -> bool:
-        """Whether a bound was reached."""
+        """Whether a limit was reached."""
         return self._bounded or self._lookups.cut
 
     @property
     def is_vacant(self) -> bool:
-        """Whether there is no value at all in what was decoded."""
+        """Whether the decoded output has no value."""
         return bool(self.nodes) and not any(True for node in self.nodes for _ in leaves(node))
 
     def telling(self, name: str) -> int:
-        """How little a decision's word says: an own word of a category first."""
+        """The rank of a decision's word: an own word of a category is first."""
         if self._names.own(name):
             return 0 if not self._names.vague(name) else 1
         return 2 if self._names.known(name) else 3
 
     def is_strange_flag(self, findings: Sequence[Finding]) -> bool:
-        """Whether an output is one `false` under a name that nobody knows."""
+        """Whether an output is a single `false` under an unknown name."""
         values = [leaf.value for node in self.nodes for leaf in leaves(node)]
         strange = [f for f in findings if not (f.general or self._names.known(f.name))]
         return values == [False] and len(findings) == len(strange) == 1
 
     def read(self, decoded: Decoded, path: str = "", depth: int = 0) -> list[Finding]:
-        """The findings of a text that is all there is at its place, the whole output at first."""
+        """The findings of a text that is alone at its place; the whole output first."""
         self.thoughts += [t for part in decoded.parts if (t := nested.thought(part)) is not None]
         self._bounded = self._bounded or decoded.truncated
         text = decoded.text.strip()
@@ -120,7 +120,7 @@ class Item:
         return findings
 
     def _as_whole(self, text: str, findings: list[Finding]) -> list[Finding]:
-        """An output that is an own entry: what was read in it where that means the same."""
+        """An output that is an own entry: the findings in it if they have the same meaning."""
         hits = [f for f in findings if f.hit]
         found = [f for f in hits if f.category] or hits
         if self.judged and len(found) == 1 and self._names.same(found[0].name, text):
@@ -172,7 +172,7 @@ class Item:
         return node
 
     def _text(self, text: str) -> list[Finding]:
-        """Running text that is all there is; what follows a mark in it is quoted."""
+        """Running text without structure; text after a mark in it is quoted."""
         head, marked, _ = text.partition(MARK)
         if not marked or not head.strip():
             return self._texts.whole(text)
@@ -185,9 +185,9 @@ class Item:
     # --- values ---------------------------------------------------------------------------
 
     def _declared(self, node: Node, notation: str = "") -> Applied | None:
-        """What a declared format reads in a node, as long as there are tries left.
+        """The reading of a node by a declared format, if tries are left.
 
-        notation: of a whole text; lines are not looked for in one that is all structure.
+        notation: of a whole text; one that is all structure is not searched for lines.
         """
         self._tries -= 1
         if self._tries < 0:
@@ -207,7 +207,7 @@ class Item:
         return [*kept, *self._said(texts, node, depth)]
 
     def _declared_inside(self, nodes: list[Node]) -> bool:
-        """Whether the entries of a list are outputs of a declared format by themselves."""
+        """Whether each entry of a list is an output of a declared format."""
         first = next((n for n in nodes if isinstance(n, dict)), None)
         if first is None or len(nodes) > _MAX_ENTRIES:
             return False
@@ -221,7 +221,7 @@ class Item:
         return self._text(str(leaf.value))
 
     def _said(self, texts: Sequence[Leaf], node: Node, depth: int) -> list[Finding]:
-        """Texts that the judged model may have said as well: read where nothing else was said."""
+        """Texts that may be replies of the judged model: read if there is no other statement."""
         scopes: list[list[Finding]] = []
         for leaf in texts:
             leaf.use = Use.UNREAD
@@ -231,7 +231,7 @@ class Item:
     # --- declared formats -----------------------------------------------------------------
 
     def _apply(self, applied: Applied, node: Node, depth: int) -> list[Finding]:
-        """The scopes of a declared format, with what it leaves open read generically."""
+        """The scopes of a declared format; values that it does not cover are read generically."""
         name = applied.format.name
         own = name in self._guard.formats
         (self.formats if own else self.envelopes).append(name)
@@ -258,8 +258,8 @@ class Item:
         return nested.beside_failure(across(reversed(scopes)))
 
     def _content(self, node: Node, depth: int, running: Running | None = None) -> list[Finding]:
-        """A value that is read on by itself; running: how its text is read where it is no verdict
-        of the tool, but somebody's words or an error's."""
+        """A value that is read as an output of its own; running: the reading of its text if that is
+        not a verdict of the tool, but quoted or the text of an error."""
         if depth > MAX_DEPTH or not self._lookups.take_steps(_OPENING):
             self._bounded = True
             return []
@@ -287,7 +287,7 @@ class Item:
             nested.open_texts(node, self._structure)
 
     def _structure(self, text: str, path: str) -> Node | None:
-        """The structure in a text that stands in a value."""
+        """The structure in a text of a value."""
         if not self._lookups.take_steps(_OPENING):
             return None
         decoded = decode(text)

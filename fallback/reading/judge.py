@@ -1,6 +1,6 @@
-"""What one value says: found, clean, low, failed, or nothing either way.
+"""Judges one value: found, clean, low, failed, or none of these.
 
-In: one scalar and the scale that its numbers are on. Out: a `Judged`. Knows no names and no places.
+In: one scalar and the scale of its numbers. Out: a `Judged`. Independent of names and places.
 """
 
 import math
@@ -16,12 +16,12 @@ from schemas.text import normalise
 DEFAULT_THRESHOLD = 0.5
 MAX_WORD = 60
 _MARKS = " \t\r\n<>\"'`*[](){}.!,;:✅❌🚫⚠️✔✘✓✗☑☒🔴🟢⛔✖👎👍"
-#: What a mark alone says of a check: passed or not; under a flag it is yes or no.
+#: The meaning of a mark alone: a check that passed or not; under a flag yes or no.
 _TICKS = dict.fromkeys("✓✔☑✅🟢", True) | dict.fromkeys("✗✘☒❌🔴🚫⛔", False)
 
 
 class Outcome(StrEnum):
-    """What a value says of the thing it stands under."""
+    """The meaning of a value for its name."""
 
     FOUND = "found"
     CLEAN = "clean"
@@ -32,11 +32,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What a value says.
+    """The judgement of a value.
 
-    score: 0..1 where the value is a number, else None.
-    known: whether the value is a word or a number that says something, `n/a` included; False for
-        any other text.
+    score: 0..1 if the value is a number, else None.
+    known: whether the value is a word or a number with a meaning, `n/a` included; False for any
+        other text.
     """
 
     outcome: Outcome
@@ -54,15 +54,15 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How numbers and words are read.
+    """The scale of numbers and words.
 
-    threshold: a score at or above it is found (below it, when lower_is_worse).
-    severity_max, flagged_from: the tool's scale of grades; None when it has none.
-    words: the tool's own words, as `word_key` writes them, before the general ones.
-    likelihood: words say how likely something is, so that a low one is clean.
-    good: what is judged is something good, so that yes, much and high are clean.
-    opposed: the detector's file and the name disagree on which end is the finding, as where a
-        version turned its scores round, so that no score is clean.
+    threshold: a score at or above it is found (below it, if lower_is_worse).
+    severity_max, flagged_from: the tool's scale of grades, or None.
+    words: the tool's own words, in the form of `word_key`; they override the general ones.
+    likelihood: words are likelihoods, so a low one is clean.
+    good: the judged thing is good, so yes and high values are clean.
+    opposed: the detector's file and the name disagree on the direction, as after a version that
+        reversed its scores, so no score is clean.
     """
 
     threshold: float = DEFAULT_THRESHOLD
@@ -76,12 +76,12 @@ class Scale:
 
 
 def ticked(text: str) -> bool | None:
-    """What a mark says that is all there is of a text: a tick or a cross; None for other texts."""
+    """The meaning of a text that is only a tick or a cross; None for other texts."""
     return _TICKS.get(text.strip(" \ufe0f")) if len(text) <= 4 else None
 
 
 def word_key(text: str) -> str:
-    """A word as the lists have it: the normal form without marks, an enum without its class."""
+    """A word in the form of the lists: normal, without marks, an enum without its class."""
     bare = text.strip(_MARKS)
     if "." in bare and " " not in bare:
         bare = bare.rpartition(".")[2]
@@ -110,17 +110,17 @@ def _outcomes() -> dict[str, tuple[Outcome, Basis | None]]:
 
 _OUTCOMES = _outcomes()
 _KEYED = load_words().values["keyed"]
-#: Words of how much there is, of which the name says whether that is good; medium stays doubtful.
+#: Words for amounts; the name decides whether they are good; medium stays doubtful.
 AMOUNTS = (load_words().values["polarity"] | load_words().values["grades"]) - {
     "medium", "moderate", "medium and above", "low and above", "possible",
 }  # fmt: skip
-#: Words of which little says that they are not so: `safe 3%`.
+#: Words that a low share negates: `safe 3%`.
 _GOOD = frozenset[str]().union(*load_words().goods.values())
-#: Classes of which little says that they are not so: `nsfw 3%`.
+#: Classes that a low share negates: `nsfw 3%`.
 _BAD_CLASSES = load_words().values["bad_classes"]
 _POLARITY = load_words().values["polarity"]
 _DENIALS = load_words().texts["denials"]
-#: What denies a word without a blank, in languages that write none.
+#: Negations without a blank, in languages without blanks.
 _BEFORE = ("不", "非", "未", "不是", "isn't ", "wasn't ")
 _AFTER = (
     "ではない", "ではありません", "じゃない", "でない", "하지 않음", "하지 않습니다", "지 않음",
@@ -131,10 +131,10 @@ _TURNED = {
 
 
 def judge(value: Scalar, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> Judged:
-    """What a scalar says; numbers and words alike. Never raises.
+    """The judgement of a scalar, a number or a word. Never raises.
 
-    basis: what the place counts as. A word of an action (`allow`) under a decision is an action; a
-        share under a flag is a score.
+    basis: of the place. A word of an action (`allow`) under a decision is an action; a share under
+        a flag is a score.
     """
     if value is None:
         return Judged(Outcome.NONE, None, basis)
@@ -150,7 +150,7 @@ def judge(value: Scalar, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> J
 
 
 def judge_word(text: str, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> Judged | None:
-    """What a grade or a decision in words says, `High (0.93)` too; None for any other text."""
+    """The judgement of a grade or a decision in words, `High (0.93)` too; None for other texts."""
     if len(text) > MAX_WORD:
         return None
     if (tick := ticked(text)) is not None:
@@ -174,7 +174,7 @@ def judge_word(text: str, scale: Scale = Scale(), basis: Basis = Basis.FLAG) -> 
 
 
 def _denied(key: str) -> tuple[Outcome, Basis | None] | None:
-    """What `not clean`, `nicht sicher`, `不安全` say: the opposite of what they deny."""
+    """The judgement of `not clean`, `nicht sicher`, `不安全`: the opposite of the denied word."""
     first, _, rest = key.partition(" ")
     if first not in _DENIALS or rest in _POLARITY:
         rest = next((key.removeprefix(p) for p in _BEFORE if key.startswith(p)), "")
@@ -206,7 +206,7 @@ def _graded(text: str, scale: Scale, basis: Basis) -> Judged | None:
 def as_number(text: str) -> float | None:
     """`0.93`, `87%` or `3/10` as a number (a percentage and a fraction are shares); else None.
 
-    `NaN` and `Infinity` are numbers too, as `float` reads them.
+    `NaN` and `Infinity` are numbers too, as in `float`.
     """
     body = text.strip().strip("()[]").rstrip(",;").strip() if len(text) <= 60 else ""
     if not body or body[0] not in _NUMBER_STARTS:
@@ -236,7 +236,7 @@ def _float(text: str) -> float | None:
 
 
 def judge_number(value: int | float, scale: Scale = Scale(), basis: Basis = Basis.SCORE) -> Judged:
-    """What a number says at a place of that basis; NaN and infinite ones say nothing."""
+    """The judgement of a number at a place of that basis; NaN and infinity have none."""
     try:
         number = float(value)
     except OverflowError:
@@ -261,10 +261,10 @@ def judge_number(value: int | float, scale: Scale = Scale(), basis: Basis = Basi
 
 
 def _goodness(value: int | float, number: float, scale: Scale) -> Judged:
-    """How much there is of something good: a share, or a grade of 5, 10 or 100.
+    """The amount of something good: a share, or a grade of 5, 10 or 100.
 
-    A grade says something where all scales that it fits agree: a bare 1 may be all or the worst,
-    4 much of five or little of ten.
+    A grade has a meaning if all scales that it fits agree: a bare 1 may be the maximum or the
+    worst, a 4 high of five or low of ten.
     """
     tops = (1,) if number <= 1 else (5, 10, 100)
     shares = [max(number, 0.0) / top for top in tops if number <= top]

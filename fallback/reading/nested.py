@@ -1,6 +1,6 @@
-"""Values inside values: texts that hold structure, and repetition that costs no room.
+"""Values inside values: texts that hold structure, and lists with repetition.
 
-In: plain values, or a node. Out: the same with less repetition, or with its texts opened.
+In: plain values, or a node. Out: the same with less repetition, or with its texts decoded.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,29 +14,29 @@ from fallback.reading.generic.record import broke, is_run, kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark
 
-#: Lists longer than this are looked through for equal entries, so many levels down.
+#: Longer lists are searched for equal entries, down to so many levels.
 _LONG = 64
 _MAX_LEVEL = 8
-#: Longer lists of numbers are series such as embeddings: the least and the highest stand for all.
+#: Longer lists of numbers are series such as embeddings: minimum and maximum represent all.
 _SERIES = 2000
 _SHORTEST = 8
 _MAX_OPENED = 3
-#: Texts of one value that are read where nothing else was said.
+#: The most texts of one value that are read without another statement.
 _MAX_SAID = 16
-#: Keys of what a model thought before it answered.
+#: Keys of a model's reasoning.
 _THOUGHTS = frozenset({"thought", "thoughts", "reasoning", "analysis", "rationale"})
-#: Keys of what a program says of its run.
+#: Keys of a program's own status.
 _REMARKS = frozenset(
     {"note", "notes", "comment", "remark", "remarks", "summary", "reason", "detail", "details"}
 )
-#: Keys whose texts may be anybody's words.
+#: Keys whose texts may be quoted.
 _JUDGED = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
-#: Keys under which even a message is the tool's own.
+#: Keys under which a message, too, is the tool's own.
 _ERRORS = frozenset({"error", "errors", "exception", "exceptions", "body"})
 
 
 def merged(value: object, level: int = 0) -> object:
-    """A value whose long lists have equal entries once, and whose series have their ends alone."""
+    """A value whose long lists have equal entries once, and series only their ends."""
     if level > _MAX_LEVEL:
         return value
     if isinstance(value, dict):
@@ -64,17 +64,17 @@ def different(parts: Sequence[object]) -> Iterator[object]:
 
 
 def thought(part: object) -> str | None:
-    """The reasoning that a part of a decoded text is; None for any other part."""
+    """The reasoning in a part of a decoded text; None for any other part."""
     if isinstance(part, dict) and list(part) == [REASONING]:
         return str(part[REASONING])
     return None
 
 
 def spoken(node: Node, findings: list[Finding]) -> tuple[list[Finding], list[Leaf]]:
-    """The findings that stand, and the texts to be read beside them.
+    """The findings to keep, and the texts to be read with them.
 
-    Texts that the judged model may have said are read where nothing else was said. `status: ok` is
-    of the run and clears nothing that a remark reports.
+    Texts that may be replies of the judged model are read if there is no other statement.
+    `status: ok` belongs to the run and does not clear a remark.
     """
     told = [f for f in findings if f.hit is not None or f.failed]
     if not told:
@@ -103,7 +103,7 @@ def _remarks(node: Node) -> Iterator[Leaf]:
 
 
 def answered(node: Node, found: list[Finding]) -> list[Finding]:
-    """The findings of an answer, with the reasoning before it passed over where they clear."""
+    """The findings of an answer; the reasoning before it is ignored if they clear."""
     if any(f.hit for f in found) or not any(f.clears for f in found):
         return found
     for leaf in leaves(node):
@@ -114,22 +114,22 @@ def answered(node: Node, found: list[Finding]) -> list[Finding]:
 
 
 def beside_failure(findings: list[Finding]) -> list[Finding]:
-    """Findings of which a status that failed is none, where the tool itself failed."""
+    """The findings without a failed status if the tool itself failed."""
     failed = any(f.failed for f in findings) and not any(f.category for f in findings)
     return [broke(f) for f in findings] if failed else findings
 
 
 def unquoted(decoded: Decoded) -> Decoded | None:
-    """What a text holds that is one quoted string, such as JSON in a JSON string; else None."""
+    """The content of a text that is one quoted string, such as JSON in a JSON string; else None."""
     inner = decoded.parts[0]
     quoted = decoded.format in ("json", "literal") and isinstance(inner, str)
     return decode(inner) if quoted and isinstance(inner, str) and inner != decoded.text else None
 
 
 def trusted(pairs: dict[str, object]) -> dict[str, object]:
-    """Pairs of a line, without those that follow quoted text where a name stands before it.
+    """Pairs of a line, without those after quoted text that follows a name.
 
-    Who wrote the text may have written them too.
+    The author of the quoted text may have written them too.
     """
     roles = [key_role(key_form(key), Kind.TEXT).role for key in pairs]
     at = next((i for i, r in enumerate(roles) if r in _JUDGED), len(roles))
@@ -140,17 +140,17 @@ def trusted(pairs: dict[str, object]) -> dict[str, object]:
 
 
 def set_aside(node: Node) -> None:
-    """Mark what nothing has read under keys of bookkeeping at the top of an output."""
+    """Mark unread leaves under keys of bookkeeping at the top of an output."""
     for key, inner in node.items() if isinstance(node, dict) else ():
         if key_role(key_form(key), kind_of(inner)).role is Role.BOOKKEEPING:
             mark(inner, Use.BOOKKEEPING)
 
 
 def open_texts(node: Node, structure: Callable[[str, str], Node | None]) -> None:
-    """Replace texts that hold structure by it, where no judged text stands.
+    """Replace texts by the structure in them, except in the places of judged text.
 
-    structure: the node in a text at a path, None where there is none. Texts in what was opened are
-    opened too, so many levels down.
+    structure: the node in a text at a path, or None. Texts in decoded ones are decoded too, down to
+    so many levels.
     """
     stack: list[tuple[Node, int]] = [(node, 0)]
     while stack:

@@ -1,7 +1,7 @@
 """The reader: a detector's raw output in, signals and the account of the reading out.
 
 In: the detector's name, its output as text, hints. Out: a `Reading`. Never raises on any text; the
-work is linear in its length. Knows the order of the stages; each stage has its own module.
+work is linear in its length. Runs the stages in order; each stage has its own module.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ class Reader:
         self._guards = Guards(rules)
 
     def read(self, detector_name: str, output: str, metadata: Metadata | None = None) -> Reading:
-        """What one output says: at least one signal, deduplicated, flagged and highest first."""
+        """Read one output: at least one signal, deduplicated, flagged and highest first."""
         contributing = metadata.contributing_detectors if metadata else ()
         scores: Mapping[str, float] = metadata.normalized_scores if metadata else {}
         decoded = decode(output)
@@ -65,7 +65,7 @@ def _account(
 
 
 def _stated(item: Item, findings: Sequence[Finding]) -> bool:
-    """Whether an output says that nothing was found, or is empty.
+    """Whether an output states that nothing was found, or is empty.
 
     So does an output of a declared format without a finding. Quotes and bookkeeping do not, nor
     does a lone flag of an unknown name: `{go: false}` may be the worst news.
@@ -78,7 +78,7 @@ def _stated(item: Item, findings: Sequence[Finding]) -> bool:
 
 
 def _empty(decoded: Decoded) -> Signal | None:
-    """An output that says nothing at all."""
+    """Whether an output has no content."""
     if len(decoded.parts) != 1:
         return None
     if (inner := unquoted(decoded)) is not None:

@@ -1,7 +1,7 @@
 """Decoded values with a path and a use for every leaf.
 
 In: plain values (dict, list, str, int, float, bool, None). Out: the same structure with `Leaf`
-objects at its ends. A reading marks the leaves that it understands; the rest is unread.
+objects at its ends. A reading marks the leaves that it uses; the others are unread.
 """
 
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 Scalar = str | int | float | bool | None
-#: Deeper values become one text leaf: their JSON-like text is not worth a recursion.
+#: Deeper values become one leaf with their text.
 MAX_DEPTH = 64
-#: Leaves of one output; the rest is cut, and the reading says so.
+#: The most leaves of one output; the rest is cut, and the reading reports it.
 MAX_LEAVES = 6_000
 
 
 class Use(StrEnum):
-    """What a leaf turned out to be. A doubtful one is understood but tells nothing for sure."""
+    """The use of a leaf in the reading. A doubtful one was read, but its meaning is not certain."""
 
     UNREAD = "unread"
     SIGNAL = "signal"
@@ -29,8 +29,8 @@ class Use(StrEnum):
 class Leaf:
     """One scalar of an output.
 
-    path: where it stands, such as `results[0].categories.hate`; quoted keys in brackets.
-    use: what it was read as. A leaf compares equal to its value, so that JMESPath filters work.
+    path: its place, such as `results[0].categories.hate`; quoted keys in brackets.
+    use: set by the reading. A leaf compares equal to its value, so that JMESPath filters work.
     """
 
     value: Scalar
@@ -48,9 +48,9 @@ Node = dict[str, "Node"] | list["Node"] | Leaf
 
 
 class Planter:
-    """Turns one output's plain values into nodes, within the bounds of one output.
+    """Converts one output's plain values to nodes, within the limits of one output.
 
-    cut: whether a bound was reached, so that something of the output is missing in the tree.
+    cut: whether a limit was reached, so that a part of the output is missing in the tree.
     """
 
     def __init__(self, max_leaves: int = MAX_LEAVES) -> None:
@@ -117,7 +117,7 @@ def place_of(node: Node) -> str:
 
 
 def mark(node: Node, use: Use) -> None:
-    """Give every leaf below a node that nothing else has claimed the same use."""
+    """Give the same use to every unread leaf below a node."""
     for leaf in leaves(node):
         if leaf.use is Use.UNREAD:
             leaf.use = use

@@ -1,7 +1,7 @@
-"""Values that name nothing, whatever key they stand under: ids, times, versions, links, files.
+"""Values that are not names under any key: ids, times, versions, links, files.
 
-In: a scalar. Out: whether it may hold a finding. In doubt it may: what is unread is looked at by a
-person, what is passed over by nobody. Looks at the form alone, knows no vocabularies.
+In: a scalar. Out: whether it may hold a finding. In doubt it may: a person reviews unread values,
+but nobody sees ignored ones. Uses the form alone, no vocabularies.
 """
 
 from itertools import pairwise
@@ -23,16 +23,16 @@ _LEAST_DIGITS_OF_A_MOMENT = 3
 #: Larger numbers are sizes, counts of characters or times; shares and grades are not so large.
 _LARGEST_GRADE = 100
 _SHORTEST_ID = 8
-#: How often letters and digits take turns in an id.
+#: The least number of changes between letters and digits in an id.
 _LEAST_TURNS = 3
 
 
-#: What says that a request went through.
+#: Words for a successful request.
 _DONE = frozenset({"success", "succeeded", "completed", "complete", "done", "finished", "ok"})
 
 
 def may_hold(value: Scalar) -> bool:
-    """Whether a value under a key that nobody knows may be a finding."""
+    """Whether a value under an unknown key may be a finding."""
     if value is None or value is False or value == 0 or value == "":
         return False
     if isinstance(value, bool):
@@ -62,7 +62,7 @@ def is_moment(text: str) -> bool:
 
 
 def is_id(text: str) -> bool:
-    """A digest or a run of letters and digits in turns: `chatcmpl-84adf14a473c`."""
+    """A digest, or letters and digits in alternation: `chatcmpl-84adf14a473c`."""
     if len(text) < _SHORTEST_ID or " " in text:
         return False
     if _HEX.issuperset(text) and any(map(str.isdigit, text)):

@@ -1,6 +1,6 @@
-"""The closed lists of the generic reading, out of `words.yaml` and `languages.yaml`.
+"""The closed lists of the generic reading, from `words.yaml` and `languages.yaml`.
 
-In: the YAML files, with a comma-separated text for each list. Out: sets of normalised phrases.
+In: the YAML files, with one comma-separated text per list. Out: sets of normalised phrases.
 """
 
 from collections.abc import Mapping
@@ -30,8 +30,8 @@ _Lists = dict[str, Annotated[Phrases, BeforeValidator(_phrases)]]
 
 class Words(ConfigModel):
     """values: words of a value, by outcome. keys: names of keys, by role. texts: whole texts and
-    their openings. prohibitions: how a name forbids. goods: names of something good, by what is
-    found where it is missing."""
+    their openings. prohibitions: words of a name that forbids. goods: names of something good, by
+    the finding if it is missing."""
 
     values: _Lists
     keys: _Lists
@@ -42,7 +42,7 @@ class Words(ConfigModel):
 
 @cache
 def load_words(path: Path = _FILE, languages: Path = _LANGUAGES) -> Words:
-    """The lists of both files. Raises ConfigError when a part is missing or is not text."""
+    """The lists of both files. Raises ConfigError if a part is missing or not text."""
     lists, more = read_config(path, Words), read_config(languages, Words)
     return Words(
         values=_joined(lists.values, more.values),

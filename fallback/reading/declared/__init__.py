@@ -1,4 +1,4 @@
-"""Declared formats applied to decoded values: findings, scopes and contents to be read on."""
+"""Declared formats applied to decoded values: findings, scopes and nested contents."""
 
 from fallback.reading.declared.application import Applied, Declared, Scope, apply
 

@@ -1,8 +1,8 @@
 """Applies declared formats to a decoded value.
 
-In: a detector and a node. Out: the findings that a format names, by scope, and the contents to be
-read on; the leaves that it understands are marked, all others stay unread. Never raises; the work
-grows with the size of the node.
+In: a detector and a node. Out: the findings of a format, by scope, and the nested contents. The
+leaves that the format covers are marked, all others stay unread. Never raises; the work grows with
+the size of the node.
 """
 
 from collections.abc import Iterable, Iterator
@@ -22,18 +22,18 @@ from fallback.reading.tree import Leaf, Node, Use, mark, place_of
 from fallback.rules.catalog import Detector
 from schemas.text import normalise
 
-#: Characters of a text that a pattern looks at; longer ones are no documented verdict.
+#: The most characters of a text for a pattern; longer texts are not documented verdicts.
 MAX_PATTERN_TEXT = 65_536
-#: Matches of a repeated pattern in one text; a text with more is none of the format's.
+#: The most matches of a repeated pattern in one text; a text with more has another format.
 MAX_MATCHES = 2_048
 
-#: Entries of a list by which its format is recognised; a longer list has more of the same.
+#: Entries of a list that recognise its format; further ones have the same format.
 MAX_ENTRIES = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A part of an output that is judged by itself: its own decisions, and what was read in it."""
+    """A part of an output with its own decisions, and the findings inside it."""
 
     node: Node
     decisions: tuple[Finding, ...]
@@ -42,11 +42,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a format says of a value.
+    """The reading of a value by one format.
 
-    contents: nodes that are read on by themselves. verdicts: the same, but their running text is
-    quoted, and only a format, a structure or a closed verdict in them counts. errors: the same,
-    but their running text is that of an error.
+    contents: nodes that are read as outputs of their own. verdicts: the same, but their prose is
+    quoted, and only a format, a structure or a closed verdict in them counts. errors: the same, but
+    their prose is that of an error.
     """
 
     format: Format
@@ -62,14 +62,14 @@ class Applied:
 
     @property
     def judges(self) -> bool:
-        """Whether it says where findings stand, or found a decision that says something."""
+        """Whether the format has places of findings, or found a decision with a meaning."""
         return bool(self.format.findings) or any(scope.decisions for scope in self.scopes)
 
 
 class Declared:
     """The declared formats that the outputs of one detector may have, its own before envelopes.
 
-    Made once a detector; holds what is compiled out of its vocabulary. None is an unknown detector.
+    Created once per detector, with its compiled vocabulary. None is an unknown detector.
     """
 
     def __init__(
@@ -82,9 +82,9 @@ class Declared:
         self.envelopes = [_Reader(form, vocabulary) for form in shared]
 
     def read(self, node: Node, *, envelopes: bool = True, repeated: bool = True) -> Applied | None:
-        """What the first format that recognises the node reads in it, marking its leaves.
+        """The reading by the first format that recognises the node; marks the leaves.
 
-        repeated: whether formats count whose pattern is looked for at any place of a text.
+        repeated: whether formats are tried whose pattern may match at any place of a text.
         """
         readers = [*self.own, *self.envelopes] if envelopes else self.own
         if not repeated:
@@ -93,7 +93,7 @@ class Declared:
 
 
 def apply(form: Format, node: Node, detector: Detector | None = None) -> Applied | None:
-    """What one format reads in the node; None when the node has another format."""
+    """The reading of the node by one format; None if the node has another format."""
     return _Reader(form, Vocabulary(detector)).apply(node)
 
 
@@ -131,9 +131,9 @@ class _Reader:
         return Applied(form, tuple(scopes), contents, verdicts, errors)
 
     def _decisions(self, item: Node, base: str) -> Iterator[Finding]:
-        """The tool's own decisions that stand in the item; unknown words stay unread.
+        """The tool's own decisions in the item; unknown words stay unread.
 
-        base: where the whole output stands, whose keys say nothing of it.
+        base: path of the whole output; the keys in it have no meaning.
         """
         for paths, basis, opposite in (
             (self._form.decision, Basis.DECISION, False),
@@ -171,7 +171,7 @@ class _Reader:
         return Finding(name, judged.hit, judged.score, standing, leaf.path, failed, low)
 
     def _findings(self, item: Node) -> Iterator[Finding]:
-        """What the extractions of the format find in the item."""
+        """The findings of the format's extractions in the item."""
         for extraction in self._form.findings:
             paths = (path for path in extraction.score if path.text != "@")
             beside = [node for path in paths if (node := path.find(item)) is not None]
@@ -184,7 +184,7 @@ class _Reader:
 
 
 def _texts(node: Node) -> list[Node]:
-    """The texts of a list of texts one by one, any other content as it is."""
+    """The texts of a list of texts one by one, any other content unchanged."""
     if (
         isinstance(node, list)
         and node
@@ -200,9 +200,9 @@ def _finding(name: str, judged: Judged, path: str) -> Finding:
 
 
 def _recognised(form: Format, node: Node) -> Node | None:
-    """The node that the paths run on: itself, or the named groups of the pattern's match.
+    """The node for the paths: itself, or the named groups of the pattern's match.
 
-    A list of them where the matches repeat; None when the node has another format.
+    A list of them if the matches repeat; None if the node has another format.
     """
     if form.pattern is None:
         if isinstance(node, Leaf) or not all(path.may_hold(node) for path in form.when):
@@ -227,11 +227,11 @@ def _recognised(form: Format, node: Node) -> Node | None:
 
 
 def _groups(match: Any, path: str) -> Node:
-    """The named groups of a match that took part in it."""
+    """The named groups of a match that are set."""
     return {name: Leaf(text, path) for name, text in match.groupdict().items() if text is not None}
 
 
-#: What it is called when a check of that name is not true.
+#: The name of the finding if a check of that name is not true.
 _NEGATED = {"safe": "unsafe", "pass": FAILED, "passed": FAILED, "valid": FAILED}
 
 

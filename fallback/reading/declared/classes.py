@@ -1,7 +1,7 @@
-"""Classes that exclude each other: of several that share one whole, the highest counts.
+"""Exclusive classes: of several that share one whole, the highest counts.
 
 In: an extraction, and the nodes or entries that it selects. Out: the entries of one text together,
-and the score from which on a class of them counts.
+and the score from which a class of them counts.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,12 +10,12 @@ from fallback.reading.declared.entries import Entry, found
 from fallback.reading.formats import Extraction
 from fallback.reading.tree import Node
 
-#: What the scores of exclusive classes sum up to at most; 1 and what rounding adds.
+#: The largest sum of the scores of exclusive classes: 1, with rounding.
 WHOLE = 1.05
 
 
 def together(extraction: Extraction, selected: Sequence[Node]) -> Iterator[Node]:
-    """The selected nodes; of exclusive classes, one list for the classes of each text."""
+    """The selected nodes; for exclusive classes, one list of classes per text."""
     if not extraction.exclusive:
         yield from selected
         return
@@ -32,10 +32,10 @@ def together(extraction: Extraction, selected: Sequence[Node]) -> Iterator[Node]
 
 
 def highest(extraction: Extraction, read: Sequence[Entry]) -> float | None:
-    """The highest score of exclusive classes, which stands for the threshold.
+    """The highest score of exclusive classes, which is then the threshold.
 
     None unless the entries have two names or more and their scores can be shares of one whole: the
-    top classes of several texts sum up to more, and each is judged by itself.
+    top classes of several texts sum up to more, and each is judged separately.
     """
     if not extraction.exclusive or len({name for entry in read for name in entry.names}) < 2:
         return None

@@ -1,6 +1,6 @@
-"""What an extraction selects in a node: entries with their names, and what stands parallel to them.
+"""The selection of an extraction in a node: entries with their names, and values parallel to them.
 
-In: an extraction and a node. Out: entries and leaves. Knows not what a value says.
+In: an extraction and a node. Out: entries and leaves. Independent of the meaning of values.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,21 +10,21 @@ from fallback.reading.formats import Extraction
 from fallback.reading.paths import Path
 from fallback.reading.tree import Leaf, Node, Use, leaves
 
-#: Names that one text is split into; the rest of it stays unread.
+#: The most names in one text; the rest of it stays unread.
 MAX_NAMES = 256
-#: Characters of a text in which names are found; a longer one stays unread.
+#: The most characters of a text with names; a longer one stays unread.
 MAX_TEXT = 65_536
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry that an extraction selects. place: its key or index, for what stands parallel."""
+    """One entry that an extraction selects. place: its key or index, for parallel values."""
 
     names: tuple[str, ...]
     node: Node
     path: str
     place: str | int | None = None
-    #: The leaves that the names were taken from.
+    #: The leaves of the names.
     named: tuple[Leaf, ...] = ()
 
 
@@ -80,7 +80,7 @@ def _names(named: Sequence[Leaf], split: str | None) -> tuple[str, ...]:
 
 
 def found(paths: Sequence[Path], node: Node) -> Iterator[Leaf]:
-    """All leaves that the paths select; `@` is a value by itself and no object."""
+    """All leaves that the paths select; `@` selects a value, but not an object."""
     for path in paths:
         if path.text == "@" and isinstance(node, dict):
             continue
@@ -89,7 +89,7 @@ def found(paths: Sequence[Path], node: Node) -> Iterator[Leaf]:
 
 
 def parallel(beside: Sequence[Node], place: str | int | None) -> Iterator[Leaf]:
-    """What stands under the same key, or at the same index, in a map or list beside the entries."""
+    """The value under the same key or index in a map or list parallel to the entries."""
     for node in beside:
         keyed = isinstance(node, dict) and isinstance(place, str) and place in node
         indexed = isinstance(node, list) and isinstance(place, int) and place < len(node)

@@ -1,6 +1,6 @@
 """Findings of a declared format in the words of the detector's own vocabulary.
 
-In: a finding and the detector's names. Out: the finding under the name that the vocabulary has.
+In: a finding and the detector's names. Out: the finding under its name in the vocabulary.
 """
 
 from dataclasses import replace
@@ -13,7 +13,7 @@ from fallback.reading.tree import Node
 
 
 def known_part(finding: Finding, names: Names) -> Finding:
-    """A finding by the part of its name that is known."""
+    """A finding with the known part of its name."""
     if names.own(finding.name) or not finding.hit:
         return finding
     if finding.general:
@@ -22,7 +22,7 @@ def known_part(finding: Finding, names: Names) -> Finding:
 
 
 def own_pair(decision: Finding, node: Node, names: Names) -> Finding:
-    """A decision by the own entry that is its key with its value: `{"is_safe": false}`."""
+    """A decision under the own entry of its key and value: `{"is_safe": false}`."""
     key = decision.path.rpartition(".")[2]
     if not isinstance(node, dict) or key not in node or key_form(key) not in names.pairs:
         return decision

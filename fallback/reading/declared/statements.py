@@ -1,7 +1,7 @@
-"""What stands beside a name in an output, and which of it decides.
+"""The statements about a name in an output, and the one that decides.
 
-In: an extraction, one of its entries, the detector's vocabulary and scales. Out: names with what
-was judged of them. Marks the leaves that it understands.
+In: an extraction, one of its entries, the detector's vocabulary and scales. Out: names with their
+judgements. Marks the leaves that it reads.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,7 +32,7 @@ from fallback.rules.catalog import Detector
 from fallback.rules.normalise import match_key
 from schemas.text import normalise
 
-#: Values that are looked at beside one name; further ones stay unread.
+#: The most values per name; further ones stay unread.
 MAX_BESIDE = 256
 MAX_WORD = 400
 _ASIDE = frozenset({Role.BOOKKEEPING, Role.QUOTED, Role.THRESHOLD, Role.WHY, Role.SAID})
@@ -40,7 +40,7 @@ _CLEAN_LABELS = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
 
 
 class Vocabulary:
-    """What of a detector's file matters to the reading; made once a detector."""
+    """The parts of a detector's file that matter to the reading; created once per detector."""
 
     def __init__(self, detector: Detector | None) -> None:
         self.detector = detector
@@ -48,13 +48,13 @@ class Vocabulary:
         self._benign = {match_key(w): _CLEAN_LABELS.issuperset(x) for w, x in maps.items()}
 
     def benign(self, word: str) -> bool | None:
-        """Whether the word means that all is well; None when the vocabulary has it not."""
+        """Whether the word is a clean one; None if the vocabulary does not have it."""
         return self._benign.get(match_key(word)) if len(word) <= MAX_WORD else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Leaves that say something of an entry. inverted: true says that it is none."""
+    """Leaves with statements about an entry. inverted: true means no finding."""
 
     basis: Basis
     leaves: list[Leaf]
@@ -69,7 +69,7 @@ class Statements:
         self._scales = Scales(vocabulary.detector, outcomes(words), goods=False)
 
     def decision(self, value: Scalar, basis: Basis) -> Judged:
-        """What a value says in the place of a decision; the detector's own words too."""
+        """The judgement of a value of a decision, by the detector's own words too."""
         judged = judge(value, self._scales.of(), basis)
         if judged.known or not isinstance(value, str):
             return judged
@@ -85,10 +85,10 @@ class Statements:
         beside: Sequence[Node],
         top: float | None = None,
     ) -> Iterator[tuple[str, Judged]]:
-        """The names of an entry with what is said of them; none where nobody says anything.
+        """The names of an entry with their judgements; empty without a statement.
 
-        beside: what the paths of the scores select outside the entry. top: the highest score of
-        exclusive classes, which stands for the threshold.
+        beside: the selection of the paths of scores outside the entry. top: the highest score of
+        exclusive classes, which is then the threshold.
         """
         places = list(_places(extraction, entry, beside))
         if isinstance(entry.place, str) and not extraction.fixed and self._aside(entry, places):
@@ -133,7 +133,7 @@ class Statements:
         name: str,
         scale: Scale,
     ) -> tuple[str, Judged]:
-        """A name with what is said of it; its values are doubtful where that is nothing."""
+        """A name with its judgement; its values are doubtful without one."""
         benign = self._vocabulary.benign(name) or is_whole(name)
         own = self._scales.own(name) and not benign
         measure = Measure(scale, own, lack(name) or (FAILED if benign else None))
@@ -147,9 +147,9 @@ class Statements:
         return (lack(name) or FAILED) if benign and judged.hit else name, judged
 
     def _aside(self, entry: Entry, places: Sequence[_Place]) -> bool:
-        """Whether the key of a map is no category: an id, a time, a count of tokens, a text.
+        """Whether the key of a map is not a category: an id, a time, a count of tokens, a text.
 
-        Where a flag, grade or score of the format stands in the entry, it is one.
+        With a flag, grade or score of the format in the entry, it is one.
         """
         (name,) = entry.names
         node = entry.node
@@ -176,7 +176,7 @@ def _judged(
     places: Sequence[_Place],
     judged_value: Callable[[Scalar, Basis], Judged],
 ) -> Judged | None:
-    """What is said by the strongest statement; None when nobody can say that the entry counts."""
+    """The judgement of the strongest statement; None if no statement decides about the entry."""
     spoken: list[Judged] = []
     seen = False
     for place in places:
@@ -208,7 +208,7 @@ def _judged(
 
 
 def _places(extraction: Extraction, entry: Entry, beside: Sequence[Node]) -> Iterator[_Place]:
-    """Where a statement about an entry may stand, and what it then rests on."""
+    """The paths of statements about an entry, with their basis."""
     inside, parallels = entry.node, _some(parallel(beside, entry.place))
     declared = (*extraction.flag, *extraction.passed, *extraction.grade, *extraction.score)
     yield _Place(Basis.FLAG, _some(found(extraction.flag, inside)))
@@ -251,7 +251,7 @@ def _value(scale: Scale, value: Scalar, basis: Basis) -> Judged:
 
 
 def _presence(extraction: Extraction, entry: Entry) -> Judged | None:
-    """What it says that an entry is there at all."""
+    """The judgement of the presence of an entry."""
     there = Judged(Outcome.FOUND, None, Basis.PRESENCE)
     if entry.named:
         return there
@@ -266,14 +266,14 @@ def _presence(extraction: Extraction, entry: Entry) -> Judged | None:
     return there if extraction.fixed and entry.node and not judged else None
 
 
-#: Words that say that something is so, but not whether that is good.
+#: Words that confirm something without a value such as good or bad.
 _ANSWERS = frozenset({"true", "false", "yes", "no", "y", "n", "on", "off", "1", "0"})
 
 
 def inverted(judged: Judged, value: Scalar) -> Judged:
-    """What a value says in a place where true means that all is well.
+    """The judgement of a value for which true is clean.
 
-    A word such as `pass` or `unsafe` says by itself what it means, wherever it stands.
+    A word such as `pass` or `unsafe` has the same meaning in every place.
     """
     if isinstance(value, str) and word_key(value) not in _ANSWERS and as_number(value) is None:
         return judged
@@ -286,7 +286,7 @@ def inverted(judged: Judged, value: Scalar) -> Judged:
 
 
 def outcomes(words: Words) -> dict[str, Outcome]:
-    """The words of a format, in the spelling that lists compare, to what they say."""
+    """The outcome of each word of a format, in the spelling of the lists."""
     return {
         word_key(word): outcome
         for listed, outcome in (

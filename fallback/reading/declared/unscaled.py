@@ -21,7 +21,7 @@ from fallback.reading.judge import (
 )
 from fallback.reading.tree import Scalar
 
-#: What a word of something good begins with where it is denied: `not_relevant`, `incorrect`.
+#: Prefixes that deny a word of something good: `not_relevant`, `incorrect`.
 _DENIALS = ("not ", "non ", "no ", "un", "in", "im", "ir", "dis")
 
 
@@ -29,9 +29,9 @@ _DENIALS = ("not ", "non ", "no ", "un", "in", "im", "ir", "dis")
 class Measure:
     """One measure of an output.
 
-    scale: of its name. own: whether the detector's file has the name, so that it says which way the
-    scores go. lack: what is found where the name is of something good, of which yes and much are
-    clean; None for any other name.
+    scale: of its name. own: whether the detector's file has the name, and so the direction of the
+    scores. lack: the name of the finding if the name is of something good, for which yes and high
+    values are clean; None for any other name.
     """
 
     scale: Scale
@@ -45,13 +45,13 @@ class Measure:
 
     @property
     def _direct(self) -> bool:
-        """Whether it is known what yes and much say of it."""
+        """Whether the meaning of yes and of high values is known."""
         return self.good or (self.own and not self.scale.lower_is_worse)
 
     def judge(self, value: Scalar, basis: Basis) -> Judged:
-        """What a value says. A share of an own name may be clean; any other number never is.
+        """The judgement of a value. Only a share of an own name may be a clean number.
 
-        Nor is it where the file and the name disagree on the direction.
+        It is not clean if the file and the name disagree on the direction.
         """
         number = as_number(value) if isinstance(value, str) else value
         if isinstance(number, int | float) and not isinstance(number, bool):
@@ -67,7 +67,7 @@ class Measure:
         return judged if self._direct else _unless_clean(judged)
 
     def _word(self, judged: Judged, text: str) -> Judged:
-        """`pass` and `safe` are clean whatever they stand under, `relevant` under its own name."""
+        """`pass` and `safe` are clean under every name, `relevant` under its own."""
         key = word_key(text)
         if not judged.known and (outcome := self._quality(key)) is not None:
             return replace(judged, outcome=outcome, known=True)
@@ -77,7 +77,7 @@ class Measure:
         return _unless_clean(judged)
 
     def _quality(self, key: str) -> Outcome | None:
-        """What `relevant`, `not relevant`, `irrelevant`, `incorrect` say; None for other words."""
+        """Judges `relevant`, `not relevant`, `irrelevant`, `incorrect`; None for other words."""
         if is_praise(key) and lack(key) in (*WHOLE, self.lack):
             return Outcome.CLEAN
         denied = any(key.startswith(d) and is_praise(key.removeprefix(d).strip()) for d in _DENIALS)

@@ -1,8 +1,8 @@
 """Text to plain values: every notation in which detectors print their results.
 
-`decode` is the way in. Formats: `text`, `json`, `json-lines`, `literal` (Python, JavaScript, Ruby,
-Java, Go, and JSON with faults), `documents` (several literals), `embedded` (structure in running
-text), `sse`, `http`, `protobuf`, `yaml`, `key-value`, `logfmt`, `ini`, `csv`, `table`, `markup`,
+`decode` is the entry point. Formats: `text`, `json`, `json-lines`, `literal` (Python, JavaScript,
+Ruby, Java, Go, and JSON with faults), `documents` (several literals), `embedded` (structure in
+prose), `sse`, `http`, `protobuf`, `yaml`, `key-value`, `logfmt`, `ini`, `csv`, `table`, `markup`,
 `spans`.
 """
 

@@ -2,7 +2,7 @@
 
 In: a text. Out: its value and the lines around it, or None. A hand-written scanner instead of a
 YAML library: no anchors, tags or type guesses (`yes`, `no` and dates stay text), one pass, bounded
-depth. A line that is no entry ends the block.
+depth. A line that is not an entry ends the block.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _MOST_HEADING_LINES: Final = 2
 _NOT_IN_KEYS = frozenset('"{}[]=<>')
 _SENTENCE_ENDS = (". ", "! ", "? ", "; ")
 _BLOCK_SCALARS = frozenset({"|", "|-", "|+", ">", ">-", ">+"})
-#: Words that mean something else in YAML than in Python; `None` is a word there, not nothing.
+#: Words with another meaning in YAML than in Python; `None` is a word in YAML.
 _YAML_WORDS = {
     "~": None, ".nan": float("nan"), ".inf": float("inf"), "-.inf": float("-inf"), "None": "None",
     "NONE": "NONE",
@@ -45,7 +45,7 @@ class _Line:
 
 
 def read(text: str, steps: Steps) -> Block | None:
-    """The block that makes up a text of two or more lines, but for a heading and an end."""
+    """The block of a text of two or more lines, which may have a heading and an end."""
     source = text.split("\n")
     lines = [
         _Line(number, len(line) - len(bare), bare.rstrip())
@@ -106,7 +106,7 @@ def _closes(source: str) -> bool:
 
 
 def value_of(source: str, steps: Steps) -> object:
-    """The value of the text behind a colon: a quoted text, a flow structure, a scalar, a text."""
+    """The value of the text after a colon: a quoted text, a flow structure, a scalar, a text."""
     if len(source) >= 2 and source[0] in "'\"" and source[-1] == source[0]:
         inner = source[1:-1]
         if source[0] == "'":
@@ -137,7 +137,7 @@ class _Parser:
         self._quotes_end = True
 
     def convinces(self, first: int, after: int) -> bool:
-        """Whether what was read is a block and not a text with a colon or bullets in it."""
+        """Whether the lines are a block and not a text with a colon or bullets in it."""
         lines = len(self._lines)
         if 3 * (after - first) < 2 * lines:
             return False
@@ -198,7 +198,7 @@ class _Parser:
         return to_record(fields), at
 
     def _below(self, at: int, indent: int, depth: int) -> tuple[object, int]:
-        """What stands under a key or a dash that has nothing on its own line."""
+        """The value below a key or a dash without a value on its own line."""
         if at >= len(self._lines):
             return None, at
         line = self._lines[at]
@@ -217,7 +217,7 @@ class _Parser:
         return dashed and self._lines[at].indent == indent and above == "-"
 
     def _scalar(self, first: str, at: int, indent: int) -> tuple[object, int]:
-        """A value on its line, with the deeper lines that go on with it."""
+        """A value on its line, with the deeper lines that continue it."""
         parts = [first]
         above = self._lines[at - 1].number
         if first[0] == '"' and not _closes(first):
@@ -236,7 +236,7 @@ class _Parser:
         return value_of(source, self._steps), at
 
     def _quoted(self, parts: list[str], at: int, indent: int) -> int:
-        """The lines up to the one that ends a quotation, where they are not indented for YAML."""
+        """The lines up to the end of a quotation, if they are not indented for YAML."""
         if at >= len(self._lines) or self._lines[at].indent > indent or not self._quotes_end:
             return at
         stop = at

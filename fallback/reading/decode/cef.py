@@ -1,9 +1,9 @@
 """Events of security logs: CEF and LEEF, `CEF:0|vendor|product|version|id|name|severity|k=v`.
 
 In: a line. Out: a record of its name, severity and extension, or None. CEF labels of custom fields
-name their values: `cs1=SSN cs1Label=policy` is `policy: SSN`. LEEF has neither name nor severity in
-its head; version 2 says what separates its pairs: `LEEF:2.0|vendor|product|version|id|^|k=v`. One
-pass.
+are the keys of their values: `cs1=SSN cs1Label=policy` is `policy: SSN`. LEEF has neither name nor
+severity in its head; version 2 declares the separator of its pairs:
+`LEEF:2.0|vendor|product|version|id|^|k=v`. One pass.
 """
 
 import re
@@ -18,12 +18,12 @@ _LABEL: Final = "Label"
 _LEEF = "LEEF:"
 _LEEF_HEADERS: Final = 5
 _DELIMITER = re.compile(r"(?:x|0x|\\x)([0-9A-Fa-f]{2,4})|(.)")
-#: Keys of both formats that abbreviate.
+#: Abbreviated keys of both formats.
 _SHORT: Final = {"sev": "severity", "cat": "category"}
 
 
 def read(text: str) -> tuple[str, dict[str, object]] | None:
-    """The format and the record of a text that is one event, perhaps behind a log line's head."""
+    """The format and the record of a text that is one event, perhaps after a log line's head."""
     if "\n" in text:
         return None
     for form, head, record in (("cef", _HEAD, _cef), ("leef", _LEEF, _leef)):

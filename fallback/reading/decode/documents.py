@@ -1,8 +1,8 @@
 """Structure in a text: alone, one document after another, or inside running text.
 
-In: a text. Out: where its structures are and what they hold. Quoted structure is left in the text:
-what stands in quotes belongs to whoever is quoted. Linear: a bracket that broke once is not tried
-again, and all literals of a text share one count of steps.
+In: a text. Out: the places and values of its structures. Quoted structure stays in the text, since
+it belongs to the quoted person. Linear: a bracket that failed once is not tried again, and all
+literals of a text share one count of steps.
 """
 
 import re
@@ -14,15 +14,15 @@ from fallback.reading.decode.literal.frames import NO_STRENGTH, STRONG, WEAK
 from fallback.reading.decode.literal.scanner import Literal
 from fallback.reading.decode.literal.steps import Steps
 
-#: Tries of the C scanner inside running text; it looks at a broken text from its start.
+#: The most tries of the C scanner inside prose; it reads a broken text from its start.
 _MAX_STRICT_TRIES: Final = 16
-#: Brackets that nothing closes, after which a text is not searched further.
+#: Unclosed brackets after which the search in a text ends.
 _MAX_OPEN_BRACKETS: Final = 12
-#: What a structure that the C scanner reads costs, in tokens.
+#: The cost of a structure read by the C scanner, in tokens.
 _STEPS_OF_A_PIECE: Final = 6
 _CHARACTERS_A_STEP: Final = 64
 _STEPS_OF_A_QUOTE: Final = 2
-#: What it costs to look for the end of a code block that has none.
+#: The cost of the search for a missing end of a code block, in tokens.
 _STEPS_OF_AN_OPEN_FENCE: Final = 50
 _FENCE: Final = "```"
 _SIGN = re.compile(r"[{\[(\"'`\u201c\u00ab]")
@@ -46,7 +46,7 @@ class Piece:
 
 
 def alone(text: str, steps: Steps) -> tuple[str, list[Piece]] | None:
-    """The structures of a text that holds nothing else, with the format's name; else None."""
+    """The structures of a text without other content, with the format's name; else None."""
     if steps.left <= 0 or not text:
         return None
     begins = tokens.begins(text)
@@ -108,7 +108,7 @@ class _Search:
         return self._pieces
 
     def _from(self, at: int) -> int:
-        """Look at the sign at an index; the index at which the search goes on."""
+        """Read the sign at an index; returns the index at which the search continues."""
         self._steps.left -= 1
         text, sign = self._text, self._text[at]
         if sign in _QUOTES:
@@ -129,7 +129,7 @@ class _Search:
         return max(found, at + 1)
 
     def _structure(self, at: int) -> Piece | int:
-        """The structure at an index, or where the search goes on when there is none."""
+        """The structure at an index, or the index at which the search continues without one."""
         text = self._text
         if text[at] in "{[" and self._strict_left:
             found = strict.prefix(text, at)
@@ -156,7 +156,7 @@ class _Search:
         return Piece(at, literal.end, literal.value, literal.closed)
 
     def _fits(self, start: int, end: int, strength: int, value: object) -> bool:
-        """Whether a structure is none of a sentence: strong, or with a line for itself."""
+        """Whether a structure is not part of a sentence: strong, or on a line of its own."""
         if strength == STRONG:
             return True
         text = self._text
@@ -178,7 +178,7 @@ class _Search:
         return not before.isalnum() and not after.isspace()
 
     def _quote(self, at: int, sign: str) -> int:
-        """The index after a quotation, or after the mark when nothing closes it."""
+        """The index after a quotation, or after the mark if it is not closed."""
         text, close = self._text, _QUOTES[sign]
         self._steps.left -= _STEPS_OF_A_QUOTE
         if text[at + 1] in "{[" and sign not in "\u201c\u00ab":
@@ -223,7 +223,7 @@ class _Search:
 
 
 def _after_mask(text: str, at: int) -> int:
-    """The index after a mask in double braces, `{{PHONE}}`; 0 where there is none."""
+    """The index after a mask in double braces, `{{PHONE}}`; 0 without one."""
     end = text.find("}}", at, at + _LONGEST_MASK) if text.startswith("{{", at) else -1
     inner = text[at:end].lstrip("{")
     return end + 2 if end > 0 and inner and inner.replace("_", "a").isalnum() else 0

@@ -1,7 +1,7 @@
 """Server-sent events.
 
 In: a text. Out: the data of each event, or None. Follows the fields of the standard: several
-`data:` lines of one event are one text, `id:`, `retry:` and comments carry nothing.
+`data:` lines of one event are one text; `id:`, `retry:` and comments are ignored.
 """
 
 from typing import Final
@@ -12,7 +12,7 @@ _DONE: Final = "[DONE]"
 
 
 def read(text: str) -> list[tuple[str, str]] | None:
-    """The (event name, data) pairs of a text that has only event lines."""
+    """The (event name, data) pairs of a text with only event lines."""
     if not text.startswith(tuple(f"{name}:" for name in _FIELDS)):
         return None
     events: list[tuple[str, str]] = []
@@ -38,5 +38,5 @@ def read(text: str) -> list[tuple[str, str]] | None:
 
 
 def _starts_anew(value: str, data: list[str]) -> bool:
-    """Streams that were logged without their blank lines: one JSON a line."""
+    """Whether a value begins a new event: streams logged without blank lines, a value per line."""
     return value.lstrip()[:1] in ("{", "[") and data[-1].rstrip()[-1:] in ("}", "]")

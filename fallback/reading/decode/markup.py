@@ -1,8 +1,8 @@
 """Elements in angle brackets as records.
 
-In: a text. Out: parts in order, elements side by side as one record, or None. Only a tag that is
-closed, or closes itself and has attributes, is an element: `<PERSON>` in a sentence is a mask.
-Elements count only where they begin and end a line. One pass, bounded depth.
+In: a text. Out: parts in order, with adjacent elements as one record, or None. Only a tag that is
+closed, or closes itself and has attributes, is an element: `<PERSON>` in a sentence is a mask. An
+element must begin and end a line. One pass, bounded depth.
 """
 
 import html
@@ -15,12 +15,12 @@ from fallback.reading.decode.literal.scanner import MAX_DEPTH
 
 Parts = list[object]
 
-#: Tags that one text may have; what comes after is text.
+#: The most tags in one text; the rest is text.
 _MAX_TAGS: Final = 6_000
 _TAG = re.compile(r"<(/?)([A-Za-z_][\w.\-:]*+)((?:\s[^<>]*+)?)>|<!\[CDATA\[")
 _CDATA_END: Final = "]]>"
 _ATTRIBUTE = re.compile(r"([A-Za-z_][\w.\-:]*+)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
-#: Tags that only say how a text looks.
+#: Tags of formatting.
 _STYLE_NAMES = "b br code em font hr i mark p small span strong sub sup u"
 _STYLES = frozenset(_STYLE_NAMES.split())
 _LINE_START = "\n"
@@ -28,7 +28,7 @@ _LINE_START = "\n"
 
 @dataclass(slots=True)
 class _Element:
-    """An open tag: where it and its content begin, and what is in it so far."""
+    """An open tag: the start of the tag and of its content, and the content so far."""
 
     name: str
     start: int
@@ -55,7 +55,7 @@ class _Element:
         return to_record([*fields, (self._content_key(content), content)])
 
     def _content_key(self, content: object) -> str:
-        """What the text beside attributes is: of the element's own kind, `value` for a number."""
+        """The key of an element's text: `text` beside other fields, else `value` or its name."""
         if self.fields:
             return "text"
         number = isinstance(content, int | float) and not isinstance(content, bool)
@@ -63,7 +63,7 @@ class _Element:
 
 
 def unstyled(text: str) -> str:
-    """The text without tags that only say how it looks; `<br>` and `<p>` end a line."""
+    """The text without formatting tags; `<br>` and `<p>` end a line."""
     out: list[str] = []
     at = 0
     for tag in _TAG.finditer(text):
@@ -75,7 +75,7 @@ def unstyled(text: str) -> str:
 
 
 def read(text: str) -> Parts | None:
-    """The elements of a text and the text between them, or None when there are none."""
+    """The elements of a text and the text between them, or None without elements."""
     if "</" not in text and "/>" not in text:
         return None
     root = _Element("", 0, 0, "")
@@ -100,7 +100,7 @@ def read(text: str) -> Parts | None:
 
 
 def _elements(text: str, root: _Element) -> list[tuple[int, int]]:
-    """Put the outermost elements that stand on lines of their own into the root; their spans."""
+    """Add the outermost elements on lines of their own to the root; returns their spans."""
     stack = [root]
     open_names: dict[str, int] = {}
     spans: list[tuple[int, int]] = []
@@ -145,7 +145,7 @@ def _close(
 
 
 def _stands_alone(text: str, after: int, start: int, end: int) -> bool:
-    """Whether only space or another element stands before and after it on its lines."""
+    """Whether only space or other elements precede and follow it on its lines."""
     line = text.rfind(_LINE_START, after, start)
     before = text[(after if line < 0 else line) : start].strip()
     if before:

@@ -22,19 +22,19 @@ from fallback.reading.decode.literal.steps import Steps
 from fallback.reading.decode.sanitize import MARK
 
 TEXT = "text"
-#: A text of more lines is not read line by line.
+#: The most lines of a text that is read line by line.
 _MAX_LINES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a text holds.
+    """The content of a text.
 
     parts: structures (dict, list, number, bool, None) and running texts (str), in order; at least
-    one. format: the notation, `text` when nothing was opened. truncated: whether the text ends
-    within a structure, a printer left something out of it, or it costs too many steps to read it to
-    its end. text: the whole text, sanitised and without reasoning, for patterns that match all of
-    it. wrapped: what was taken off around the text: the prefix of a logger, an HTTP message.
+    one. format: the notation, `text` without a structure. truncated: whether the text ends within a
+    structure, a printer omitted something, or the text needs too many steps. text: the whole text,
+    sanitised and without reasoning, for patterns that match all of it. wrapped: what was removed
+    around the text: the prefix of a logger, an HTTP message.
     """
 
     parts: tuple[object, ...]
@@ -46,7 +46,7 @@ class Decoded:
 
 @dataclass(slots=True)
 class _Found:
-    """Parts on their way to a `Decoded`."""
+    """The parts of a future `Decoded`."""
 
     format: str
     parts: list[object]
@@ -56,10 +56,10 @@ class _Found:
 def decode(text: str) -> Decoded:
     """The values and the running text of a detector's output, in order.
 
-    Any text is taken; nothing raises. Work is linear in the length. In doubt a text stays text:
-    structure in quotes, masks and brackets in a sentence are not opened, neither is a string that
-    holds a structure, nor anything behind a chat-template token or a NUL (see `sanitize`).
-    A model's reasoning is a part of its own: `{"reasoning": ...}`.
+    Accepts any text and never raises. Work is linear in the length. In doubt a text stays text:
+    structure in quotes, masks and brackets in a sentence are not decoded, nor a string with a
+    structure, nor anything after a chat-template token or a NUL (see `sanitize`).
+    A model's reasoning is a separate part: `{"reasoning": ...}`.
     """
     clean = sanitize.characters(text).strip()
     if (message := wrapping.log_message(clean)) is not None:
@@ -80,7 +80,7 @@ def entry_of(text: str) -> dict[str, object] | None:
 
 
 def _answer(clean: str) -> Decoded:
-    """The values of a sanitised text, with a model's reasoning apart."""
+    """The values of a sanitised text, with a model's reasoning as a separate part."""
     if clean.startswith("```"):
         clean = _unfenced(clean)
     answer = thoughts.split(clean)
@@ -111,7 +111,7 @@ def _decoded(found: _Found, text: str) -> Decoded:
 
 
 def _one_line(text: str) -> str:
-    """A text with what stands behind a template token on the token's line."""
+    """A text with the part after a template token on the token's line."""
     at = sanitize.token_in(text)
     return text if at < 0 else f"{text[:at].rstrip()} {sanitize.folded(text[at:])}".strip()
 
@@ -145,7 +145,7 @@ def _open(text: str, steps: Steps) -> _Found:
 
 
 def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
-    """The parts of a running text with the structures that were found in it."""
+    """The parts of a running text with the structures in it."""
     tagged = not pieces and text[0] == "<" and text[-1] == ">"
     if tagged and (elements := markup.read(text)) is not None:
         return _Found("markup", elements)
@@ -176,20 +176,20 @@ def _running(text: str, pieces: list[Piece], steps: Steps) -> _Found:
 
 
 def _field(text: str, piece: Piece) -> str:
-    """The name of the field that is all there is of a text: `safe_search {` on a line; or empty."""
+    """The name of the only field of a text: `safe_search {` on a line; or empty."""
     name = text[: piece.start].rstrip()
     opens = text[piece.start : piece.start + 2] == "{\n" and not text[piece.end :].strip()
     return name if opens and "_" in name and name.isidentifier() else ""
 
 
 def _emptied(text: str, piece: Piece) -> str:
-    """The key of a line that is a key with an empty list or object: `violations: []`; or empty."""
+    """The key of a line with an empty list or object: `violations: []`; or empty."""
     pair = blocks.entry(text) if piece.value in ([], {}) and "\n" not in text else None
     return pair[0] if pair and pair[1] == text[piece.start : piece.end] else ""
 
 
 def _spans_lines(text: str, piece: Piece) -> bool:
-    """Whether a structure has lines of its own; one that nothing closes has to begin a line."""
+    """Whether a structure has lines of its own; an unclosed one must begin a line."""
     begins = text[max(0, piece.start - 1) : piece.start] in ("", "\n")
     return (piece.closed or begins) and "\n" in text[piece.start : piece.end]
 
@@ -252,7 +252,7 @@ def _found(name: str, pieces: list[Piece]) -> _Found:
 
 
 def _braced(text: str) -> str:
-    """What Go prints of a map, `map[flagged:true tags:[hate]]`, with braces around its entries."""
+    """A map as printed by Go, `map[flagged:true tags:[hate]]`, with braces around its entries."""
     parts: list[str] = []
     closing: list[str] = []
     at = 0
@@ -285,7 +285,7 @@ def _unfenced(text: str) -> str:
 
 
 def _loose_token(text: str, pieces: list[Piece]) -> int:
-    """Where the first template token outside of structure stands, or -1."""
+    """The index of the first template token outside of structure, or -1."""
     at = 0
     for piece in [*pieces, Piece(len(text), len(text), None)]:
         if at < piece.start and (token := sanitize.token_in(text, at, piece.start)) >= 0:

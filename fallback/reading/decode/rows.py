@@ -1,7 +1,7 @@
-"""One record a line: logfmt, INI, CSV, printed spans.
+"""One record per line: logfmt, INI, CSV, printed spans.
 
-In: a text. Out: parts in order (records and the text beside them), or None. Every line is looked
-at once.
+In: a text. Out: parts in order (records and the text between them), or None. Every line is read
+once.
 """
 
 import csv
@@ -39,7 +39,7 @@ _LONGEST_COLUMN: Final = 40
 
 
 def logfmt(text: str, steps: Steps) -> tuple[Parts, bool] | None:
-    """Lines of two or more `key=value` pairs, each behind an optional prefix; whether closed."""
+    """Lines of two or more `key=value` pairs, each after an optional prefix; whether closed."""
     reader = _Pairs(text, steps)
     parts: Parts = []
     found, rows, at, closed = 0, 0, 0, True
@@ -106,7 +106,7 @@ class _Line:
 
 
 class _Pairs:
-    """Reads lines that hold `key=value` pairs and nothing else; a quotation may span lines."""
+    """Reads lines of `key=value` pairs and nothing else; a quotation may span lines."""
 
     def __init__(self, text: str, steps: Steps) -> None:
         self._text = text
@@ -208,7 +208,7 @@ def _loose(lines: list[str]) -> tuple[str, Parts] | None:
 
 
 def _is_indexed(row: list[str], header: list[str]) -> bool:
-    """Whether a row begins with its number, which the header has no name for."""
+    """Whether a row begins with its number, for which the header has no name."""
     return len(row) == len(header) + 1 and row[0].isdecimal()
 
 
@@ -222,7 +222,7 @@ def _is_header(cells: list[str]) -> bool:
 
 
 def _csv(text: str, mark: str, header: list[str]) -> tuple[str, Parts] | None:
-    """Rows of a table; a row with one cell goes on with the last cell of the row before."""
+    """Rows of a table; a row with one cell continues the last cell of the row before."""
     rows: list[list[str]] = []
     try:
         for cells in csv.reader(text.split("\n")[1:], delimiter=mark):

@@ -1,32 +1,32 @@
-"""Characters and tokens that a text must not smuggle into a reading.
+"""Removes characters and tokens with which a text could deceive the reader.
 
 In: any text. Out: text without invisible characters. Nothing here raises or backtracks.
 
 Characters (`characters`, also used for every decoded string):
 
-- Colours and styles of a terminal go.
+- Colours and styles of a terminal are removed.
 - NUL becomes `MARK`; every other control character, private use and exotic space becomes a space.
   `\\n` and `\\t` stay, `\\r\\n` becomes `\\n`. So only `\\n` ends a line.
-- Zero-width, bidirectional, tag and overlay characters go; text between a right-to-left override
-  and its end is turned round, as a person sees it. A lone surrogate becomes U+FFFD.
+- Zero-width, bidirectional, tag and overlay characters are removed; text between a right-to-left
+  override and its end is reversed, as it is displayed. A lone surrogate becomes U+FFFD.
 - Full-width and mathematical letters, digits and `/ - _ .` become plain ones. Full-width quotes,
-  brackets, colons and commas stay as they are: folding them could build structure.
-- A word of Latin letters and letters of Cyrillic or Greek that look like Latin ones is Latin.
+  brackets, colons and commas are unchanged: folding them could create structure.
+- A word of Latin letters and similar letters of Cyrillic or Greek becomes Latin.
 
 Chat-template tokens (`<|im_end|>`, `</s>`, `[/INST]` ...):
 
 - Before the first and after the last other character they are dropped with their role word
   (`bare`): `<|assistant|>safe<|end|>` is `safe`.
-- After the start of a text, outside of structure, a token ends what may be opened (`folded`): it
-  becomes `MARK`, and all that follows stays on the same line as the text before. What follows
-  `MARK` in a text is quoted content, never an answer.
+- After the start of a text, outside of structure, a token ends the part that may be decoded
+  (`folded`): it becomes `MARK`, and all that follows stays on the same line as the text before.
+  Text after `MARK` is quoted content, never an answer.
 """
 
 import re
 import unicodedata
 from typing import Final
 
-#: Stands for a NUL or a template token: what follows it in a text is quoted content.
+#: Replaces a NUL or a template token; the text after it is quoted content.
 MARK: Final = "\ufffc"
 
 _RUNS_REMOVED = (
@@ -101,7 +101,7 @@ def characters(text: str) -> str:
 
 
 def _latin(word: re.Match[str]) -> str:
-    """A word of mixed scripts in Latin letters, where all others look like some; else as it is."""
+    """A word of mixed scripts in Latin letters if all others look like Latin; else unchanged."""
     folded = word[0].translate(_LOOKALIKES)
     mixed = any(map(str.isascii, word[0]))
     return folded if mixed and folded.isascii() else word[0]
@@ -145,7 +145,7 @@ def bare(text: str) -> str:
 
 
 def _last_token(text: str, start: int, stop: int) -> int:
-    """Where the template token that ends at an index begins, or -1."""
+    """The start of the template token that ends at an index, or -1."""
     if stop <= start or text[stop - 1] not in ">]":
         return -1
     low = max(start, stop - _LONGEST_TOKEN)
@@ -154,7 +154,7 @@ def _last_token(text: str, start: int, stop: int) -> int:
 
 
 def token_in(text: str, start: int = 0, stop: int | None = None) -> int:
-    """Where the first template token or `MARK` of a span begins, or -1."""
+    """The index of the first template token or `MARK` of a span, or -1."""
     found = _TOKEN.search(text, start, len(text) if stop is None else stop)
     return found.start() if found else -1
 
@@ -186,7 +186,7 @@ def leaves(value: object) -> object:
 
 
 def keep(record: dict[str, object], repeated: set[str], key: str, value: object) -> None:
-    """Set a key; a key that is there already keeps all its values, in a list."""
+    """Set a key; an existing key keeps all its values, in a list."""
     if key not in record:
         record[key] = value
     elif key in repeated:

@@ -1,7 +1,7 @@
-"""Tables as they are printed: Markdown, frames of signs or lines, columns in line.
+"""Printed tables: Markdown, frames of signs or lines, aligned columns.
 
 In: a text. Out: parts in order (text before, one list of records, text after), or None. Every line
-is looked at once. Cells are scalars; a row whose first cell is empty goes on with the row above.
+is read once. Cells are scalars; a row whose first cell is empty continues the row above.
 """
 
 import re
@@ -12,7 +12,7 @@ from fallback.reading.decode.literal.scalars import is_number, scalar, to_record
 Parts = list[object]
 
 _BARS = "|\u2502\u2503\u2551"
-#: Signs of which the lines of a frame consist.
+#: The signs in the lines of a frame.
 _FRAME = frozenset("+-=|:*_ \t") | frozenset(map(chr, range(0x2500, 0x2580)))
 _CROSSES = ("", "x", "\u2713", "\u2714")
 _GAP: Final = "  "
@@ -25,7 +25,7 @@ _METRIC = re.compile(r"([A-Za-z_:][\w:]{0,120}+)\{([^{}\n]*+)\} +([-+.\w]{1,40}+
 
 
 def read(text: str) -> Parts | None:
-    """The tables of a text with the text between them; None where there is none."""
+    """The tables of a text with the text between them; None without a table."""
     lines = text.split("\n")
     parts: Parts = []
     loose: list[str] = []
@@ -45,9 +45,9 @@ def read(text: str) -> Parts | None:
 
 
 def pairs(text: str) -> dict[str, object] | None:
-    """Lines of a name, a sign and what is said of it, without a header.
+    """Lines of a name, a sign and its judgement, without a header.
 
-    The sign is a tab; a semicolon or a comma where a number follows it.
+    The sign is a tab; a semicolon or a comma if a number follows it.
     """
     lines = [line for line in text.split("\n") if line.strip()]
     mark = next((sign for sign in "\t;," if sign in lines[0]), "") if len(lines) > 1 else ""
@@ -66,7 +66,7 @@ def pairs(text: str) -> dict[str, object] | None:
 
 
 def series(text: str) -> object:
-    """A printed pandas series: an index and a value a line, then `dtype: float64`; else None."""
+    """A printed pandas series: an index and a value per line, then `dtype: float64`; else None."""
     *lines, last = text.split("\n")
     if not last.rpartition(", ")[2].startswith("dtype: ") or not lines:
         return None
@@ -79,7 +79,7 @@ def series(text: str) -> object:
 
 
 def tasks(text: str) -> dict[str, object] | None:
-    """`[x] weapons`, `- [ ] drugs`: what is crossed was found; None where nothing is."""
+    """`[x] weapons`, `- [ ] drugs`: crossed names were found; None without a crossed one."""
     fields: list[tuple[str, object]] = []
     for line in filter(None, map(str.strip, text.split("\n"))):
         box, closed, name = line.lstrip("-*+ ").partition("]")
@@ -100,7 +100,7 @@ def tap(text: str) -> list[object] | None:
 
 
 def exposition(text: str) -> Parts | None:
-    """Metrics as Prometheus reads them, `guard_score{label="hate"} 0.9`, as one list of records."""
+    """Metrics of Prometheus, `guard_score{label="hate"} 0.9`, as one list of records."""
     lines = [line for line in map(str.strip, text.split("\n")) if line and line[0] != "#"]
     found = [_METRIC.fullmatch(line) for line in lines]
     if not found or not all(found):

@@ -1,16 +1,16 @@
 """The reasoning of a model before its answer.
 
-In: a text. Out: the reasoning and what is left, or None. Reasoning is known at the start of a text
-alone: a `<think>` further in is somebody's words. Reasoning under a head ends where the last line
-has the head of an answer, or an answer in double brackets. When it is not clear where the reasoning
-ends, all that follows its first end is one text.
+In: a text. Out: the reasoning and the rest, or None. Only the start of a text can be reasoning: a
+later `<think>` may be quoted. Reasoning under a head ends if the last line has the head of an
+answer, or an answer in double brackets. If the end of the reasoning is not clear, all that follows
+its first possible end is one text.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Final
 
-#: The key under which reasoning stands among the parts.
+#: The key of reasoning among the parts.
 REASONING: Final = "reasoning"
 
 _TAG = re.compile(r"\s*+<(think|thinking|reasoning|thought|analysis|scratchpad)>")
@@ -29,17 +29,17 @@ _LAST_LINE = re.compile(
     rf"(?:answer|verdict|conclusion|decision|judge?ment|rating|label){_EMPHASIS}:{_EMPHASIS}[ \t]",
     re.IGNORECASE,
 )
-#: `Rating: [[unsafe]]`, as judges are told to answer.
+#: `Rating: [[unsafe]]`, a usual format of judge models.
 _BOXED = re.compile(r"[A-Za-z][A-Za-z ]{2,30}[:=] {0,3}\[\[[A-Za-z][\w \-/]{0,40}+\]\][ .]{0,3}")
 _LONGEST_BOXED: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said after thinking.
+    """The answer after a model's reasoning.
 
-    sure: the texts are the answer; else its start is not clear and nothing in it may be opened.
-    closed: False when the text ends within the reasoning.
+    sure: the texts are the answer; else its start is not clear and nothing in it may be decoded.
+    closed: False if the text ends within the reasoning.
     """
 
     reasoning: str
@@ -64,7 +64,7 @@ def split(text: str) -> Answer | None:
 def _headed(text: str) -> Answer | None:
     """`Thought: ...`, then `Answer: safe` on the last line; or a text that ends in `[[safe]]`.
 
-    None where a quotation is still open, for its end may be somebody's words.
+    None if a quotation is still open, since its end may be quoted.
     """
     start = text.rfind("\n") + 1
     head = _HEAD.match(text) if start else None

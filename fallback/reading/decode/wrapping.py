@@ -1,7 +1,7 @@
-"""What loggers and HTTP clients print around an output.
+"""Removes the output of loggers and HTTP clients around a detector's output.
 
-In: a sanitised text. Out: the text without it and its name, or None. A text that only looks alike
-stays as it is: a level alone is the detector's own word.
+In: a sanitised text. Out: the text without it and its name, or None. A similar text is unchanged: a
+level alone is the detector's own word.
 """
 
 import re
@@ -20,7 +20,7 @@ _LEVEL = (
 )
 _NAME = r"(?:\[[^\[\]\n]{1,80}+\]|[\w.\-]{1,80}+(?:[:/][\w.\-<>]{1,60}+){0,3}(?:\[\d{1,9}\])?)"
 _GAP = r"(?:[ \t]*+[|\-:\u2013][ \t]++|:?[ \t]++)"
-#: A time, then a level and the logger in either order; what Celery, syslog, Python's logging print.
+#: A time, then a level and the logger in either order; formats of Celery, syslog, Python's logging.
 _PREFIXES = re.compile(
     rf"(?:{_STAMP}{_GAP}(?:{_LEVEL}(?:{_GAP}{_NAME}(?=[ \t]++[|\-\u2013][ \t]|:[ \t]|\][ \t]|"
     rf"(?<=\])[ \t]))?+|{_NAME}{_GAP}{_LEVEL})(?:{_GAP}|:)"
@@ -28,13 +28,13 @@ _PREFIXES = re.compile(
     rf"|{_STAMP} [\w.\-]{{1,80}}+ [\w.\-/]{{1,80}}+\[\d{{1,9}}\]:(?: {_LEVEL}:?(?= ))?+"
     rf"|(?:DEBUG|INFO|WARNING):[\w.\-]{{1,80}}+:)[ \t]*+"
 )
-#: What a logger says of the text that follows.
+#: Words of a logger before the text.
 _HEAD = re.compile(
     r"(?:(?:raw|guard|guardrail|model|detector|moderation|scan|got|received|the) ){0,2}"
     r"(?:response|result|output|answer|reply|body|returned|received|got)[ \t]*+[:=][ \t]*+",
     re.IGNORECASE,
 )
-#: A level alone before a line: of several, not of one, it is a logger's.
+#: A level alone before a line; it is a logger's only before several lines.
 _LEVELS = re.compile(
     r"\[?(TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|CRITICAL|FATAL)\]?(?:: | +(?=\S))"
 )
@@ -43,7 +43,7 @@ _COMMAND = re.compile(r"::(?:error|warning|notice)(?: [^:\n]{1,300}+)?::(?=[^\s:
 _QUIET: Final = frozenset({"TRACE", "DEBUG", "INFO", "NOTICE"})
 _STATUS_LINE = re.compile(r"HTTP/\d(?:\.\d)? (\d{3})\b[^\n]*+\n")
 _HEADER = re.compile(r"([A-Za-z0-9][\w\-]{0,60}+):[ \t]*+([^\n]*+)(?:\n|$)")
-#: `Rating: [[unsafe]]`, as judges are told to answer.
+#: `Rating: [[unsafe]]`, a usual format of judge models.
 _BOXED = re.compile(
     r"(?<=[:=])([ \t]{0,3})\[\[([A-Za-z][\w \-/]{0,40}+)\]\](?=[ \t.]{0,3}(?:\n|$))"
 )
@@ -56,7 +56,7 @@ _MOST_HEADERS: Final = 64
 
 
 def log_message(text: str) -> str | None:
-    """The messages of lines that a logger printed; None where the first line has no prefix."""
+    """The messages of lines that a logger printed; None if the first line has no prefix."""
     if _COMMAND.match(text):
         heads = [(line, _COMMAND.match(line)) for line in text.split("\n")]
         return "\n".join(line[head.end() :] if head else line for line, head in heads)
@@ -67,7 +67,7 @@ def log_message(text: str) -> str | None:
 
 
 def _levelled(text: str) -> str | None:
-    """The messages of lines that all begin with a level, of which one at least is no severity."""
+    """The messages of lines that all begin with a level, at least one not a severity."""
     first = _LEVELS.match(text)
     if first is None or "\n" not in text:
         return None
@@ -96,7 +96,7 @@ def unboxed(text: str) -> str:
 
 
 def http_message(text: str) -> dict[str, object] | None:
-    """Status, headers and body of a response as it travels; None for any other text."""
+    """Status, headers and body of a raw HTTP response; None for any other text."""
     status = _STATUS_LINE.match(text)
     if status is None:
         return None

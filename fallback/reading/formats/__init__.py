@@ -1,4 +1,4 @@
-"""Declared formats: their models, and the files that they stand in."""
+"""Declared formats: their models and their files."""
 
 from fallback.reading.formats.files import (
     ENVELOPES_DIR,

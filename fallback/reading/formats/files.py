@@ -2,7 +2,7 @@
 
 In: the `outputs:` of a detector's YAML file, the `envelopes:` of a file of `envelopes/`, or the
 `formats:` of a file of `shared/`. Out: `Format`s, in the order of the files. Raises ConfigError
-with file, line and key, and what to change there.
+with file, line, key and remedy.
 """
 
 from collections.abc import Mapping
@@ -83,7 +83,7 @@ def load_envelopes(directory: Path = ENVELOPES_DIR) -> tuple[Format, ...]:
 
 @cache
 def _shared() -> Mapping[str, Mapping[str, Any]]:
-    """The shared formats by name, as they are written."""
+    """The shared formats by name, as written."""
     shared: dict[str, Mapping[str, Any]] = {}
     for path in sorted(SHARED_DIR.glob("*.yaml")):
         forms, entries = read_shared(path), read_yaml(path)["formats"]

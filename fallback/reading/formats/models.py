@@ -1,7 +1,7 @@
-"""The model of a declared format: how a documented response is recognised, what it says where.
+"""The model of a declared format: how a documented response is recognised, and its statements.
 
 In: one entry of `outputs:` or `envelopes:`. Out: a `Format` with compiled paths and patterns.
-Raises pydantic's ValidationError. Knows how a format is written, not how it is applied.
+Raises pydantic's ValidationError. Independent of the application of formats.
 """
 
 import json
@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from fallback.reading.paths import Path
 from schemas.config.config_file import ConfigModel
 
-#: What `says` of an example may be instead of names.
+#: The words that `says` of an example may have instead of names.
 SAYS = frozenset({"clean", "empty", "failed", "review"})
 
 
@@ -28,7 +28,7 @@ def _path(value: object) -> Path:
 
 @cache
 def _compiled(text: str) -> Path:
-    """Half of the paths of all files are written in several of them."""
+    """Compile a path once: half of the paths of all files occur in several of them."""
     return Path(text)
 
 
@@ -60,18 +60,18 @@ Pattern = Annotated[Any, BeforeValidator(_pattern)]
 
 
 class Extraction(ConfigModel):
-    """Where findings stand, and what beside them says whether they count.
+    """The paths of findings, and of the statements that decide whether they count.
 
-    each: a map (name = key), a list of objects, a list of texts, or a text; the item itself without
-        it. name, flag, passed, grade and score are paths inside an entry.
+    each: a map (name = key), a list of objects, a list of texts, or a text; by default the item
+        itself. name, flag, passed, grade and score are paths inside an entry.
     flag: true or a found word is a finding; passed: true or a clean word is none.
-    score: inside the entry, or a parallel map or list beside `each`.
+    score: inside the entry, or a map or list parallel to `each`.
     threshold: a number, or a path inside the entry to one.
     find: a pattern; each match's group `name` in a text is a name, the rest of the text is quoted.
     exclusive: of the classes that share one whole (softmax), the one with the highest score counts.
-    unscaled: nothing says what much of a name means, or of how much: an amount is a finding or says
-        nothing. It is clean where the name says what it is of: a share of one of the detector's own
-        names, a word of those and of something good.
+    unscaled: the output does not state measure and scale: an amount is a finding or has no meaning.
+        It is clean only if the name tells its direction: a share of one of the detector's own
+        names, or a word of such a name or of something good.
     """
 
     each: OnePath = Path("@")
@@ -104,7 +104,7 @@ class Extraction(ConfigModel):
 
 
 class Words(ConfigModel):
-    """The tool's own words for flags, decisions and grades, before the general ones."""
+    """The tool's own words for flags, decisions and grades; they override the general ones."""
 
     found: Texts = ()
     clean: Texts = ()
@@ -113,9 +113,9 @@ class Words(ConfigModel):
 
 
 class Example(ConfigModel):
-    """An output as the vendor documents it, and what must be read: names, or a word of SAYS.
+    """An output as documented by the vendor, and its reading: names, or a word of SAYS.
 
-    detector: of an envelope's example, whose verdict stands inside.
+    detector: of an envelope's example, the detector whose verdict is inside.
     """
 
     about: str = Field(min_length=1)
@@ -131,7 +131,7 @@ class Example(ConfigModel):
 
     @property
     def text(self) -> str:
-        """The output as the detector sends it: a text as it is, any other value as JSON."""
+        """The output as sent by the detector: a text unchanged, any other value as JSON."""
         if isinstance(self.output, str):
             return self.output
         return json.dumps(self.output, ensure_ascii=False)
@@ -141,16 +141,15 @@ class Format(ConfigModel):
     """One documented format. Exactly one of `when` and `pattern` recognises it.
 
     when: a path that must select something true, or a list of paths that must all lead to a value.
-    pattern: matches a whole text; its named groups are the object that the paths run on.
-    repeat: the matches of the pattern in a text are a list of such objects, at least one; what
-        stands between them counts as quoted.
-    of: each selected value is judged by itself; the paths below are tried on it and on the whole.
-    decision, passed: the tool's own decision; true is a finding, or is none. action: what it did.
-    failed: a value there says that the tool failed.
-    contents: values that are read on by themselves. verdicts: the same, where running text is no
-        verdict but somebody's words: it counts as quoted unless a format or a structure has it.
-    errors: the same, where running text is an error's: one that says that something was blocked is
-        a finding, any other a failure.
+    pattern: matches a whole text; its named groups are the object for the paths.
+    repeat: the matches of the pattern in a text are a list of such objects, at least one; the text
+        between them is quoted.
+    of: each selected value is judged separately; the paths below are tried on it and on the whole.
+    decision, passed: the tool's own decision; true is a finding, or is clean. action: what it did.
+    failed: a value there means that the tool failed.
+    contents: values that are read as outputs of their own. verdicts: the same, but prose in them is
+        quoted unless a format or a structure has it. errors: the same, but prose in them is the
+        text of an error: a reported block is a finding, anything else a failure.
     """
 
     name: str = Field(alias="format", pattern=r"^[a-z0-9][a-z0-9.-]*$")
@@ -171,9 +170,9 @@ class Format(ConfigModel):
     quoted: Paths = ()
     ignored: Paths = ()
     examples: tuple[Example, ...] = ()
-    #: What the format's reading depends on, as written; part of the version of the rules.
+    #: The keys that the format's reading depends on, as written; part of the version of the rules.
     content: str = Field("", exclude=True)
-    #: Whether `when` is one path that must be true, no list of paths that must be there.
+    #: Whether `when` is one path that must be true, and not a list of paths to values.
     truth: bool = Field(False, exclude=True)
 
     @model_validator(mode="before")

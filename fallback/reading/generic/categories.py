@@ -1,7 +1,7 @@
-"""What an output says of one category, and of classes that exclude each other.
+"""Judges single categories of an output, and exclusive classes.
 
-In: keys and values that stand for categories, or an object with its names. Out: findings. Knows
-the detector's names and scales.
+In: keys and values of categories, or an object with its names; the detector's names and scales.
+Out: findings.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from schemas.text import normalise
 
 MAX_ENTRY = 80
 _ENTRY = 3
-#: What a key counts of which the rest may be what found them: `behavioral_findings`.
+#: Counted things in a key whose other words may name the checker: `behavioral_findings`.
 _FINDINGS = frozenset({"findings", "detections"})
 _RUNGS = frozenset({"level", "tier", "grade", "stage", "step"})
 _BULLETS = "*-•·# \t"
@@ -43,7 +43,7 @@ class Categories:
         path: str = "",
         basis: Basis = Basis.FLAG,
     ) -> Finding:
-        """A finding of a category; of a clean class it speaks of the whole, the other way round."""
+        """A finding of a category; for a clean class the opposite finding about the whole."""
         if self._names.clean(name):
             return Finding(name, False if hit else None, score, basis, path, whole=True)
         if hit and basis is not Basis.PRESENCE and not self._names.known(name):
@@ -51,7 +51,7 @@ class Categories:
         return Finding(name, hit, score, basis, path)
 
     def judged(self, name: str, leaf: Leaf, threshold: float | None = None) -> list[Finding]:
-        """What a scalar says of a category."""
+        """The judgement of a category by a scalar."""
         judged = self._value(name, leaf, threshold, None)
         if judged is None or not judged.known:
             return []
@@ -102,7 +102,7 @@ class Categories:
         return forbids(name) and not self._names.own(name)
 
     def _free_of(self, name: str) -> bool:
-        """Whether a name is of the absence of something known: `toxicity_free`, `no_violence`."""
+        """Whether a name means the absence of something known: `toxicity_free`, `no_violence`."""
         if not self._ruled(name) or self._names.clean(name) or self._names.known(name):
             return False
         goal = self._names.resolve(forbidden(name))
@@ -118,7 +118,7 @@ class Categories:
         return Finding(name, hit, judged.score, judged.basis, leaf.path)
 
     def passing(self, name: str, leaf: Leaf) -> list[Finding]:
-        """What a check of a name says, of which yes and much are good."""
+        """The judgement of a check for which yes and high values are good."""
         scale = replace(self._scales.of(name), good=True, lower_is_worse=True)
         judged = judge(leaf.value, scale, Basis.FLAG)
         leaf.use = Use.SIGNAL
@@ -172,9 +172,9 @@ class Categories:
         return self._names.best(key, core, " ".join(words), key)
 
     def _kind_of(self, outer: str, entry: Entry) -> str:
-        """`gender bias` of `gender` under `bias`, where that is a kind of the heading; else empty.
+        """`gender bias` of `gender` under `bias`, if that is a kind of the heading; else empty.
 
-        An own word stands for itself.
+        An own word is not joined.
         """
         joined = f"{entry.role.core or entry.form} {normalise(outer)}"
         if (
@@ -239,7 +239,7 @@ class Categories:
         return Finding(entry.key, False, None, Basis.FLAG, leaf.path)
 
     def _general(self, entry: Entry, judged: Judged, leaf: Leaf) -> list[Finding]:
-        """A key that only says that something is wrong: a decision, or a number for the whole."""
+        """A key that only reports a problem: a decision, or a number for the whole."""
         leaf.use = Use.SIGNAL
         number = kind_of(leaf) is Kind.NUMBER
         basis = judged.basis if number else Basis.DECISION
@@ -250,7 +250,7 @@ class Categories:
     def _quoting(
         self, entry: Entry, leaf: Leaf, name: str, known: bool, named: bool
     ) -> list[Finding]:
-        """A text that judges nothing: quoted under a category, or the name of one."""
+        """A text without a judgement: quoted under a category, or the name of one."""
         text = str(leaf.value)
         if not text.strip():
             leaf.use = Use.BOOKKEEPING
@@ -267,7 +267,7 @@ class Categories:
         return []
 
     def repeats(self, flag: Finding, heading: str) -> bool:
-        """Whether a flag is of its heading: `{weapon: {weapon_content: false}}`."""
+        """Whether a flag belongs to its heading: `{weapon: {weapon_content: false}}`."""
         if flag.basis not in (Basis.FLAG, Basis.GRADE) or flag.score is not None:
             return False
         form = normalise(flag.name)
@@ -279,7 +279,7 @@ class Categories:
 
 
 def _is_rung(form: str) -> bool:
-    """Whether a key is a step of a scale and no name: `level_2`, `tier 1`."""
+    """Whether a key is a step of a scale and not a name: `level_2`, `tier 1`."""
     word, _, number = form.partition(" ")
     return word in _RUNGS and number.isdecimal()
 

@@ -1,7 +1,7 @@
-"""Classes that exclude each other: of several scores the top one counts.
+"""Exclusive classes: of several scores the top one counts.
 
-In: findings of one list or map. Out: the same, of which one is found. Knows no vocabularies beyond
-the names of clean classes.
+In: findings of one list or map, and the names of clean classes. Out: the same findings, one of them
+found.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from dataclasses import replace
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.vocabulary.names import Names
 
-#: How far scores of exclusive classes may be from one together.
+#: The largest deviation of the sum of exclusive classes from one.
 _ROUNDING = 0.02
 _TOP = 0.5
 

@@ -1,7 +1,6 @@
-"""What is inside a value: the code of something, names, or what was judged.
+"""Tests of the content of a value: a code, names, or judged text.
 
-In: a value, or the node under a key. Out: whether it is so. Knows the roles of keys, no
-vocabularies.
+In: a value, or the node under a key. Out: true or false. Uses the roles of keys, no vocabularies.
 """
 
 from fallback.reading.account import last_key
@@ -28,7 +27,7 @@ def is_code(value: object) -> bool:
 
 
 def are_links(node: Node) -> bool:
-    """Whether a list holds links and nothing else: places, where a verdict stands beside them."""
+    """Whether a list holds only links; beside a verdict they are places."""
     return (
         isinstance(node, list)
         and bool(node)
@@ -37,7 +36,7 @@ def are_links(node: Node) -> bool:
 
 
 def tells(node: Node) -> bool:
-    """Whether a part of what was judged has names or verdicts: `{t: 1.5, tags: [...]}`."""
+    """Whether a part of judged content has names or verdicts: `{t: 1.5, tags: [...]}`."""
     if not isinstance(node, dict):
         return False
     told = {key_role(key_form(key), kind_of(inner)).role for key, inner in node.items()}
@@ -52,21 +51,21 @@ def is_judged(node: Node) -> bool:
 
 
 def holds_judgements(node: Node) -> bool:
-    """Whether what stands under a key of a text is not the text, but what was said of it."""
+    """Whether the value under a key of a text is not the text, but its judgement."""
     if isinstance(node, dict):
         return all(map(judges, leaves(node))) or judged_groups(node)
     return isinstance(node, list) and bool(node) and all(map(is_judged, node))
 
 
 def is_event(text: str) -> bool:
-    """Whether a type is of an event: `moderation.completed`, `com.acme.guard.violation`."""
+    """Whether a type is that of an event: `moderation.completed`, `com.acme.guard.violation`."""
     kinds = text.split(".")
     domain = len(kinds) > 2 and kinds[0] in _DOMAINS
     return domain or (len(kinds) > 1 and normalise(kinds[-1]).rpartition(" ")[2] in _EVENTS)
 
 
 def judged_groups(node: dict[str, Node]) -> bool:
-    """Whether all under a key of a text are groups with flags: what was said of the text."""
+    """Whether all values under a key of a text are groups with flags: judgements of the text."""
     flags = {Role.FLAG, Role.DECISION, Role.ACTED}
     return bool(node) and all(
         isinstance(inner, dict)
@@ -79,12 +78,12 @@ def judged_groups(node: dict[str, Node]) -> bool:
 
 
 def judges(leaf: Leaf) -> bool:
-    """Whether a scalar is no text: judgements under `prompt` are of the prompt, not in it."""
+    """Whether a scalar is not a text: a judgement under `prompt` is about the prompt."""
     return not isinstance(leaf.value, str) or judge_word(leaf.value) is not None
 
 
 def holds_names(node: Node) -> bool:
-    """Whether an entry of a list of places may name what stands there."""
+    """Whether an entry of a list of places may have a name of a finding."""
     if isinstance(node, list):
         return len(node) > 1 and any(kind_of(inner) is Kind.TEXT for inner in node)
     return isinstance(node, dict)

@@ -1,6 +1,6 @@
 """Reads lists: names, pairs, scores of one category, findings of which one may be the top class.
 
-In: a list of nodes. Out: findings. What is inside an entry is read by the walker.
+In: a list of nodes. Out: findings. The walker reads the inside of entries.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +21,7 @@ from fallback.reading.values import is_moment
 ReadText = Callable[[Leaf], list[Finding]]
 ReadError = Callable[[str, str], list[Finding]]
 _ENTRY = 4
-#: How the general labels of a family end.
+#: Endings of the general labels of a family.
 _BROAD = ("Other", "Unspecified")
 _LONG = 64
 _PASSED = frozenset({"pass", "passed"})
@@ -32,12 +32,12 @@ _MOST_TEXTS = 2
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a node stands.
+    """The place of a node.
 
-    heading: the category that the node is about, from the keys above; empty for none.
+    heading: the category of the node, from the keys above; empty for none.
     mapping: whether unknown keys here are names of categories.
-    flagged: whether names here are said to be found.
-    depth: how many levels down.
+    flagged: whether names here are declared as found.
+    depth: number of levels above.
     limits: thresholds of single categories, by their names in the normal form.
     """
 
@@ -48,7 +48,7 @@ class Place:
     limits: Mapping[str, float] = field(default_factory=dict)
 
 
-#: Where an output begins.
+#: The place of a whole output.
 TOP = Place()
 
 
@@ -58,8 +58,8 @@ class Lists:
     def __init__(
         self, names: Names, scales: Scales, read_names: ReadText, read_error: ReadError
     ) -> None:
-        """read_names: the findings of a text that stands where names stand. read_error: those of
-        the text of an error, at a path."""
+        """read_names: the findings of a text in the place of names. read_error: those of the text
+        of an error, at a path."""
         self._names = names
         self._scales = scales
         self._read_names = read_names
@@ -129,7 +129,7 @@ class Lists:
         return labels
 
     def _is_label(self, node: Node) -> bool:
-        """Whether a text looks like a label and not like a text that was labelled."""
+        """Whether a text looks like a label and not like labelled text."""
         value = node.value if isinstance(node, Leaf) else None
         if not isinstance(value, str) or "@" in value:
             return False
@@ -160,7 +160,7 @@ class Lists:
         return self._categories.judged(found, value)
 
     def _names_of(self, texts: Sequence[Leaf], place: Place) -> list[Finding]:
-        """Texts that stand where names stand."""
+        """The findings of texts in the place of names."""
         found: list[list[Finding]] = []
         for leaf in texts:
             if is_moment(str(leaf.value)) and not self._names.own(str(leaf.value)):
@@ -178,7 +178,7 @@ class Lists:
         return across(found)
 
     def _confirmed(self, finding: Finding) -> Finding:
-        """A name in a list of what was violated."""
+        """A name in a list of violations."""
         if finding.basis is not Basis.PRESENCE or finding.failed:
             return finding
         if finding.category or forbids(finding.name):
@@ -188,7 +188,7 @@ class Lists:
         return finding
 
     def _under(self, heading: str, nodes: list[Node], place: Place) -> list[Finding]:
-        """A list of scalars under a category: its scores, or the texts that it was found in."""
+        """A list of scalars under a category: its scores, or the texts with the finding."""
         plain = [n for n in nodes if isinstance(n, Leaf)]
         texts = [n for n in plain if kind_of(n) is Kind.TEXT or _is_digits(n.value)]
         if not texts:
@@ -201,14 +201,14 @@ class Lists:
         return [self._categories.finding(heading, True, None, plain[0].path, Basis.PRESENCE)]
 
     def _matches(self, nodes: Node) -> list[Finding]:
-        """Texts that matched something: quoted, unless all are known names."""
+        """Matched texts: quoted, unless all are known names."""
         assert isinstance(nodes, list)
         found = self._only_known(nodes)
         mark(nodes, Use.QUOTED)
         return found
 
     def _only_known(self, nodes: list[Node]) -> list[Finding]:
-        """A list of texts under an unknown key: names where a vocabulary knows them all."""
+        """A list of texts under an unknown key: names if all are known."""
         texts = [n for n in nodes if isinstance(n, Leaf) and isinstance(n.value, str)]
         if not texts or not all(self._names.known(str(n.value)) for n in texts[:20]):
             return []
@@ -216,10 +216,10 @@ class Lists:
 
 
 def _is_digits(value: object) -> bool:
-    """Whether a value is a text of digits, such as a telephone number: no score of anything."""
+    """Whether a value is a text of digits, such as a telephone number, and not a score."""
     return isinstance(value, str) and len(value) > 2 and value.isdecimal()
 
 
 def _is_address(text: str) -> bool:
-    """Whether a text is an e-mail address, which is where something was found, no name of it."""
+    """Whether a text is an e-mail address, which is the place of a finding and not its name."""
     return "@" in text.strip("@") and " " not in text and "." in text.rpartition("@")[2]

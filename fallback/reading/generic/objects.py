@@ -1,6 +1,6 @@
-"""What an object says of what it names.
+"""Judges the names of an object.
 
-In: a record. Out: its names, and findings of them. Knows the detector's names and scales.
+In: a record, the detector's names and scales. Out: the names of the object, and their findings.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from fallback.reading.tree import Leaf, Node, Use, leaves, mark, path_of
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
-#: Roles that a key has by its look alone: an own word of the detector is a category nevertheless.
+#: Roles by the form of a key alone: an own word of the detector is a category nevertheless.
 _UNLIKE = frozenset({Role.BOOKKEEPING, Role.QUOTED, Role.PASSIVE, Role.THRESHOLD, Role.WHY})
-#: Words of a verdict that no list has; more are a sentence.
+#: The most words of a verdict that no list has; more are a sentence.
 _MOST_WORDS = 3
 _CONTRARY = load_words().values["contrary"]
 _RULES = frozenset({"violated policy", "violated rule", "principle", "guideline", "rule code"})
@@ -27,9 +27,9 @@ class Objects(Categories):
     """Reads objects that name something, and single categories, for one detector."""
 
     def own_keys(self, node: dict[str, Node]) -> list[Entry]:
-        """Entries whose key is an own word and whose value judges it, whatever the key looks like.
+        """Entries whose key is an own word and whose value judges it, for any form of the key.
 
-        They are marked, so that nothing else takes them; `give_back` unmarks them.
+        They are marked, so that no other reading uses them; `give_back` unmarks them.
         """
         found: list[Entry] = []
         alone = self._only_own(node)
@@ -44,7 +44,7 @@ class Objects(Categories):
         return found
 
     def _only_own(self, node: dict[str, Node]) -> bool:
-        """Whether an object is own words of findings with what judges them, and nothing else."""
+        """Whether an object has only own words of findings with their judgements."""
         return bool(node) and all(
             isinstance(inner, Leaf)
             and self._names.own(key)
@@ -54,7 +54,7 @@ class Objects(Categories):
         )
 
     def give_back(self, entries: list[Entry], record: Record) -> None:
-        """Put entries of own words among those that are to be read."""
+        """Return entries of own words to those to be read."""
         for entry in entries:
             for leaf in leaves(entry.node):
                 leaf.use = Use.UNREAD
@@ -93,7 +93,7 @@ class Objects(Categories):
                 record.own.append(Finding(found, True, None, Basis.FLAG, path_of(inner)))
 
     def record_names(self, record: Record) -> list[str]:
-        """Names of the object itself: the known ones, else the first that is no mere heading."""
+        """Names of the object itself: the known ones, else the first that is not a mere heading."""
         if record.taken:
             return []
         decided = False
@@ -149,13 +149,13 @@ class Objects(Categories):
                 record.names.append((entry.form, leaf))
 
     def _hinted(self, record: Record) -> list[str]:
-        """A known category that an accused object has only as its method."""
+        """A known category that an object with a finding has only as its method."""
         accused = any(f.hit and (f.basis.general or not f.name) for f in record.said)
         found = [self._names.resolve(str(leaf.value)) for leaf in record.hints if accused]
         return [n for n in found if self._names.known(n) and not self._names.vague(n)][:1]
 
     def reasons(self, record: Record, inside: Sequence[Finding]) -> list[str]:
-        """The known name that stands as the reason where nothing is named, and nothing cleared."""
+        """The known name in the reason if there is no other name and no clearing."""
         if any(f.hit is False or f.category for f in [*record.said, *record.idle, *inside]):
             return []
         for leaf in record.short_reasons():
@@ -166,7 +166,7 @@ class Objects(Categories):
         return []
 
     def verdict(self, record: Record, name: str, path: str) -> Finding:
-        """What an object's judgements say of its name, the strongest first."""
+        """The finding of an object's name by its strongest judgement."""
         said = record.said
         scale = self._scales.of("" if self._names.clean(name) else name, record.threshold)
         score = max((f.score for f in said if f.score is not None), default=None)
@@ -200,10 +200,10 @@ class Objects(Categories):
         return Finding(name, True, score, Basis.PRESENCE, path)
 
     def named(self, name: str, verdict: Finding, record: Record) -> Finding:
-        """What the judgements of an object say of one of its names.
+        """The finding of one of an object's names under a judgement.
 
-        A rule that forbids is a finding of what it forbids; a class such as `not_hate` is a clean
-        one. Yes and no, and the key of a rule, tell the two apart.
+        A rule that forbids something is a finding of it; a class such as `not_hate` is a clean one.
+        Yes and no, and the key of a rule, distinguish both.
         """
         own = self._names.own(name)
         if verdict.hit is False and self._names.clean(name) and record.agrees:
@@ -228,7 +228,7 @@ class Objects(Categories):
         return Finding(name, hit, score, basis, path, low=low)
 
     def only_checks(self, named: Sequence[str], record: Record) -> bool:
-        """Whether an object names what checked, in words that nobody knows, and says nothing."""
+        """Whether an object has only the unknown name of a checker, and no judgement."""
         return (
             bool(record.names and named)
             and not record.said
@@ -237,7 +237,7 @@ class Objects(Categories):
         )
 
     def beside(self, found: list[Finding], errors: list[Finding]) -> list[Finding]:
-        """Findings with those of an error, which say no more where they name only that it broke."""
+        """Findings with those of an error, unless these only report that the tool failed."""
         if not any(f.category and not self._names.vague(f.name) for f in found):
             return [*found, *errors]
         return [*found, *(f for f in errors if not (f.category and self._names.vague(f.name)))]
@@ -245,7 +245,7 @@ class Objects(Categories):
     def of_named(
         self, named: Sequence[str], record: Record, same: list[Finding], *, inside: bool
     ) -> list[Finding]:
-        """Findings of an object that names what it is about."""
+        """Findings of an object with names."""
         path = next((leaf.path for _, leaf in [*record.names, *record.broad, *record.weak]), "")
         verdict = self.verdict(record, named[0], path)
         settled = settle_under(verdict, same)
@@ -268,7 +268,7 @@ class Objects(Categories):
         return merge([*own, *settled])
 
     def of_heading(self, heading: str, record: Record, same: list[Finding]) -> list[Finding]:
-        """Judgements of an object without a name: they are of its heading."""
+        """Judgements of an object without a name: they apply to its heading."""
         own = [f for f in same if self.repeats(f, heading)]
         record.said += own
         same = [f for f in same if f not in own]
@@ -280,14 +280,14 @@ class Objects(Categories):
         return merge([verdict, *settled])
 
     def of_all(self, record: Record, same: list[Finding]) -> list[Finding]:
-        """Judgements of an object without name and heading: they are of all that is inside."""
+        """Judgements of an object without name and heading: they apply to everything inside."""
         decisions = [f for f in record.said if f.basis.general or f.basis is Basis.FLAG or f.failed]
         decisions = [
             replace(f, basis=Basis.DECISION) if f.basis is Basis.FLAG else f for f in decisions
         ]
         whole = numbers(record.said, same)
         if any(f.failed for f in same) and not any(f.category for f in same):
-            # The only reason that is given for the verdict is a failure.
+            # The only reason of the verdict is a failure.
             decisions = [d for d in decisions if not d.accuses]
         if not any(d.hit is not None for d in decisions):
             decisions += [replace(f, whole=True) for f in whole]

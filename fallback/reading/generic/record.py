@@ -1,7 +1,7 @@
-"""One object of an output, sorted: what names it, what judges it, what is inside.
+"""One object of an output, sorted into names, judgements and contents.
 
-In: a node of keys and values. Out: a `Record`, and what its judgements together say of a name.
-Marks the leaves that it takes. Knows the roles of keys, no vocabularies of findings.
+In: a node of keys and values. Out: a `Record`, and the joint judgement of a name. Marks the leaves
+that it uses. Uses the roles of keys, no vocabularies of findings.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,16 +26,16 @@ CHECKERS = _KEYS["rules"]
 PLACES = _KEYS["places"]
 _LIMITS = _KEYS["threshold_words"]
 QUOTED = _KEYS["quoted"] | _KEYS["why"]
-#: What a check that did not pass is called: the bare word `failed` is said of broken tools too.
+#: The name of a check that did not pass; the bare word `failed` may also mean a failed tool.
 FAILED = "check failed"
 MAX_NAME = 400
 _MOST_REASON_WORDS = 3
-#: Numbers that are of the one category beside them.
+#: Numbers that belong to the one category beside them.
 _OWN = frozenset({"score", "probability", "prob", "p", "value"})
-#: Keys and words of a run that came to its end.
+#: Keys and words of a finished run.
 _RUNS = frozenset({"status", "state", "result", "outcome"})
 _OK = frozenset({"ok", "okay"})
-#: Flags that are of the class beside them.
+#: Flags that belong to the class beside them.
 _OF_CLASS = frozenset(
     {"detected", "is detected", "matched", "match", "is match", "hit", "is hit", "found", "present",
      "positive", "is positive", "triggered", "is triggered", "fired"}
@@ -45,7 +45,7 @@ _TYPES = frozenset({"type", "label", "category"})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key and value: as written, in its normal form, and what the key is for."""
+    """One key and value: the key as written, in its normal form, and its role."""
 
     key: str
     form: str
@@ -57,18 +57,18 @@ class Entry:
 class Record:
     """The parts of an object.
 
-    names: entries that name what it is about, in order; broad and weak ones apart. hints: texts of
-        bookkeeping that may name it where nothing else does.
-    said: judgements on the whole object. entries: what is left.
-    threshold: the object's own, None when it has none. limits: those of its categories.
-    nones: `category: none`, which clears where nothing else is named.
-    idle: `blocked: false`, which clears where nothing else speaks.
-    graded: whether it has a grade of gravity, so that a low one is a finding too.
-    open: flags that say neither yes nor no: `flagged: null`.
-    asked: whether what was judged stands in it, so that a reply beside it was judged too.
-    unjudged: whether it is said that what it names was not looked for.
-    taken: whether another reading took a name of it.
-    scores: numbers that say how much there is of what it names.
+    names: entries with its name, in order; broad and weak ones are separate. hints: texts of
+        bookkeeping that may be its name if it has no other.
+    said: judgements on the whole object. entries: all others.
+    threshold: the object's own, or None. limits: those of its categories.
+    nones: `category: none`, which clears if there is no other name.
+    idle: `blocked: false`, which clears if there is no other statement.
+    graded: whether it has a grade of severity, so that a low one is a finding too.
+    open: flags without yes or no: `flagged: null`.
+    asked: whether it contains the judged text, so that a reply beside it was judged too.
+    unjudged: whether it states that its names were not checked.
+    taken: whether another reading used a name of it.
+    scores: amounts of its names.
     """
 
     names: list[tuple[str, Leaf]] = field(default_factory=list)
@@ -97,12 +97,12 @@ class Record:
 
     @property
     def checked(self) -> bool:
-        """Whether it names what checked, and nothing else."""
+        """Whether it has only the name of the checker."""
         return bool(self.names) and all(form in CHECKERS for form, _ in self.names)
 
     @property
     def agrees(self) -> bool:
-        """Whether a clean judgement is of all, and not of the class that it stands beside.
+        """Whether a clean judgement is about everything, and not about the class beside it.
 
         `{label: safe, flagged: false}`, but not `{label: safe, detected: false}`.
         """
@@ -112,7 +112,7 @@ class Record:
         )
 
     def little(self, scale: Scale) -> list[Finding]:
-        """Its judgements, where a low score is the finding.
+        """Its judgements if a low score is the finding.
 
         A threshold in the object says that its scores end at 1.
         """
@@ -136,14 +136,14 @@ class Record:
                 leaf.use = Use.DOUBTFUL
 
     def doubt(self) -> None:
-        """Leave the scores unread: nothing tells their scale, or which end is the finding."""
+        """Leave the scores unread: their scale or direction is unknown."""
         for leaf in self.scores:
             leaf.use = Use.DOUBTFUL
 
     def quote_reasons(self, known: Callable[[str], bool]) -> None:
-        """Pass over explanations and replies: they are of a judgement that was read.
+        """Ignore explanations and replies: they belong to a judgement that was read.
 
-        known: whether a text is a name, which is no explanation.
+        known: whether a text is a name, which is not an explanation.
         """
         for entry in self.entries:
             leaf, role = entry.node, entry.role.role
@@ -162,7 +162,7 @@ class Record:
             ]
 
     def set_runs_aside(self) -> None:
-        """Set aside `status: ok` and its like: they may be the status of the run.
+        """Ignore `status: ok` and the like: they may be the status of the run.
 
         Such a status clears a named check. Otherwise it clears only an output without findings.
         """
@@ -185,13 +185,13 @@ class Record:
 
 
 def _is_reply(entry: Entry) -> bool:
-    """Whether a text may be what a model said: a word by itself may be the verdict."""
+    """Whether a text may be a model's reply: a single word may be the verdict."""
     text = entry.node.value if isinstance(entry.node, Leaf) else None
     return entry.role.role is Role.SAID and isinstance(text, str) and " " in text.strip()
 
 
 def is_run(finding: Finding) -> bool:
-    """Whether a statement is one that programs make of themselves: `ok: true`, `result: OK`."""
+    """Whether a statement may be the program's own status: `ok: true`, `result: OK`."""
     key = normalise(finding.path.rpartition(".")[2])
     ran = key.rpartition(" ")[2] in _RUNS and normalise(finding.name) in _OK
     return ran or key in _OK
@@ -205,12 +205,12 @@ def broke(finding: Finding) -> Finding:
 
 
 def told_found(form: str) -> bool:
-    """Whether the key of a name says that it was found: `violated rule`."""
+    """Whether the key of a name means that it was found: `violated rule`."""
     return not HIT_WORDS.isdisjoint(form.split(" "))
 
 
 def numbers(said: list[Finding], inside: Sequence[Finding]) -> list[Finding]:
-    """Scores and grades of the whole; how sure a tool is, only where nothing else was judged."""
+    """Scores and grades of the whole; a tool's confidence only if there is no other judgement."""
     found = [f for f in said if f.name and not f.general and not f.failed
              and f.basis in (Basis.SCORE, Basis.GRADE)]  # fmt: skip
     if len(inside) == 1 and inside[0].hit is False and _is_told(inside[0]):
@@ -238,7 +238,7 @@ def kind_of(node: Node) -> Kind:
 
 
 def number_of(leaf: Leaf) -> int | float:
-    """The number of a leaf of kind NUMBER, NaN for one that is none."""
+    """The number of a leaf of kind NUMBER, NaN if it is not a number."""
     value = leaf.value
     if isinstance(value, str):
         value = as_number(value)
@@ -246,7 +246,7 @@ def number_of(leaf: Leaf) -> int | float:
 
 
 def threshold_of(entries: Sequence[Entry]) -> float | None:
-    """The threshold of an object, 0..1; None when it has none."""
+    """The threshold of an object, 0..1, or None."""
     for entry in entries:
         if entry.role.role is Role.THRESHOLD and isinstance(entry.node, Leaf):
             value = entry.node.value
@@ -272,7 +272,7 @@ def limits_of(entries: Sequence[Entry]) -> dict[str, float]:
 
 
 def _is_told(finding: Finding) -> bool:
-    """Whether a flag is of a known category, or of something good."""
+    """Whether a flag belongs to a known category, or to something good."""
     return finding.basis is Basis.FLAG or lack(finding.name) is not None
 
 
@@ -280,6 +280,6 @@ def _is_told(finding: Finding) -> bool:
 
 
 def decision_word(key: str, value: str) -> str:
-    """The word that stands for a decision: `unsafe`; the key for a mere yes."""
+    """The name of a decision: its word, `unsafe`; the key for a mere yes."""
     form = normalise(value.strip(" ,."))
     return key if form in POLARITY else FAILED if form in _VALUES["not_passed"] else value

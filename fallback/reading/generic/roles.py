@@ -1,7 +1,7 @@
-"""What a key is for.
+"""The roles of keys.
 
-In: a key in its normal form and the kind of value beside it. Out: a `Role`. Only the closed lists
-of `words.yaml` decide; a key of no role may be the name of a category.
+In: a key in its normal form and the kind of its value. Out: a `Role`. Only the closed lists of
+`words.yaml` decide; a key without a role may be the name of a category.
 """
 
 from enum import StrEnum
@@ -14,23 +14,23 @@ from schemas.text import normalise
 
 _KEYS = load_words().keys
 _MAX_KEY = 120
-#: Words that make a list passive beside a noun, and may head findings alone.
+#: Words that mark a list of names as passive only with a noun; alone they may head findings.
 _NOT_PASSIVE = frozenset(
     {"all", "known", "target", "required", "active", "negative", "used", "run"}
 )
-#: What was done with things that were only looked at.
+#: Participles of things that were only checked.
 _LOOKED_AT = frozenset(
     {"checked", "scanned", "tested", "analyzed", "analysed", "inspected", "reviewed"}
 )
-#: Nouns of which a passive word says that they were only looked for.
+#: Nouns that a participle marks as only checked.
 _LISTED = _KEYS["names"] | _KEYS["passive"] | _KEYS["container"] | _KEYS["checkers"]
 
 
-#: What the beginning of a line may count.
+#: Nouns that the beginning of a line may count.
 _COUNTED = load_words().texts["counted_errors"] | load_words().texts["counted_findings"]
-#: What says of names that they were not found.
+#: Words for names that were not found.
 _ABSENT = load_words().texts["absent_heads"]
-#: What a flag says should be done, or would have been: `should_escalate`, `would_be_blocked`.
+#: Auxiliary verbs in flags of actions: `should_escalate`, `would_be_blocked`.
 _MODALS = frozenset({"would", "should", "must", "will", "needs", "need"})
 _AUXILIARIES = frozenset({"be", "have", "been", "to", "get"})
 _MEASURES_TAKEN = _KEYS["acted"] | load_words().values["acted"] | {"flag", "alert", "warn"}
@@ -42,14 +42,14 @@ _STATED = _KEYS["states"] | _KEYS["subjects"] | {
 
 
 class Role(StrEnum):
-    """What the value beside a key is."""
+    """The role of a key's value."""
 
     FLAG = "flag"  #: true: found
     CLEAR = "clear"  #: true: clean
-    ACTED = "acted"  #: true: found; false says nothing
+    ACTED = "acted"  #: true: found; false has no meaning
     DECISION = "decision"
     ACTION = "action"
-    FINISH = "finish"  #: why a model stopped: only a filter or a refusal says something
+    FINISH = "finish"  #: why a model stopped: only a filter or a refusal has a meaning
     SEVERITY = "severity"
     LIKELIHOOD = "likelihood"
     CONFIDENCE = "confidence"
@@ -67,12 +67,12 @@ class Role(StrEnum):
     SAID = "said"
     WHY = "why"
     ERROR = "error"
-    #: The key names a category; `Key.core` is the name without what judges it.
+    #: The key names a category; `Key.core` is the name without the words of a judgement.
     CATEGORY = "category"
 
 
 class Kind(StrEnum):
-    """What kind of value stands beside a key."""
+    """The kind of a key's value."""
 
     BOOL = "bool"
     NUMBER = "number"
@@ -90,7 +90,7 @@ class Key(NamedTuple):
     judged: Role | None = None
 
 
-#: Per kind of value, which exact lists are looked into, in order.
+#: The exact lists per kind of value, in order.
 _EXACT: dict[Kind, tuple[Role, ...]] = {
     Kind.BOOL: (
         Role.FLAG, Role.CLEAR, Role.ACTED, Role.DECISION, Role.BOOKKEEPING, Role.PASSIVE,
@@ -121,7 +121,7 @@ _EXACT: dict[Kind, tuple[Role, ...]] = {
 _LISTS: dict[Role, frozenset[str]] = {role: _KEYS.get(role.value, frozenset()) for role in Role} | {
     Role.FINISH: frozenset({"finish reason", "stop reason", "done reason"})
 }
-#: Roles that say something of the whole; own words of a detector do not take their place.
+#: Roles of statements about the whole; own words of a detector do not replace them.
 JUDGING = frozenset(
     {
         Role.FLAG, Role.CLEAR, Role.ACTED, Role.DECISION, Role.ACTION, Role.SEVERITY,
@@ -160,8 +160,7 @@ def key_role(form: str, kind: Kind) -> Key:
 
 
 def _counted(words: list[str]) -> Key | None:
-    """`total_prompts` and `snippets_checked` count what was looked at, `infected_files` what was
-    found."""
+    """`total_prompts` and `snippets_checked` count checked things, `infected_files` findings."""
     if len(words) > 1 and words[-2].endswith("s") and words[-1] in _LOOKED_AT:
         return Key(Role.BOOKKEEPING)
     if len(words) == 2 and words[1] in _KEYS["counted"]:
@@ -173,7 +172,7 @@ def _counted(words: list[str]) -> Key | None:
 
 
 def _modified(words: list[str], kind: Kind) -> Key | None:
-    """Keys of limits, of what was only looked for, and of remarks."""
+    """Keys of limits, of checked things, and of remarks."""
     first, last = words[0], words[-1]
     if kind in (Kind.LIST, Kind.DICT, Kind.TEXT) and " ".join(words) in _ABSENT:
         return Key(Role.PASSIVE)
@@ -203,20 +202,20 @@ def _modified(words: list[str], kind: Kind) -> Key | None:
 
 
 def _is_state(words: list[str]) -> bool:
-    """Whether a flag is of a request or a run: `was_truncated`, `is_verified_user`."""
+    """Whether a flag belongs to a request or a run: `was_truncated`, `is_verified_user`."""
     told = words[1:] if words[0] in ("is", "was", "has", "been") else words
     return not _KEYS["states"].isdisjoint(told) and _STATED.issuperset(told)
 
 
 def _is_measure(words: list[str]) -> bool:
-    """Whether words are of what is done about a finding: `be blocked`, `human review`."""
+    """Whether words describe the action on a finding: `be blocked`, `human review`."""
     while words and words[0] in _AUXILIARIES:
         words = words[1:]
     return " ".join(words) in _MEASURES_TAKEN
 
 
 def _compound(words: list[str], kind: Kind) -> Key | None:
-    """Keys of a category and what judges it: `pii_detected`, `toxicity_score`, `num_emails`."""
+    """Keys of a category with its judgement: `pii_detected`, `toxicity_score`, `num_emails`."""
     first, last = words[0], words[-1]
     if kind in (Kind.BOOL, Kind.NUMBER, Kind.TEXT, Kind.NULL):
         core = words

@@ -1,6 +1,7 @@
-"""Numbers of an object on one scale: shares of the end that it names, odds, passed of a total.
+"""Numbers of an object on one scale: shares of a stated maximum, odds, passed of a total.
 
-In: an object. Out: the same with its numbers as shares or flags. Marks the leaves that say how.
+In: an object. Out: the same with its numbers as shares or flags. Marks the leaves that define the
+scale.
 """
 
 from collections.abc import Iterable, Iterator
@@ -18,7 +19,7 @@ _TOPS = frozenset(
 
 
 def rescale(node: dict[str, Node]) -> None:
-    """Scores of 0 to 100 as shares, where the object says so or one of them is over a half.
+    """Scores of 0 to 100 as shares, if the object states it or one of them is over a half.
 
     `{"safety_score": 7, "max": 100}`, `{"hate": 92, "violence": 3}`.
     """
@@ -61,7 +62,7 @@ def _scores(node: dict[str, Node]) -> Iterator[Leaf]:
 
 
 def _top(value: object) -> float | None:
-    """The end of a scale: `100`, `"0-100"`, `"1-5"`; None for what is none."""
+    """The end of a scale: `100`, `"0-100"`, `"1-5"`; None for other values."""
     if isinstance(value, str):
         value = as_number(value.replace("..", "-").rpartition("-")[2])
     if isinstance(value, int | float) and not isinstance(value, bool) and 1 < value <= 1000:
@@ -70,7 +71,7 @@ def _top(value: object) -> float | None:
 
 
 def take_odds(node: dict[str, Node]) -> None:
-    """`{p_yes: 0.94, p_no: 0.06}`: the second is the first turned round."""
+    """`{p_yes: 0.94, p_no: 0.06}`: the second is one minus the first."""
     forms = {normalise(key[:40]): inner for key, inner in node.items() if isinstance(inner, Leaf)}
     for yes, no in (
         ("p yes", "p no"),
@@ -95,7 +96,7 @@ def _is_count(value: object) -> bool:
 
 
 def highest(values: Iterable[Scalar], scale: Scale, basis: Basis = Basis.SCORE) -> Judged:
-    """What a list of numbers or flags says: found where one of them is. An empty one is clean."""
+    """The judgement of a list of numbers or flags: found if one is. An empty one is clean."""
     best = Judged(Outcome.CLEAN, None, basis)
     for value in values:
         judged = judge(value, scale, basis)

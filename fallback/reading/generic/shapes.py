@@ -1,4 +1,4 @@
-"""Structures of several values that say one thing together.
+"""Structures of several values with one joint meaning.
 
 In: nodes. Out: their parts, or None for another structure. A structure is recognised by its form
 and by a few closed key names. Marks no leaves, except for counts that are judged here.
@@ -14,7 +14,7 @@ from fallback.reading.judge import as_number, judge_word
 from fallback.reading.tree import Leaf, Node, Use, mark
 from schemas.text import normalise
 
-#: Keys of names, and keys of what is said of each of them in a list beside.
+#: Keys of names, and keys of their judgements in a parallel list.
 _NAMED = (
     "labels", "categories", "classes", "names", "topics", "types", "entities", "checks", "rules",
     "policies", "risks",
@@ -57,7 +57,7 @@ def _pair(nodes: list[Node]) -> tuple[Leaf, Leaf] | None:
 
 
 def parallel(node: dict[str, Node]) -> list[tuple[Leaf, Leaf]] | None:
-    """`{labels: [..], scores: [..]}`: names and what is said of each."""
+    """`{labels: [..], scores: [..]}`: names and their judgements."""
     by_form = {
         normalise(key[:40]): inner if isinstance(inner, list) else _listed(inner)
         for key, inner in node.items()
@@ -119,9 +119,9 @@ def second_class(node: dict[str, Node]) -> Leaf | None:
 
 
 def validity(nodes: list[Node]) -> list[tuple[str, Leaf, float | None]] | None:
-    """`(text?, {scanner: valid}, {scanner: risk})`: what is not valid was found.
+    """`(text?, {scanner: valid}, {scanner: risk})`: scanners that are not valid are findings.
 
-    Only where no risk contradicts it, since a pair of maps may mean the opposite elsewhere.
+    Only if no risk contradicts it, since a pair of maps may mean the opposite elsewhere.
     """
     if not 2 <= len(nodes) <= 3:
         return None
@@ -167,7 +167,7 @@ def question(node: dict[str, Node]) -> Leaf | None:
 
 
 def passing(node: dict[str, Node], is_harm: Callable[[str], bool]) -> list[tuple[str, Leaf]] | None:
-    """`{"passed": {"toxicity": true, "pii": false}}`: checks, of which those count that failed.
+    """`{"passed": {"toxicity": true, "pii": false}}`: checks; the failed ones are findings.
 
     A heading that only names what was measured turns no harm round: `{"safety": {"hate": true}}`.
     """
@@ -187,7 +187,7 @@ def passing(node: dict[str, Node], is_harm: Callable[[str], bool]) -> list[tuple
 def suite(node: dict[str, Node]) -> list[tuple[str, Leaf]] | None:
     """The cases of a JUnit suite, as named checks that passed or failed; None for another object.
 
-    A case without a failure inside passed; one that was skipped says nothing.
+    A case without a failure inside passed; a skipped one has no meaning.
     """
     key = next((k for k in ("testcase", "testcases") if k in node), "")
     cases = node.get(key)
@@ -222,7 +222,7 @@ def _is_verdict(leaf: Leaf) -> bool:
 
 
 def different(nodes: list[Node]) -> Iterator[Node]:
-    """The entries of a long list, those that differ in place and identifiers only once."""
+    """The entries of a long list; those that differ only in place and identifiers occur once."""
     seen: set[tuple[object, ...]] = set()
     for node in nodes:
         said = _spoken(node)
@@ -236,7 +236,7 @@ def different(nodes: list[Node]) -> Iterator[Node]:
 
 
 def _spoken(node: Node) -> tuple[object, ...] | None:
-    """What an object of scalars says, without its bookkeeping; None for any other node."""
+    """The content of an object of scalars, without its bookkeeping; None for any other node."""
     if not isinstance(node, dict):
         return None
     parts: list[object] = []
@@ -254,7 +254,7 @@ def _spoken(node: Node) -> tuple[object, ...] | None:
 
 
 def undotted(node: dict[str, Node]) -> dict[str, Node]:
-    """`{"guard.name": ..., "guard.passed": ...}` as `{"guard": {...}}`; another object as it is."""
+    """`{"guard.name": ..., "guard.passed": ...}` as `{"guard": {...}}`; other objects unchanged."""
     first = next(iter(node), "").partition(".")[0]
     if len(node) < 2 or not all(key.partition(".")[0] == first != key for key in node):
         return node

@@ -1,6 +1,6 @@
 """Sorts the entries of an object by the role of their keys.
 
-In: an entry and a record. Out: the record with what the entry says. Marks the leaves that it takes.
+In: an entry and a record. Out: the record with the statement of the entry. Marks the used leaves.
 """
 
 from dataclasses import replace
@@ -62,12 +62,12 @@ _ATTACKS = frozenset({"attack", "attack type", "attack name", "probe", "exploit"
 _ASIDE = frozenset({"metadata", "meta", "response metadata", "extra", "extras", "info"})
 _JUDGED_MAPS = frozenset({"scores", "categories", "flags", "probabilities", "probs"})
 _VALUES = frozenset({"value", "val", "answer"})
-#: Objects that an event is about: what is in them is no bookkeeping where it judges.
+#: Objects of an event; judgements in them are not bookkeeping.
 _OBJECTS = frozenset({"object", "event"})
 
 
 def sort_record(node: dict[str, Node], scales: Scales) -> Record:
-    """The parts of an object; leaves that another reading took are left out."""
+    """The parts of an object, without leaves that another reading used."""
     record, linked = Record(), False
     entries = []
     for key, inner in node.items():
@@ -98,7 +98,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
 
 
 def _sure(record: Record) -> bool:
-    """Whether all that an object says of its class is how sure it is."""
+    """Whether an object's only statement about its class is a confidence."""
     if any(f.hit is False and f.basis >= Basis.GRADE for f in record.said):
         return False
     return all(
@@ -110,7 +110,7 @@ def _sure(record: Record) -> bool:
 def _is_echo(form: str, inner: Node, beside: dict[str, Node]) -> bool:
     """Whether a value repeats the request: a judged text with parameters and no judgement.
 
-    Where a neighbour has the same keys, both are sides of a conversation that was judged.
+    If a neighbour has the same keys, both are sides of a judged conversation.
     """
     if form not in _REQUESTS or not isinstance(inner, dict) or len(beside) < 2:
         return False
@@ -123,7 +123,7 @@ def _is_echo(form: str, inner: Node, beside: dict[str, Node]) -> bool:
 
 
 def _role(form: str, kind: Kind, node: Node) -> Key:
-    """The role of a key, where the value tells more than its kind."""
+    """The role of a key, with the value itself and not only its kind."""
     if isinstance(node, Leaf):
         value = node.value
         if form in _REPLIES and isinstance(value, str) and normalise(value[:40]) in _OUTCOMES:
@@ -162,7 +162,7 @@ def _role(form: str, kind: Kind, node: Node) -> Key:
         return role
     if " " not in form and form not in _OBJECTS:
         return role
-    # `malicious_url: {verdict: ...}`: what is judged is no bookkeeping.
+    # `malicious_url: {verdict: ...}`: a judged value is not bookkeeping.
     if not is_judged(node):
         return role
     return Key(Role.CONTAINER) if form in _OBJECTS else Key(Role.CATEGORY, form)

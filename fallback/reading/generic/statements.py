@@ -1,7 +1,7 @@
-"""What the entries of an object say of it: flags, decisions, grades, scores, counts.
+"""Statements of an object's entries about it: flags, decisions, grades, scores, counts.
 
-In: an entry and a record. Out: the record with the judgement. Marks the leaves that it takes; an
-entry that judges nothing stays with the entries of the record.
+In: an entry and a record. Out: the record with the judgement. Marks the used leaves; an entry
+without a judgement stays in the entries of the record.
 """
 
 from dataclasses import replace
@@ -38,11 +38,11 @@ from schemas.text import normalise
 #: Flags of an output that was cut off in them: they stay unread.
 CUT = frozenset({"tr", "tru", "fa", "fal", "fals", "nu", "nul"})
 _ACTED = load_words().keys["acted"]
-#: A reason of fewer words is a name, or says that there is none.
+#: A reason of fewer words is a name, or means that there is none.
 _MOST_WORDS = 3
 _CLEAR = load_words().keys["clear"]
 _PERMITS = load_words().keys["permits"]
-#: Why a model stopped, where that names what was found.
+#: Reasons why a model stopped that are names of findings.
 _STOPS = frozenset(
     {"refusal", "safety", "recitation", "blocklist", "blacklist", "prohibited content"}
 )
@@ -99,7 +99,7 @@ def _polar(record: Record, entry: Entry, scale: Scale, *, positive: bool) -> Non
 
 
 def _well(record: Record, entry: Entry, scale: Scale, value: str | int | float) -> None:
-    """How well all is, or whether: a count of what is well says nothing."""
+    """A measure or flag of something good; a count of good things has no meaning."""
     leaf = entry.node
     assert isinstance(leaf, Leaf)
     measured = entry.form not in _CLEAR and not entry.form.startswith("is ")
@@ -120,7 +120,7 @@ def _well(record: Record, entry: Entry, scale: Scale, value: str | int | float) 
 
 
 def _is_count(value: object) -> bool:
-    """Whether a number is of votes or findings, and no flag."""
+    """Whether a number counts votes or findings, and is not a flag."""
     return isinstance(value, int | float) and not isinstance(value, bool) and value not in (0, 1)
 
 
@@ -142,7 +142,7 @@ def acted(record: Record, entry: Entry, scale: Scale) -> None:
 
 
 def why(record: Record, entry: Entry, scale: Scale) -> None:
-    """An explanation stays; one under a key of an action tells of it: `filteredReason: ...`."""
+    """An explanation stays; under a key of an action it confirms that: `filteredReason: ...`."""
     leaf = entry.node
     acted = _ACTED.intersection(entry.form.split(" "))
     if acted and isinstance(leaf, Leaf) and len(str(leaf.value or "").split()) > _MOST_WORDS:
@@ -159,7 +159,7 @@ def action(record: Record, entry: Entry, scale: Scale) -> None:
 
 
 def finish(record: Record, entry: Entry, scale: Scale) -> None:
-    """Why a model stopped. Words that are neither a filter's nor a refusal's say nothing."""
+    """The reason why a model stopped. Only words of a filter or a refusal have a meaning."""
     leaf = entry.node
     assert isinstance(leaf, Leaf)
     text = member(entry.form, str(leaf.value)) or str(leaf.value)
@@ -173,7 +173,7 @@ def finish(record: Record, entry: Entry, scale: Scale) -> None:
 
 
 def _judge(record: Record, entry: Entry, scale: Scale, basis: Basis) -> None:
-    """A word for the whole; a flag here says neither yes nor no, another text is a name."""
+    """A word for the whole; a flag here has no meaning, another text is a name."""
     leaf = entry.node
     if not isinstance(leaf, Leaf) or (isinstance(leaf.value, bool) and entry.form != "prediction"):
         record.entries.append(entry)
@@ -233,7 +233,7 @@ def _grade(record: Record, entry: Entry, scale: Scale) -> None:
 
 
 def confidence(record: Record, entry: Entry, scale: Scale) -> None:
-    """How sure the tool is: a word confirms or clears a name, and says nothing of the whole."""
+    """The tool's confidence: a word confirms or clears a name, but not the whole."""
     leaf = entry.node
     if not isinstance(leaf, Leaf):
         record.entries.append(entry)
@@ -267,7 +267,7 @@ def number(record: Record, entry: Entry, scale: Scale) -> None:
 
 
 def count(record: Record, entry: Entry, scale: Scale) -> None:
-    """How often: zero clears a name; above zero it confirms one."""
+    """A count: zero clears a name; above zero it confirms one."""
     leaf = entry.node
     if not isinstance(leaf, Leaf) or kind_of(leaf) is not Kind.NUMBER:
         record.entries.append(entry)

@@ -1,7 +1,7 @@
 """Reads a tree from its structure: lists of names, maps of categories, findings, nested objects.
 
-In: a node. Out: findings, clean ones included. Marks every leaf that it understands; what is left
-unread is accounted for elsewhere. Each leaf is visited a bounded number of times.
+In: a node. Out: findings, clean ones included. Marks every leaf that it reads; `account.py` reports
+the others. Each leaf is visited a bounded number of times.
 """
 
 from collections.abc import Sequence
@@ -21,12 +21,12 @@ from fallback.reading.words import load_words
 
 _CHECKERS = load_words().keys["checkers"]
 _MAPS = load_words().keys["maps"]
-#: What an object costs, in the steps of `Lookups`.
+#: The cost of an object, in steps of `Lookups`.
 _OBJECT = 6
 _CHECKS = frozenset({"check", "checks", "test", "validation", "validator", "verification"})
 _VERDICTS = frozenset({"verdict", "decision", "outcome"})
 _MATCHES = frozenset({"matches", "hits"})
-#: Texts of one error that are looked at.
+#: The most texts of one error that are read.
 _MAX_TEXTS = 8
 
 
@@ -108,7 +108,7 @@ class Walker(Lists):
         )
 
     def _even(self, record: Record, named: Sequence[str]) -> bool:
-        """Whether all that an object holds is categories and their judgements."""
+        """Whether an object holds only categories and their judgements."""
         if named or record.said or not record.entries:
             return False
         return all(
@@ -197,7 +197,7 @@ class Walker(Lists):
     def _decided(self, heading: str, leaf: Leaf, form: str) -> list[Finding]:
         """`hate: {result: true}`; under the name of a check it may mean that it passed.
 
-        `verdict: false` may be one on the text or on the check, so that it clears nothing.
+        `verdict: false` may be about the text or the check, so it does not clear.
         """
         if form in _VERDICTS and leaf.value is False:
             return []
@@ -207,7 +207,7 @@ class Walker(Lists):
         return self._categories.judged(heading, leaf) if judged else []
 
     def _below(self, entry: Entry, place: Place, depth: int) -> list[Finding]:
-        """What stands under a key of no role: a category, or a mere level."""
+        """The value of a key without a role: a category, or a mere level."""
         node = entry.node
         heading = self._categories.heading(entry, place.heading)
         known = self._known(entry) or bool(place.heading and self._names.known(heading))
@@ -235,7 +235,7 @@ class Walker(Lists):
         return replace(place, flagged=place.flagged or not words.isdisjoint(HIT_WORDS))
 
     def _is_map(self, entry: Entry) -> bool:
-        """Whether an object under a key maps categories to what was said of them."""
+        """Whether an object under a key maps categories to their judgements."""
         node = entry.node
         if not isinstance(node, dict):
             return False
@@ -244,9 +244,9 @@ class Walker(Lists):
         return all(self._categories.gradable(inner) for inner in node.values())
 
     def _errors(self, record: Record) -> list[Finding]:
-        """What an `error` entry holds: findings of its own, a block, or the tool's failure.
+        """The content of an `error` entry: findings of its own, a block, or the tool's failure.
 
-        A message beside it counts where it reports a block; a status that failed is then none.
+        A message beside it counts if it reports a block; a failed status then does not count.
         """
         found: list[Finding] = []
         for entry in record.errors:
@@ -287,7 +287,7 @@ class Walker(Lists):
 
 
 def _not_denied(findings: Sequence[Finding], beside: Sequence[Finding]) -> list[Finding]:
-    """Findings without names that merely stand there and that are said to be clean beside them."""
+    """Findings without names whose basis is presence and that are judged clean elsewhere."""
     clean = {f.name for f in beside if f.hit is False and not f.whole}
     return [f for f in findings if f.basis is not Basis.PRESENCE or f.name not in clean]
 

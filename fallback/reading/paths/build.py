@@ -1,9 +1,9 @@
 """Runs parsed JMESPath expressions on nodes, compiled to closures.
 
-In: the syntax tree that the `jmespath` library makes of an expression. Out: a function of a node.
-The library's own interpreter takes leaves for objects, ends at the first value of another type, and
-walks the syntax tree anew for every node. A key is found in its other spelling too, `match_state`
-for `matchState`. Results are the library's otherwise (tested against it).
+In: the syntax tree of an expression, from the `jmespath` library. Out: a function of a node. The
+library's own interpreter treats leaves as objects, ends at the first value of another type, and
+walks the syntax tree again for every node. A key also matches its other spelling, `match_state` for
+`matchState`. All other results equal the library's (tested against it).
 """
 
 from collections.abc import Callable
@@ -28,17 +28,17 @@ _ON_VALUES = frozenset(
 
 
 def build(tree: dict[str, Any]) -> Run:
-    """The function of a syntax tree; KeyError for a kind of node that is none of JMESPath's."""
+    """The function of a syntax tree; KeyError for an unknown kind of syntax node."""
     return _BUILDERS[tree["type"]](tree)
 
 
 def value_of(result: Any) -> Any:
-    """The plain value of a leaf; any other result as it is."""
+    """The plain value of a leaf; any other result unchanged."""
     return result.value if isinstance(result, Leaf) else result
 
 
 def is_false(result: Any) -> bool:
-    """Null, false, and what is empty; 0 is true."""
+    """Whether a value is null, false or empty; 0 is true."""
     value = value_of(result)
     return value is None or value is False or (isinstance(value, str | list | dict) and not value)
 
@@ -48,7 +48,7 @@ def _children(tree: dict[str, Any]) -> list[Run]:
 
 
 def _field(tree: dict[str, Any]) -> Run:
-    """The value of a key. Nodes are plain dicts; this is the step that is taken most often."""
+    """The value of a key. Nodes are plain dicts; this is the most frequent step."""
     key, *others = spellings(tree["value"])
     if not others:
         return lambda node: node.get(key) if type(node) is dict else None
@@ -211,7 +211,7 @@ def _dict(tree: dict[str, Any]) -> Run:
 
 
 class _Expression:
-    """An expression as an argument, as the library's functions take it (by this name)."""
+    """An expression as an argument of the library's functions, which require this name."""
 
     def __init__(self, run: Run) -> None:
         self.expression = None

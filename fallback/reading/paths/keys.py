@@ -11,7 +11,7 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def spellings(key: str) -> tuple[str, ...]:
-    """The key as it is written first; a key of one word, or of another style, has no other."""
+    """The key as written first; a key of one word, or of another style, has no other spelling."""
     if _CAMEL.fullmatch(key):
         return key, _HUMP.sub("_", key).lower()
     if _SNAKE.fullmatch(key):

@@ -1,7 +1,7 @@
-"""What a node must be for an expression to be true of it, told from the expression alone.
+"""Necessary conditions for an expression to be true of a node, from the expression alone.
 
-In: the syntax tree of a JMESPath expression. Out: keys, or None where nothing can be told. Lets a
-hundred formats be tried on a node for the price of looking at its keys.
+In: the syntax tree of a JMESPath expression. Out: keys, or None if unknown. With them, a hundred
+formats are tried on a node by a look at its keys.
 """
 
 from typing import Any
@@ -10,7 +10,7 @@ from fallback.reading.paths.keys import spellings
 
 
 def needed(tree: dict[str, Any]) -> frozenset[str] | None:
-    """Keys of which an object has one at least wherever the expression is true; None if unknown."""
+    """Keys; an object has at least one of them if the expression is true of it. None if unknown."""
     kind, children = tree["type"], tree["children"]
     if kind == "field":
         return frozenset(spellings(tree["value"]))
@@ -47,7 +47,7 @@ def _compared(tree: dict[str, Any]) -> frozenset[str] | None:
 
 
 def only_lists(tree: dict[str, Any]) -> bool:
-    """Whether the expression is true of lists alone: it asks for the type first."""
+    """Whether the expression is only true of lists: it tests the type first."""
     if tree["type"] == "and_expression":
         return any(only_lists(child) for child in tree["children"])
     if tree["type"] != "comparator" or tree["value"] != "eq":

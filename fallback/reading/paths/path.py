@@ -1,4 +1,4 @@
-"""JMESPath expressions that run on nodes, so that an extraction gives leaves with their places.
+"""JMESPath expressions on nodes, so that an extraction gives leaves with their paths.
 
 In: an expression, compiled once, and a node. Out: nodes. Never raises on any node; one pass of the
 expression over the node, so its work grows with the node's size.
@@ -17,9 +17,9 @@ from fallback.reading.tree import Leaf, Node, Scalar
 class Path:
     """One compiled expression.
 
-    Raises ValueError, with the place in the expression, when the text is no JMESPath.
-    needs: keys of which an object has one at least where the expression is true; None if unknown.
-    lists: whether the expression is true of lists alone.
+    Raises ValueError, with the place in the expression, if the text is not JMESPath.
+    needs: keys; an object has at least one of them if the expression is true of it. None if
+    unknown. lists: whether the expression is only true of lists.
     """
 
     def __init__(self, text: str) -> None:
@@ -31,11 +31,11 @@ class Path:
         self._run = build(tree)
         self.needs = needed(tree)
         self.lists = only_lists(tree)
-        #: Whether the result is a list that the expression builds, empty where nothing fits.
+        #: Whether the result is a list that the expression builds, empty if nothing fits.
         self.projects = any(sign in text for sign in ("[]", "*", "[?", "[:", ":]"))
 
     def may_hold(self, node: Node) -> bool:
-        """Whether the expression can be true of the node, by its kind and its keys alone."""
+        """Whether the expression can be true of the node, from its kind and its keys alone."""
         if isinstance(node, list):
             return self.needs is None
         if not isinstance(node, dict) or self.needs is None:
@@ -43,11 +43,11 @@ class Path:
         return any(key in node for key in self.needs)
 
     def find(self, node: Node) -> Node | None:
-        """What the expression selects; None when it leads nowhere or cannot be computed."""
+        """The selection of the expression; None if it is empty or cannot be computed."""
         return _node(self._run(node))
 
     def all(self, node: Node) -> list[Node]:
-        """The selected nodes one by one: a built list is taken apart, nothing gives none."""
+        """The selected nodes one by one; the entries of a built list; none without a selection."""
         found = self.find(node)
         if found is None:
             return []
@@ -56,17 +56,17 @@ class Path:
         return [found]
 
     def true(self, node: Node) -> bool:
-        """Whether the expression selects something that is not false, null or empty."""
+        """Whether the expression selects a value other than false, null and empty ones."""
         return not is_false(self._run(node))
 
     def there(self, node: Node) -> bool:
-        """Whether the expression leads to a value, be it false, null or empty."""
+        """Whether the expression leads to a value, also a false, null or empty one."""
         found = self._run(node)
         return found is not None and not (self.projects and found == [])
 
 
 def _node(result: Any) -> Node | None:
-    """A result as a node: values that an expression computed become leaves without a place."""
+    """A result as a node: computed values become leaves without a path."""
     if result is None or isinstance(result, Leaf):
         return result
     if isinstance(result, dict):

@@ -1,4 +1,4 @@
-"""One open bracket of a literal: what it holds so far and what its closing makes of it."""
+"""One open bracket of a literal: its content so far, and its value when it is closed."""
 
 from typing import Final
 
@@ -11,29 +11,29 @@ from fallback.reading.decode.literal.scalars import (
     to_records,
 )
 
-#: States of the entry that is being read: nothing, bare words, a string, any other finished value.
+#: States of the current entry: empty, bare words, a string, any other finished value.
 EMPTY: Final = 0
 BARE: Final = 1
 QUOTED: Final = 2
 DONE: Final = 3
 
-#: How sure it is that a bracket is structure and not a bracket in a sentence.
+#: The strength of the signs that a bracket is structure and not a bracket in a sentence.
 #: STRONG: a quoted key, or a field with a quoted, numeric, boolean or nested value.
 #: WEAK: fields of bare words, lists of strings or numbers. NO_STRENGTH: bare words in brackets.
 NO_STRENGTH: Final = 0
 WEAK: Final = 1
 STRONG: Final = 2
 
-#: What console.log prints for a value that it does not show.
+#: The output of console.log for a value that it does not show.
 _NOT_SHOWN = frozenset({"Object", "Array", "Function"})
 
 
 class Frame:
-    """An open bracket and the entry that is being read in it.
+    """An open bracket and its current entry.
 
-    at: where it begins in the text. name: the constructor before it. aside: it stands behind words
-    or a string, as in `PER (0.99)`. shortened: the printer left something out in it. brackets: the
-    words of the entry have brackets among them.
+    at: its index in the text. name: the constructor before it. aside: it follows words or a string,
+    as in `PER (0.99)`. shortened: the printer omitted something in it. brackets: the words of the
+    entry contain brackets.
     """
 
     __slots__ = (
@@ -86,7 +86,7 @@ class Frame:
         return self.text[self.begin : self.stop]
 
     def colon(self) -> None:
-        """What was read becomes the key."""
+        """Make the current value the key."""
         self.key = str(self.value) if self.state == QUOTED else self.phrase()
         self.key_quoted = self.state == QUOTED
         self.clear()
@@ -94,8 +94,8 @@ class Frame:
     def split(self, typed_only: bool) -> bool:
         """`X probability` before a colon: X is the value, `probability` the next key.
 
-        Only where the last word opens a line, follows ` - `, or the value is a single word.
-        typed_only: only behind a number, a boolean or nothing, or where Go printed a struct.
+        Only if the last word opens a line, follows ` - `, or the value is a single word.
+        typed_only: only after a number, a boolean or null, or in a struct printed by Go.
         """
         if self.words < 2:
             return False
@@ -116,7 +116,7 @@ class Frame:
         return True
 
     def _is_struct(self) -> bool:
-        """Whether blanks alone are between fields with capitals: `&{Flagged:true Class:hate}`."""
+        """Whether only blanks are between fields with capitals: `&{Flagged:true Class:hate}`."""
         told = bool(self.fields) or self.text.startswith("&", self.at)
         told = told or (self.key or "")[:1].isupper()
         last = self.text[self.word_at : self.stop]
@@ -139,7 +139,7 @@ class Frame:
             self.clear()
 
     def _numbers(self, phrase: str) -> bool:
-        """Numbers with only spaces between them (a printed array) are items of their own."""
+        """Numbers with only spaces between them (a printed array) are separate items."""
         if self.kind != "[" or self.brackets or not is_number(phrase[: phrase.find(" ")].rstrip()):
             return False
         values = [scalar(word) for word in phrase.split()]

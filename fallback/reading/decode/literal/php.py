@@ -1,4 +1,4 @@
-"""What PHP's `print_r` prints: `Array`, brackets on lines of their own, `[key] => value`.
+"""Output of PHP's `print_r`: `Array`, brackets on lines of their own, `[key] => value`.
 
 In: a text. Out: its value, or None. One pass over the lines, bounded depth.
 """
@@ -16,7 +16,7 @@ Fields = list[tuple[str, object]]
 
 
 def read(text: str) -> object:
-    """The value of a text that one printed array or object makes up; None for another text."""
+    """The value of a text that is one printed array or object; None for another text."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     if len(lines) < 3 or not lines[0].endswith(_HEADS) or lines[1] != "(" or lines[-1] != ")":
         return None

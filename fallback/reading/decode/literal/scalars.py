@@ -1,6 +1,6 @@
 """Words, quoted strings and constructor calls as plain values.
 
-In: pieces of source text. Out: str, int, float, bool or None, and what a call stands for.
+In: pieces of source text. Out: str, int, float, bool or None, and the values of calls.
 """
 
 import re
@@ -22,7 +22,7 @@ _ESCAPE = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|u([0-9a-fA-F]{4})|x([0-9a-fA
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "v": "\v", "\n": ""}
 _KEPT_WITH_ITS_BACKSLASH = frozenset("dDsSwWBAZpP[](){}.*+?^$|-")
 
-#: Calls that only wrap their first argument: arrays, numbers, texts, containers.
+#: Calls whose value is their first argument: arrays, numbers, texts, containers.
 _WRAPPED = (
     "array tensor ndarray parameter series float16 float32 float64 bfloat16 half int8 int16 int32 "
     "int64 uint8 uint16 uint32 uint64 bool_ bool float int str str_ bytes decimal fraction uuid "
@@ -33,7 +33,7 @@ _WRAPPED = (
 )
 _WRAPPERS = frozenset(_WRAPPED.split())
 _MOMENTS = frozenset({"datetime", "date", "time"})
-#: What classes of results are called too: with several fields they tell what was violated.
+#: Also in names of results, whose several fields tell what was violated.
 _OBJECT = "violation"
 _SAYS_SOMETHING = ("error", "exception", "triggered", "violation", "warning", "blocked", "refused")
 
@@ -62,7 +62,7 @@ def scalar(word: str) -> str | int | float | bool | None:
 
 
 def is_typed(value: object) -> bool:
-    """Whether a value is something else than a text."""
+    """Whether a value is not a text."""
     return not isinstance(value, str)
 
 
@@ -83,7 +83,7 @@ def _one(found: re.Match[str]) -> str:
 
 
 def angled(source: str) -> str:
-    """What `<Decision.BLOCK: 'block'>` says: the member's text, or its name when that is a number.
+    """The value of `<Decision.BLOCK: 'block'>`: the member's text, or its name if that is a number.
 
     Any other text in angle brackets is returned as written.
     """
@@ -99,11 +99,11 @@ def angled(source: str) -> str:
 
 
 def called(name: str, items: list[object], fields: list[tuple[str, object]]) -> object:
-    """What a constructor call stands for.
+    """The value of a constructor call.
 
     Fields become a record; a wrapper's first argument, alone, is the value; a date becomes ISO
     text; everything else keeps the constructor's name as its key. The name of an object with
-    fields is dropped, unless it says that something happened (an exception).
+    fields is dropped, unless it is that of an exception.
     """
     last = name.rpartition(".")[2].casefold()
     if last in _MOMENTS and len(items) > 1:
@@ -137,7 +137,7 @@ def to_record(fields: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def to_records(fields: list[tuple[str, object]]) -> list[dict[str, object]]:
-    """The fields as records, of which each begins with the same key as the first."""
+    """The fields as records, each of which begins with the same key as the first."""
     groups: list[list[tuple[str, object]]] = []
     for field in fields:
         if not groups or field[0] == fields[0][0]:

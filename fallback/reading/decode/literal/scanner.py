@@ -1,8 +1,8 @@
 """Literals as programs print them: JSON with its usual faults, Python, JavaScript, Ruby, Java, Go.
 
-In: a text and where a bracket or a constructor call begins. Out: its value and where it ends, or
-that it is none. One pass over tokens, one stack, each token looked at once; what is nested deeper
-than `MAX_DEPTH` stays text. Knows no keys.
+In: a text and the index of a bracket or a constructor call. Out: its value and its end, or that it
+is not a literal. One pass over tokens, one stack, each token read once; nesting deeper than
+`MAX_DEPTH` stays text. Independent of keys.
 """
 
 import re
@@ -15,13 +15,13 @@ from fallback.reading.decode.literal.scalars import angled, unescaped
 from fallback.reading.decode.literal.steps import Steps
 
 MAX_DEPTH: Final = 64
-#: What it costs to begin one, in tokens.
+#: The cost of the start of a literal, in tokens.
 _STEPS_TO_BEGIN: Final = 8
-#: How far a long token is for one step.
+#: Characters of a long token per step.
 _CHARACTERS_A_STEP: Final = 64
 _ESCAPES_A_STEP: Final = 2
 _JOINED_CHARACTERS_A_STEP: Final = 2_048
-#: Strings side by side that are one, as long texts are printed.
+#: Adjacent strings that are one, as printers split long texts.
 _MOST_STRINGS_IN_ONE: Final = 1_000
 
 
@@ -29,8 +29,8 @@ _MOST_STRINGS_IN_ONE: Final = 1_000
 class Literal:
     """A structure in a text.
 
-    end: the index after it. strength: how sure it is one. opened: brackets that the end of the text
-    left open; what is WEAK has nothing STRONG in it.
+    end: the index after it. strength: the strength of its signs. opened: brackets that are open at
+    the end of the text. A WEAK structure has no STRONG one in it.
     """
 
     value: object
@@ -42,15 +42,15 @@ class Literal:
 
 @dataclass(slots=True)
 class Broken:
-    """No literal. opened: where brackets were still open, none of which begins a literal either."""
+    """Not a literal. opened: indexes of open brackets, none of which begins a literal either."""
 
     opened: list[int] = field(default_factory=list)
 
 
 def read(text: str, at: int, steps: Steps, tolerant: bool = False) -> Literal | Broken:
-    """The literal whose bracket, or constructor's name, stands at an index.
+    """The literal whose bracket, or constructor's name, is at an index.
 
-    tolerant: close what a wrong bracket leaves open, and read strings with bare quotes in them.
+    tolerant: close brackets that a wrong bracket leaves open, and read strings with bare quotes.
     """
     name, closer = "", ""
     start = at
@@ -69,12 +69,12 @@ def read(text: str, at: int, steps: Steps, tolerant: bool = False) -> Literal | 
 
 
 def read_body(text: str, steps: Steps) -> Literal | Broken:
-    """A whole text as the inside of braces, as protobuf prints messages."""
+    """A whole text as the inside of braces, like a printed protobuf message."""
     return _Scanner(text, 0, steps, False, Frame("{", "", text, -1)).run()
 
 
 class _Scanner:
-    """The stack of open brackets over one text. Each handler says whether its token fits."""
+    """The stack of open brackets over one text. Each handler returns whether its token fits."""
 
     def __init__(self, text: str, at: int, steps: Steps, tolerant: bool, root: Frame) -> None:
         self.text = text
@@ -181,7 +181,7 @@ class _Scanner:
         return self._string(top, unescaped(body), begin, stop)
 
     def _string_end(self, top: Frame, at: int) -> int:
-        """Where a string with bare quotes in it ends: at a quote before a comma or a bracket."""
+        """The end of a string with bare quotes in it: a quote before a comma or a bracket."""
         ends = tokens.KEY_STRING_ENDS if top.kind == "{" and top.key is None else tokens.STRING_ENDS
         while (at := self.text.find('"', at)) >= 0 and self.steps.left > 0:
             self.steps.left -= 1
@@ -244,7 +244,7 @@ class _Scanner:
         return True
 
     def _skip(self, top: Frame, begin: int) -> bool:
-        """Brackets that are nested too deep, as one text."""
+        """Brackets that are nested too deeply, as one text."""
         opened = [begin]
         while opened and self.steps.left > 0 and (found := tokens.TOKENS.match(self.text, self.at)):
             self.steps.left -= 1
@@ -268,7 +268,7 @@ class _Scanner:
         return True
 
     def _cut(self) -> Literal | Broken:
-        """The text, or what it may cost, ends here: close what is open."""
+        """Close the open brackets at the end of the text or of its steps."""
         if len(self.stack) > 1 or self.stack[0].closer:
             self.whole = False
         opened = [frame.at for frame in self.stack] + self.deep

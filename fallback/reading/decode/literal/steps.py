@@ -1,9 +1,9 @@
-"""What the reading of one text may cost."""
+"""The limit of the work for one text."""
 
 from dataclasses import dataclass
 from typing import Final
 
-#: Tokens that the literals of one text may cost; what comes after is text.
+#: The most tokens of the literals in one text; the rest is text.
 MAX_STEPS: Final = 20_000
 _LEAST_STEPS: Final = 500
 _STEPS_A_CHARACTER: Final = 2
@@ -11,7 +11,7 @@ _STEPS_A_CHARACTER: Final = 2
 
 @dataclass(slots=True)
 class Steps:
-    """How many tokens may still be read, shared by all that is read of one text."""
+    """The remaining tokens, common to all structures of one text."""
 
     left: int = MAX_STEPS
 

@@ -11,7 +11,7 @@ from fallback.reading.decode.literal.scalars import to_record
 from fallback.reading.decode.literal.scanner import MAX_DEPTH
 
 _LONGEST_INTEGER = 19
-#: Values of a text that is JSON without anything else.
+#: The most values of a text that is only JSON.
 Values = list[object]
 
 
@@ -37,7 +37,7 @@ def whole(text: str) -> Values | None:
 
 
 def lines(text: str) -> Values | None:
-    """The values of a text of two or more lines of which each is an object or a list."""
+    """The values of a text of two or more lines, each an object or a list."""
     rows = [row for line in text.split("\n") if (row := line.strip())]
     if len(rows) < 2 or any(row[0] not in "{[" or row[-1] not in "}]" for row in rows):
         return None
@@ -51,7 +51,7 @@ def lines(text: str) -> Values | None:
 
 
 def prefix(text: str, at: int) -> tuple[object, int] | int:
-    """The value that begins at an index and the index after it, or the index where it broke."""
+    """The value at an index and the index after it, or the index of the first error."""
     try:
         value, end = _DECODER.raw_decode(text, at)
     except json.JSONDecodeError as broken:

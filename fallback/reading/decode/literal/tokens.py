@@ -1,4 +1,4 @@
-"""The tokens of literals, and what may stand before and after them.
+"""The tokens of literals, and the text that may precede and follow them.
 
 No expression here backtracks over a run: every repetition is possessive.
 """
@@ -25,7 +25,7 @@ LONGEST_NAME = 100
 NAME = re.compile(r"[A-Za-z_&][\w.]{0,100}+(?:\([0-9]{1,6}\))?")
 CALL = re.compile(r"([A-Za-z_][\w.]{0,100}+)\(")
 GO_MAP = re.compile(r"map\[")
-#: What JavaScript and Go print before a whole value: `Map(2) {`, `(2) [`, `&{`.
+#: Prefixes of a whole value in JavaScript and Go: `Map(2) {`, `(2) [`, `&{`.
 PREFIX = re.compile(r"(?:&|[A-Z][\w.]{0,100}+(?:\([0-9]{1,6}\))? ?|\([0-9]{1,6}\) )(?=[{\[])")
 KEY_FOLLOWS = re.compile(r"\s*+(?:=>|[:={])")
 KEY_ENDS = frozenset(" \t\n\"'[{(<")
@@ -40,7 +40,7 @@ def begins(text: str) -> bool:
 
 
 def string(text: str) -> str | None:
-    """What a text says that is one quoted string and nothing else."""
+    """The content of a text that is one quoted string and nothing else."""
     found = TOKENS.fullmatch(text)
     kind = found.lastindex if found else None
     if found is None or kind not in (DOUBLE, SINGLE) or not found[kind]:
@@ -49,7 +49,7 @@ def string(text: str) -> str | None:
 
 
 def constructor_at(text: str, bracket: int) -> int:
-    """Where the class name directly before a round bracket begins, or -1."""
+    """The index of the class name directly before a round bracket, or -1."""
     low = max(0, bracket - LONGEST_NAME)
     start = bracket
     while start > low and (text[start - 1].isalnum() or text[start - 1] in "_."):

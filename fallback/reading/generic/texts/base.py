@@ -1,4 +1,4 @@
-"""What all readings of a piece of text share: the names, and pairs read as an object.
+"""Common parts of all readings of a piece of text: the names, and pairs read as an object.
 
 In: text. Out: findings. The forms of a piece have a module each; `Pieces` tries them in order.
 """
@@ -35,7 +35,7 @@ class Base:
         raise NotImplementedError
 
     def record(self, pairs: Sequence[tuple[str, str]]) -> list[Finding]:
-        """Pairs as an object, a new one where a key comes again."""
+        """Pairs as an object, a new one if a key is repeated."""
         scopes: list[dict[str, Node]] = [{}]
         for key, value in pairs:
             if key in scopes[-1]:
@@ -94,7 +94,7 @@ class Base:
         return as_number(text) is not None and self._names.own(text)
 
     def judged_own(self, word: str, value: str) -> list[Finding]:
-        """An own word with what judges it, also one that is a verdict elsewhere: `PASS: HIGH`."""
+        """An own word with its judgement, also one that is a verdict elsewhere: `PASS: HIGH`."""
         if key_role(normalise(word), Kind.TEXT).role is not Role.CLEAR:
             return self.record([(word, value)])
         key = "severity" if as_number(value) is None else "score"
@@ -119,7 +119,7 @@ class Base:
 
 
 def _left_over(scope: dict[str, Node]) -> list[Finding]:
-    """Numbers beside words that no reading takes: a count of something is no clean verdict."""
+    """Numbers beside words that no reading uses: a count of something is not a clean verdict."""
     left = [
         (key, node)
         for key, node in scope.items()
@@ -133,7 +133,7 @@ def _left_over(scope: dict[str, Node]) -> list[Finding]:
 
 
 def flagged(finding: Finding) -> Finding:
-    """A name that a header says was found."""
+    """A name under a header of findings."""
     if finding.category and finding.basis is Basis.PRESENCE:
         return replace(finding, basis=Basis.FLAG)
     if (
@@ -146,7 +146,7 @@ def flagged(finding: Finding) -> Finding:
 
 
 def opens_with_role(text: str) -> bool:
-    """Whether a text is a key with a value: `Category: hate` is no name by itself."""
+    """Whether a text is a key with a value: `Category: hate` is not a name by itself."""
     pair = cut.keyed(text)
     if pair is None:
         return False

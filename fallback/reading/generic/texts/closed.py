@@ -1,7 +1,7 @@
 """Whole texts of known meaning: clean, empty, or the tool's own failure.
 
-In: a text. Out: which of these it is. Closed lists and fixed openings only: no text is cleared,
-failed or dismissed by a word somewhere inside it. Linear in the length of the opening.
+In: a text. Out: one of these meanings. Closed lists and fixed openings only: a word inside a text
+does not clear, fail or dismiss it. Linear in the length of the opening.
 """
 
 from http import HTTPStatus
@@ -44,12 +44,12 @@ _EXCEPTIONS = (
     "warning",
     "fault",
 )
-#: What findings are called: a text that has one of these in its opening reports no failure.
+#: Names of findings: a text with one of these in its opening does not report a failure.
 _FINDINGS = (
     "polic", "violat", "guardrail", "content filter", "content_filter", "moderation", "safety",
     "blocked", "flagged", "tripwire", "unsafe", "harmful", "detected", "jailbreak", "toxic", "pii",
 )  # fmt: skip
-#: Names of a look at something, and what says that it is over.
+#: Names of a check, and words for its end.
 _LOOKS = frozenset(
     {
         "scan",
@@ -85,7 +85,7 @@ def whole(text: str) -> str:
 
 
 def is_empty(text: str) -> bool:
-    """Whether a text says nothing at all: blank, null, or signs only."""
+    """Whether a text has no content: blank, null, or signs only."""
     bare = text.strip()
     if not any(sign.isalnum() for sign in bare[:2000]):
         return not any(sign.isalnum() for sign in bare)
@@ -93,16 +93,16 @@ def is_empty(text: str) -> bool:
 
 
 def is_bare(text: str) -> bool:
-    """Whether a text clears under the key of a decision only: alone it may be of anything.
+    """Whether a text clears only under the key of a decision: alone it may be about anything.
 
-    So may the beginning of a key that was cut off: `User Safe` of `User Safety`.
+    So may the beginning of an incomplete key: `User Safe` of `User Safety`.
     """
     form = whole(text)
     return form in _KEYED or (" " in form and ":" not in text and f"{form}ty" in _DECISIONS)
 
 
 def is_clean(text: str) -> bool:
-    """Whether a whole text is one of those that say that nothing was found."""
+    """Whether a whole text means that nothing was found."""
     form = whole(text)
     return form in _TEXTS["clean"] or counts(text) is False or contrast.clears(text)
 
@@ -116,14 +116,14 @@ def is_failure(text: str) -> bool:
 
 
 def opens_error(text: str) -> bool:
-    """Whether a text begins as errors do, whatever it then reports."""
+    """Whether a text begins like an error, with any content."""
     opening = _untagged(text[:_OPENING]).strip()
     folded = opening.casefold()
     return _starts(folded) or _is_exception(opening) or _is_status(folded)
 
 
 def _untagged(opening: str) -> str:
-    """The words of a page's opening, `502 Bad Gateway`; another text as it is."""
+    """The words of a page's opening, `502 Bad Gateway`; another text unchanged."""
     if not opening.lstrip()[:9].casefold().startswith(("<html", "<!doctype")):
         return opening
     words = (piece.rpartition(">")[2].strip() for piece in opening.split("<"))
@@ -177,13 +177,13 @@ _LEADING = frozenset({"http", "https", "status", "code", "1", "1.1", "2", "0", "
 
 
 def is_heading(text: str) -> bool:
-    """Whether a text announces a result: one of its words says so."""
+    """Whether one of a text's words announces a result."""
     words = normalise(text[:200]).split(" ")
     return len(words) > 8 or not _HEADING.isdisjoint(words)
 
 
 def is_progress(text: str) -> bool:
-    """Whether a text only says that a scan runs or is over: `Scan complete`, `Scanning 4 files`."""
+    """Whether a text only reports a scan's progress: `Scan complete`, `Scanning 4 files`."""
     words = normalise(text[:_MAX_WHOLE]).strip(" .").split(" ")
     rest = [word for word in words[1:] if not word.isdecimal()]
     return len(words) > 1 and words[0] in _LOOKS and _OVER.issuperset(rest)

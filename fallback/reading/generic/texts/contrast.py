@@ -1,7 +1,7 @@
-"""Sentences that clear, and what they take back.
+"""Sentences that clear, and their exceptions.
 
-In: a sentence. Out: its predicate, what it excepts, or what it claims beside what it denies. Closed
-lists; the vocabularies are asked by the caller's function.
+In: a sentence. Out: its predicate, its exceptions, or its claims beside its denials. Closed lists;
+the caller's function looks up the vocabularies.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,14 +20,14 @@ _FILLERS = ("for", "some", "a", "an", "one")
 _SUBJECTS = ("this", "it", "that", "there", "the", "i", "we", "a", "your", "user's")
 
 
-#: Words of a beginning that clears.
+#: Words of a clean beginning.
 _CLEARING = _LISTS["negations"] | {"passed"}
 _MOST = 80
 _SIGNS = " .,;!\"'`()*"
 _ENDS = (". ", "! ", "? ", "; ", " - ", " \u2013 ", " — ", "\n")
 _WIDE_ENDS = "。\uff1b\uff01\uff1f"
 _JOINTS = (", ", " and ", " while ", " whereas ", " und ", " et ", " y ", " e ", "\uff0c", "、")
-#: From here on scripts write no blanks between words.
+#: The first character of scripts without blanks between words.
 _UNSPACED = "\u2e80"
 _AFTERWARDS = ("after", "since", "following")
 _MOST_CLAIMED = 600
@@ -40,7 +40,7 @@ _NO = load_words().texts["denials"] | {"false", "nope", "nein", "нет", "❌",
 
 
 def exception(text: str) -> str | None:
-    """What a clean beginning excepts: `mild profanity` of `no issues except mild profanity`."""
+    """The exception to a clean beginning: `mild profanity` of `no issues except mild profanity`."""
     folded = text.casefold()
     at, sign = min(((p, s) for s in _CONTRASTS if (p := folded.find(s)) > 0), default=(-1, ""))
     if at < 0 or _CLEARING.isdisjoint(w.strip(",.;:") for w in folded[:at].split()):
@@ -72,9 +72,9 @@ def absent(sentence: str) -> str | None:
 
 
 def denies_good(text: str) -> bool:
-    """Whether a text denies that all is well: `I would not call this safe`, `safe for work? No`.
+    """Whether a text denies something good: `I would not call this safe`, `safe for work? No`.
 
-    Between the denial and the good stand function words only.
+    Between the denial and the good word are function words only.
     """
     words = text.casefold().replace("?", " ? ").replace(":", " : ").split()[:_MOST]
     for at, word in enumerate(words):
@@ -95,11 +95,11 @@ def denies_good(text: str) -> bool:
 def claims(
     text: str, bad: Callable[[str], bool], whole: Callable[[str], bool]
 ) -> tuple[str, bool] | None:
-    """What a text claims beside what it denies: `Contains a link` of `No malware. Contains a link`.
+    """A text's claim beside its denial: `Contains a link` of `No malware. Contains a link`.
 
-    Also whether it says so with a verb of its own, and not by a name alone. None where nothing is
-    denied, or nothing claimed. bad: whether words name something bad. whole: whether a clause
-    clears all that was judged, so that a claim needs a verb and a name.
+    Also whether the claim has a verb of its own, and not only a name. None without a denial or
+    without a claim. bad: whether words name something bad. whole: whether a clause clears
+    everything, so that a claim needs a verb and a name.
     """
     if len(text) > _MOST_CLAIMED or not _absent(text) or exception(text) is not None:
         return None
@@ -123,7 +123,7 @@ def claims(
 def clears(text: str) -> bool:
     """Whether a sentence denies once that anything is wrong: `I don't see anything harmful here`.
 
-    Every word is of a closed list, so that a sentence that names something is none.
+    Every word is in a closed list, so a sentence with the name of something is not one.
     """
     words = [w.strip(_SIGNS).replace("\u2019", "'") for w in text.casefold().split()]
     wrong = _LISTS["wrong_at_all"]
@@ -135,7 +135,7 @@ def clears(text: str) -> bool:
 
 
 def lifted(sentence: str) -> str | None:
-    """What was said once and is no more: `spam` of `No longer considered spam after review`."""
+    """A finding that no longer holds: `spam` of `No longer considered spam after review`."""
     words = sentence.strip(" .!").split()[:_MOST_NAMED]
     folded = [w.casefold() for w in words]
     if folded[:2] != ["no", "longer"]:
@@ -148,7 +148,7 @@ def lifted(sentence: str) -> str | None:
 
 
 def _clauses(text: str) -> Iterator[str]:
-    """Sentences, and parts of one that have a verb of their own."""
+    """Sentences, and their parts with a verb of their own."""
     start = at = 0
     while at < len(text):
         sign = next((s for s in _ENDS if text.startswith(s, at)), "")
@@ -167,7 +167,7 @@ def _clauses(text: str) -> Iterator[str]:
 
 
 def _says(clause: str, words: frozenset[str]) -> bool:
-    """Whether a clause has one of the words; those without blanks are found inside of others."""
+    """Whether a clause has one of the words; scripts without blanks have them inside of others."""
     folded = clause.casefold()
     if not words.isdisjoint(w.strip(_SIGNS + ":?") for w in folded.split()):
         return True
@@ -175,7 +175,7 @@ def _says(clause: str, words: frozenset[str]) -> bool:
 
 
 def _denies(clause: str) -> bool:
-    """Whether a clause says that something is not there; `not safe` says the opposite."""
+    """Whether a clause denies something bad; `not safe` means the opposite."""
     return _absent(clause) and "not only" not in clause.casefold() and not denies_good(clause)
 
 
@@ -190,12 +190,12 @@ def _named(clause: str, bad: Callable[[str], bool]) -> bool:
 
 
 def turns(text: str) -> bool:
-    """Whether a text takes back what was said before it."""
+    """Whether a text qualifies the text before it."""
     return not _LISTS["turns"].isdisjoint(w.strip(",.;:()[]") for w in text.casefold().split())
 
 
 def predicate(sentence: str) -> str | None:
-    """What a short sentence says of its subject: `not a threat` of `This is not a threat`."""
+    """The predicate of a short sentence: `not a threat` of `This is not a threat`."""
     words = sentence.strip(" .!").split()
     folded = [w.casefold() for w in words]
     if not 2 < len(words) <= 10 or folded[0] not in _SUBJECTS:

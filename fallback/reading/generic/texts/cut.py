@@ -1,6 +1,6 @@
-"""How texts are cut: at separators outside brackets and quotes, into pairs, at quotes.
+"""Splits texts: at separators outside brackets and quotes, into pairs, at quotes.
 
-In: text. Out: parts. Scans by hand, each text once a separator; knows no vocabularies.
+In: text. Out: parts. Hand-written scans, one per text and separator; independent of vocabularies.
 """
 
 from collections.abc import Callable, Iterator
@@ -65,10 +65,10 @@ def is_prose(text: str) -> bool:
 
 
 def pairs(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """`key=value` pairs and what stands before the first of them.
+    """`key=value` pairs and the text before the first of them.
 
-    A quoted value ends at a quote that a blank and a key, or the end, follow: quotes inside it
-    need no escape.
+    A quoted value ends at a quote that is followed by a blank and a key, or by the end: quotes
+    inside it need no escape.
     """
     found: list[tuple[str, str]] = []
     head_end = len(text)
@@ -89,7 +89,7 @@ def pairs(text: str) -> tuple[str, list[tuple[str, str]]]:
 
 
 def _value(text: str, at: int) -> tuple[str, int]:
-    """The value that starts at a place, and where it ends."""
+    """The value at an index, and the index of its end."""
     if at < len(text) and text[at] in "\"'":
         quote = text[at]
         end = at
@@ -112,13 +112,13 @@ def _value(text: str, at: int) -> tuple[str, int]:
 
 
 def _goes_on(rest: str) -> bool:
-    """Whether a word of the same value follows a separator, and no key: `reasons=a;b`."""
+    """Whether a separator is followed by a word of the same value, not by a key: `reasons=a;b`."""
     size = next((i for i, c in enumerate(rest) if not (c.isalnum() or c in "_-/")), len(rest))
     return size > 0 and rest[:1].isalpha() and (size == len(rest) or rest[size] in ";|, \n")
 
 
 def _more_words(rest: str) -> int:
-    """How much of what follows a bare word belongs to it: words up to the next key."""
+    """The length of the words after a bare value up to the next key; they belong to it."""
     words, equal, _ = rest.partition("=")
     before, _, key = words.rpartition(" ")
     if not equal or not key or not before.strip():
@@ -158,7 +158,7 @@ def groups(text: str) -> tuple[list[str], str] | None:
 
 
 def breach(head: str) -> bool:
-    """Whether the head of a text says that a rule was broken, and nothing else."""
+    """Whether the head of a text only means that a rule was broken."""
     words = normalise(head[:100]).split(" ")
     left = [w for w in words if not w.strip("#.").isdigit() and w not in _RULE_WORDS]
     return (
@@ -184,10 +184,10 @@ def keyed(text: str) -> tuple[str, str] | None:
 
 
 def quoting(text: str, *, open_end: bool = False) -> str | None:
-    """What stands before quoted text: the label of `hate: "..."`, `hate - matched text: ...`.
+    """The text before quoted text: the label of `hate: "..."`, `hate - matched text: ...`.
 
-    open_end: something else than a text follows, as a quote does. None for a text without a quoted
-    part behind a separator.
+    open_end: a structure follows, like a quote. None for a text without a quoted part after a
+    separator.
     """
     at = next((i for i, char in enumerate(text[:4000]) if char in QUOTES), -1)
     if at < 0 and text.endswith("'"):
@@ -212,10 +212,10 @@ _QUOTE_WINDOW = 200
 
 
 def _without_quote_heads(text: str, open_end: bool) -> tuple[str, bool]:
-    """The text up to a header of quoted text behind a separator, and whether there is one.
+    """The text up to a header of quoted text after a separator, and whether there is one.
 
-    `hate - matched text: ...`, `hate: user wrote ...`. open_end: a quote follows the text, so that
-    a header of one word is enough.
+    `hate - matched text: ...`, `hate: user wrote ...`. open_end: a quote follows the text, so a
+    header of one word is enough.
     """
     window = text[:_QUOTE_WINDOW]
     places = sorted(
@@ -262,7 +262,7 @@ def _at_quotes(text: str) -> Iterator[str]:
 
 
 def without_quotes(text: str, keeps: Callable[[str], bool]) -> str:
-    """A text without what it quotes. keeps: whether a quoted part is the tool's own word."""
+    """A text without its quoted parts. keeps: whether a quoted part is the tool's own word."""
     parts: list[str] = []
     start = at = 0
     while at < len(text):
@@ -283,7 +283,7 @@ def without_quotes(text: str, keeps: Callable[[str], bool]) -> str:
 
 
 def after_arrow(text: str) -> str | None:
-    """The label of `"quoted text" -> label`, whatever the quoted text holds; None elsewhere."""
+    """The label of `"quoted text" -> label`, for any quoted text; None for another form."""
     if text[:1] not in QUOTES and ("\n" in text or not any(quote in text for quote in '"“«')):
         return None
     for arrow in (" -> ", " => ", " → "):

@@ -1,7 +1,7 @@
 """Error texts: one that reports a block is a finding, any other is the tool's failure.
 
-In: the text of an error. Out: findings. A block is a finding with whatever status it was sent.
-Closed lists tell the two apart; names in a block are those that the text has in lists and clauses.
+In: the text of an error. Out: findings. A block is a finding under any status. Closed lists
+distinguish both; names of a block are in lists and clauses of the text.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ _MAX_CLAUSES = 40
 _MAX_NAME_WORDS = 4
 _CLAUSE_ENDS = (". ", ", ", "; ", " | ", " - ")
 _MARKS = ".,;:!?()[]'\""
-#: What follows a name after `detected:` and says no more of it.
+#: Text after a name that follows `detected:`, without further meaning.
 _NAME_ENDS = (": ", " by ", " (", " in ", " with ", " category", " keyword", " detected", " found")
 _TOLD = load_words().keys["flag_ends"] | {"blocked", "flagged", "denied", "rejected", "violated"}
 _NOTHING = frozenset({"0", "ok", "success", "no error", "no errors", "none", "false", "no", "n a"})
@@ -45,7 +45,7 @@ class Errors:
         self._pieces = pieces
 
     def read(self, text: str, path: str = "") -> list[Finding]:
-        """What an error says: a finding where something was blocked, else the tool's failure."""
+        """The finding of an error text: one if something was blocked, else the tool's failure."""
         text = text.strip()
         if closed.is_empty(text) or normalise(text.strip(" .")) in _NOTHING:
             return []
@@ -69,7 +69,7 @@ class Errors:
         return [flagged(found)] if known and found.category else []
 
     def _denied(self, text: str) -> list[Finding]:
-        """What was blocked, by its names, else the whole text as a decision."""
+        """The names of the blocked content, else the whole text as a decision."""
         if len(text) <= MAX_NAME and self._names.own(text):
             return [self._pieces.name(text)]
         keyed = [found for clause in _clauses(text) if (found := self._named(clause))]
@@ -86,7 +86,7 @@ class Errors:
         return [Finding(text[:MAX_NAME], True, None, Basis.DECISION)]
 
     def _after_heads(self, clause: str) -> list[Finding]:
-        """Known names after heads that tell of a finding: `PII detected: EMAIL by Guardrail: x`."""
+        """Known names after heads of findings: `PII detected: EMAIL by Guardrail: x`."""
         found: list[Finding] = []
         head, colon, rest = clause.partition(": ")
         while colon:
@@ -102,7 +102,7 @@ class Errors:
         return [f for f in found if f.category and not self._names.general(f.name)]
 
     def _named(self, clause: str) -> list[Finding]:
-        """The names after a key of names: `Violations: hate`; what checked is none of them."""
+        """The names after a key of names, without that of the checker: `Violations: hate`."""
         name = self._pieces.found_name(clause.rpartition(": ")[2])
         if name is not None and len(name.split()) <= _MAX_NAME_WORDS:
             return [self._pieces.name(name)]
@@ -136,7 +136,7 @@ def broke(text: str) -> bool:
 
 
 def denies(text: str) -> bool:
-    """Whether an error says that something was judged and stopped."""
+    """Whether an error reports that something was judged and blocked."""
     if closed.whole(text) in _TEXTS["failures"]:
         return False
     opening = normalise(text[:_OPENING].replace("(s)", "s"))
@@ -159,7 +159,7 @@ def _clauses(text: str) -> list[str]:
 
 
 def _pieces(text: str, sign: str) -> list[str]:
-    """The pieces of a text; a list goes on in brackets and after a key: `Violations: a, b`."""
+    """The pieces of a text; a list continues in brackets and after a key: `Violations: a, b`."""
     pieces: list[str] = []
     for piece in text.split(sign):
         if pieces and pieces[-1].count("[") > pieces[-1].count("]"):

@@ -1,6 +1,6 @@
 """Pieces with a head: `Verdict: unsafe`, `Violations: A, B`, `hate: "..."`, a verdict, then prose.
 
-In: text. Out: findings, or None for a text of another form. What is quoted is never read.
+In: text. Out: findings, or None for a text of another form. Quoted text is never read.
 """
 
 from dataclasses import replace
@@ -23,10 +23,10 @@ _DASHES = (" - ", " \u2013 ", " — ")
 
 
 class Headers(Joins):
-    """Reads what follows a head."""
+    """Reads the text after a head."""
 
     def _pairs(self, text: str, depth: int) -> list[Finding] | None:
-        """`label=hate score=0.93`, also behind the head of a log line."""
+        """`label=hate score=0.93`, also after the head of a log line."""
         if "=" not in text or "==" in text:
             return None
         head, found = cut.pairs(text)
@@ -49,7 +49,7 @@ class Headers(Joins):
         return read
 
     def _with_quotes(self, found: list[tuple[str, str]]) -> list[Finding]:
-        """Pairs, of which those after a quoted text clear nothing: a user may have written them."""
+        """Pairs; those after a quoted text do not clear, since a user may have written them."""
         at = next(
             (i for i, (k, _) in enumerate(found)
              if key_role(normalise(k), Kind.TEXT).role in (Role.QUOTED, Role.SAID, Role.WHY)),
@@ -100,7 +100,7 @@ class Headers(Joins):
         return None if cut.is_prose(head) else [self.name(without_number(head))]
 
     def spoken(self, head: str) -> list[Finding] | None:
-        """The label or the verdict that a text beside structure is; None when it is neither."""
+        """The label or the verdict of a text beside structure; None if it is neither."""
         told = self.piece(head)
         if not told or any(f.clears for f in told):
             return None
@@ -109,7 +109,7 @@ class Headers(Joins):
         return None
 
     def _spoken(self, head: str, depth: int) -> list[Finding] | None:
-        """The label of a head; one that is only a verdict or a general word is none."""
+        """The label of a head; a verdict or a general word is not a label."""
         told = self.piece(head, depth + 1)
         if told and any(f.category for f in told):
             return [f for f in told if f.hit is not False]
@@ -144,7 +144,7 @@ class Headers(Joins):
                 continue
             if head.count("(") > head.count(")") or head.count("[") > head.count("]"):
                 continue
-            if ". " in head or head.count('"') % 2:  # what stands there is no key
+            if ". " in head or head.count('"') % 2:  # the text before it is not a key
                 continue
             read = self._pair(head, rest, sign, depth)
             if read is not None:
@@ -160,7 +160,7 @@ class Headers(Joins):
         value = _first_word(rest) or rest
         bare = judge_word(value) is not None or as_number(value) is not None
         if self._open(head, value):
-            # A verdict that was not given is no name and clears nothing.
+            # A missing verdict is not a name and does not clear.
             return [Finding(f"{head}{sign}{rest}"[:500], None, None, Basis.DECISION)]
         if bare and (spaced or sign in ":=") and not self._names.own(head) and answers(head, value):
             return self.record([(head, value)])
@@ -260,7 +260,7 @@ class Headers(Joins):
         return None
 
     def _negates(self, sentence: str) -> bool:
-        """Whether a sentence says that a known name is absent: `This is not a threat`."""
+        """Whether a sentence denies a known name: `This is not a threat`."""
         name = contrast.absent(sentence)
         if name is not None and self._names.known(name) and not self._names.clean(name):
             return True
@@ -295,6 +295,6 @@ class Headers(Joins):
 
 
 def _first_word(text: str) -> str:
-    """The verdict of `PASS  ok on 10/10`; empty where the first word is none."""
+    """The verdict of `PASS  ok on 10/10`; empty if the first word is not a verdict."""
     first = text.split(None, 1)[0] if text.split() else ""
     return first if first in SURE and first != text and not contrast.turns(text) else ""

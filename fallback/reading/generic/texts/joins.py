@@ -19,15 +19,15 @@ _ENDS = load_words().keys["flag_ends"]
 _DENIALS = load_words().texts["negations"]
 _DENIED = frozenset({"no", "not", "never", "without", "nothing"})
 _GRADED = (" - severity", " - score", " - confidence")
-#: Verdicts that stand behind a name without a sign.
+#: Verdicts after a name without a sign.
 SURE = ("PASS", "FAIL", "PASSED", "FAILED", "OK", "FOUND", "DETECTED")
 
 
 class Joins(Base):
-    """Reads labels that stand together."""
+    """Reads joined labels."""
 
     def _owned(self, text: str, depth: int) -> list[Finding] | None:
-        """An own word, whatever is in it, with what judges it: `PII: email, phone (93%)`."""
+        """An own word of any form with its judgement: `PII: email, phone (93%)`."""
         head, sign, value = text.rpartition("=")
         if not sign:
             head, value = tail_of(text)
@@ -119,7 +119,7 @@ class Joins(Base):
         return judged or counts(value) is not None
 
     def _broken(self, head: str, rest: str) -> list[Finding] | None:
-        """`violates rule 4: no hate speech`: what follows a head that names a broken rule."""
+        """`violates rule 4: no hate speech`: the text after a head with a broken rule."""
         if not cut.breach(head) or self._names.own(rest) or closed.is_clean(rest):
             return None
         if judge_word(rest) is not None or as_number(rest) is not None:
@@ -129,7 +129,7 @@ class Joins(Base):
         return self.record([("violated rule", part) for part in parts if part])
 
     def found_name(self, head: str) -> str | None:
-        """The name in `VIOLATION detected`; None where it is too general, denied or not there."""
+        """The name in `VIOLATION detected`; None if it is too general, denied or missing."""
         words = head.split()
         if not words or not _DENIALS.isdisjoint(w.casefold() for w in words):
             return None
@@ -143,13 +143,13 @@ class Joins(Base):
         return None
 
     def without_lead(self, text: str) -> str:
-        """A text without the words that say that something was found: `Flagged for`."""
+        """A text without the words for a finding: `Flagged for`."""
         low = text[:80].casefold()
         lead = next((x for x in _LEADS if low.startswith(f"{x} ")), None)
         return text if lead is None else text[len(lead) :].strip()
 
     def _commas(self, text: str, depth: int) -> list[Finding] | None:
-        """`A, B`, of which own words may have commas themselves."""
+        """`A, B`; own words may have commas themselves."""
         if "," not in text or ("," in text[:2] and as_number(text.split(" ")[0]) is not None):
             return None
         sign = ", " if ", " in text else ","
@@ -209,7 +209,7 @@ class Joins(Base):
         return [flagged(f) for f in listed] if listed else None
 
     def _listed(self, text: str) -> list[Finding] | None:
-        """A list of names that are all known, or that all look like names; None for prose."""
+        """A list of names that are all known, or all look like names; None for prose."""
         text = text.strip(" .")
         if text[:1] + text[-1:] in ("[]", "()"):
             text = text[1:-1]

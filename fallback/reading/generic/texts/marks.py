@@ -1,7 +1,7 @@
-"""Marks in lines: checks that are marked by signs (`✅ pii`, `❌ jailbreak`), rules and code.
+"""Marks in lines: checks with signs (`✅ pii`, `❌ jailbreak`), rules and code.
 
-In: lines. Out: what each line checks, and whether it passed; or the lines without their frame.
-Knows no vocabularies.
+In: lines. Out: the check of each line, and whether it passed; or the lines without their frame.
+Independent of vocabularies.
 """
 
 import re
@@ -16,10 +16,10 @@ _PASSED = "✅✓✔☑🟢"
 _FAILED = "❌✗✘🚫🔴⛔"
 _LOOSE = " \t\ufe0f:|-*"
 _MAX_NAME = 120
-#: Signs of a rule between lines, and how many make one.
+#: Signs of a rule between lines, and their least number.
 _RULE = "-=─═━*_#"
 _SHORTEST_RULE = 4
-#: What a heading in rules ends with that says nothing itself.
+#: Endings of a heading in rules that has no meaning itself.
 _HEADINGS = frozenset({"summary", "result", "results", "report", "table"})
 _WORDS = {"PASS": "pass", "PASSED": "pass", "FAIL": "fail", "FAILED": "fail"}
 _OUTCOMES = {
@@ -31,14 +31,14 @@ _PROGRESS = re.compile(r" +(?:\[ *\d{1,3}%\]|\(\d{1,6}(?:\.\d{1,6})?m?s\))$")
 _TALLY = re.compile(r"\d{1,6} passed(?: in [\d.]{1,9}+s)?$")
 _BOX = re.compile(r"\[[ xX]\] *\w")
 _LONGEST_NUMBER = 9
-#: More words are a sentence.
+#: The most words of a name; more are a sentence.
 _MOST_WORDS = 4
 
 
 def checks(lines: Sequence[str]) -> list[tuple[str, str]] | None:
-    """The checks and `pass` or `fail`; None where a line has no mark or none failed.
+    """The checks and `pass` or `fail`; None if a line has no mark, or none failed.
 
-    A list in which all passed is none: there the mark may say that something was found.
+    If all have the same mark, it may mean that something was found.
     """
     for form in (_ticked, _worded, _ended):
         if (told := form(lines)) is not None:
@@ -105,7 +105,7 @@ def _is_tally(line: str) -> bool:
 
 
 def _ticked(lines: Sequence[str]) -> list[tuple[str, str]] | None:
-    """`[x] weapons` and `[ ] drugs`: what is ticked was found, where not all are alike."""
+    """`[x] weapons` and `[ ] drugs`: ticked names were found, if the marks differ."""
     found: list[tuple[str, str]] = []
     for line in lines:
         bare = line.strip(_LOOSE)
@@ -119,7 +119,7 @@ def _ticked(lines: Sequence[str]) -> list[tuple[str, str]] | None:
 
 
 def unframed(lines: list[str]) -> list[str]:
-    """Lines without rules and headings in rules; below a rule, without places and numbered code.
+    """Lines without rules and headings in rules; below a rule, without paths and numbered code.
 
     `──────`, `--- SUMMARY ---`; `/src/a.py:73 (added by x)` and the lines with numbers after it.
     """
@@ -158,9 +158,9 @@ def _is_code(lines: list[str], at: int) -> bool:
 
 
 def before_quoted(lines: list[str]) -> list[str]:
-    """The lines before `Text: ...`, when none of them is a key with a value.
+    """The lines before `Text: ...`, if none of them is a key with a value.
 
-    The judged text may have further lines, so that nothing after its first is the tool's own.
+    The judged text may have further lines, so no line after its first is the tool's own.
     """
     for at, line in enumerate(lines):
         pair = cut.keyed(line)

@@ -1,4 +1,4 @@
-"""Masks that stand for personal data in a text: `<PERSON>`, `[PHONE NUMBER]`, `{EMAIL}`."""
+"""Masks that replace personal data in a text: `<PERSON>`, `[PHONE NUMBER]`, `{EMAIL}`."""
 
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.vocabulary.names import Names

@@ -1,7 +1,7 @@
-"""One line or less: a label, a label with its judgement, labels joined, a header with its list.
+"""One line or less: a label, a label with its judgement, joined labels, a header with its list.
 
-In: text. Out: findings, or None for a sentence that has no such form. Knows the order in which the
-forms are tried.
+In: text. Out: findings, or None for a sentence without such a form. The forms are tried in a fixed
+order.
 """
 
 from dataclasses import replace
@@ -52,7 +52,7 @@ class Pieces(Headers):
         return self._memory[text]
 
     def _denies(self, text: str) -> bool:
-        """Whether a text only says that known names are absent: `free of PII and hate speech`."""
+        """Whether a text only denies known names: `free of PII and hate speech`."""
         words = text.strip(" .").split()
         if words[0].casefold() in _NEGATIONS and (found := self.found_name(" ".join(words[1:]))):
             return self._names.known(found) and not self._names.clean(found)
@@ -68,7 +68,7 @@ class Pieces(Headers):
         )
 
     def outside(self, text: str) -> str | None:
-        """A text without its quotes, but for names of something bad; None where it has none."""
+        """A text without its quotes, except names of something bad; None without a quote."""
         told = cut.without_quotes(
             text, lambda quoted: self._names.known(quoted) and not self._names.clean(quoted)
         )
@@ -132,7 +132,7 @@ class Pieces(Headers):
             return None
         about, answer, rest = told
         if not answers(about, answer) and not self._names.known(about):
-            # Nobody knows whether a no is good.
+            # It is unknown whether a no is good.
             return [Finding(text[:MAX_KNOWN], None, None, Basis.DECISION)]
         read = self.record([(about, answer)])
         if "?" in rest and depth < _MAX_DEPTH and (more := self._asked(rest, depth + 1)):
@@ -165,7 +165,7 @@ class Pieces(Headers):
         return across(found)
 
     def _wide(self, text: str, depth: int) -> list[Finding] | None:
-        """Pairs with the wide signs of Chinese and Japanese, read like those with narrow ones."""
+        """Pairs with wide signs of Chinese and Japanese, read like pairs with narrow ones."""
         if "\uff1a" not in text or cut.is_prose(text):
             return None
         read = self.piece(text.translate(_NARROW), depth + 1)
@@ -209,7 +209,7 @@ class Pieces(Headers):
         return [replace(f, hit=False, basis=Basis.FLAG) for f in listed] if listed else None
 
     def _opposed(self, text: str, depth: int) -> list[Finding] | None:
-        """`Does not contain malware. Does contain a link.`: what is denied clears nothing else."""
+        """`Does not contain malware. Does contain a link.`: a denial clears only its own name."""
         told = self.outside(text) or text
         if (claimed := contrast.claims(told, self._is_bad, closed.is_clean)) is None:
             return None
@@ -220,7 +220,7 @@ class Pieces(Headers):
         return [Finding(claim[:MAX_NAME], True, None, basis)]
 
     def _is_bad(self, name: str) -> bool:
-        """Whether words name something bad, and not only that there is something."""
+        """Whether words name something bad, and not only that something was found."""
         if name.casefold() in _FUNCTION_WORDS or not self._names.known(name):
             return False
         telling = not self._names.general(name) or not self._names.vague(name)

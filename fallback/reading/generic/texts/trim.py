@@ -1,6 +1,6 @@
-"""What stands around a label: bullets, emoji, quotes, numbers in a list, brackets at the end.
+"""Removes text around a label: bullets, emoji, quotes, numbers in a list, brackets at the end.
 
-In: a piece of text. Out: the piece without it, or its parts. Knows no vocabularies.
+In: a piece of text. Out: the piece without it, or its parts. Independent of vocabularies.
 """
 
 from fallback.reading.generic.vocabulary.spelling import is_code
@@ -43,7 +43,7 @@ def unquoted(text: str) -> str:
 
 
 def unwrapped(text: str) -> str:
-    """A word without the brackets that an answer template puts around it: `{unsafe}`."""
+    """A word without the brackets of an answer template: `{unsafe}`."""
     inner = text[1:-1].strip()
     wrapped = text[:1] + text[-1:] in ("{}", "[]", "<>") and inner.replace(" ", "a").isalnum()
     return inner if wrapped and inner[:1].isalpha() and not inner.isupper() else text
@@ -84,7 +84,7 @@ def without_number(text: str) -> str:
 
 
 def without_place(text: str) -> str:
-    """A label without the file where it was found: `private key in src/id.pem:1`, `/a.py: spam`."""
+    """A label without the file of the finding: `private key in src/id.pem:1`, `/a.py: spam`."""
     place, colon, rest = text.partition(": ")
     if colon and "/" in place and " " not in place and "://" not in place and rest.strip():
         judged = judge_word(rest) is not None or as_number(rest) is not None
@@ -99,13 +99,13 @@ def without_place(text: str) -> str:
 
 
 def float_over_one(number: str) -> bool:
-    """Whether a number with points is no share: `2.3`, `1.2.1`."""
+    """Whether a number with points is not a share: `2.3`, `1.2.1`."""
     value = as_number(number)
     return value is None or value > 1
 
 
 def tail_of(text: str) -> tuple[str, str]:
-    """The last bracket or word of a piece, and what is before it."""
+    """The last bracket or word of a piece, and the text before it."""
     if text.endswith((")", "]")):
         at = max(text.rfind("("), text.rfind("["))
         if at <= 0:

@@ -1,7 +1,7 @@
 """Whole texts: a label, a verdict, lines of keys and values, tables, tags, masks, a sentence.
 
-In: the text of an output or of a part of it. Out: findings. What has none of these forms is one
-finding with the whole text, for the model to read.
+In: the text of an output or of a part of it. Out: findings. A text of another form is one finding
+with the whole text, for the model.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from fallback.reading.tree import Leaf, Node, Use
 from fallback.signal import MAX_NAME
 from schemas.text import normalise
 
-#: Lines of one text that are read.
+#: The most lines of one text that are read.
 _MOST_LINES = 1_000
 
 
@@ -37,7 +37,7 @@ class Texts:
         return self._pieces.is_failure(text)
 
     def in_list(self, leaf: Leaf) -> list[Finding]:
-        """A text that stands where names stand."""
+        """A text in the place of names."""
         leaf.use = Use.SIGNAL
         text = str(leaf.value).strip()
         if not text:
@@ -75,7 +75,7 @@ class Texts:
         return self._sentence(text)
 
     def as_whole(self, text: str, findings: Sequence[Finding]) -> list[Finding]:
-        """An output that is an entry of the vocabulary, judged by what was read in it."""
+        """An output that is an entry of the vocabulary, judged by the findings in it."""
         if self._names.clean(text):
             return [Finding(text, False, None, Basis.DECISION)]
         hits = [f for f in findings if f.hit]
@@ -86,7 +86,7 @@ class Texts:
     def beside(self, text: str, *, after: bool) -> list[Finding]:
         """Running text before or after structure: a known label or a verdict counts.
 
-        What stands after structure is quoted; a heading and the head of a log line say nothing.
+        Text after structure is quoted; a heading and the head of a log line have no meaning.
         """
         bare = text.strip()
         head = bare.rstrip(":=-> \t\n\"',")
@@ -111,7 +111,7 @@ class Texts:
         return []
 
     def verdict(self, text: str) -> list[Finding]:
-        """Text that may be somebody's words: only a verdict or an own entry in it counts."""
+        """Text that may be quoted: only a verdict or an own entry in it counts."""
         text = text.strip()
         if closed.is_clean(text) or judge_word(text) is not None:
             return self._pieces.piece(text) or []
@@ -121,7 +121,7 @@ class Texts:
         return self._own(text) if self._names.own(text) else []
 
     def _own(self, text: str) -> list[Finding]:
-        """An entry of the detector's vocabulary, whatever is in it: flagged where it says so."""
+        """An entry of the detector's vocabulary, of any form; flagged if the text states it."""
         if self._names.clean(text):
             return [Finding(text, False, None, Basis.DECISION)]
         judged = judge_word(text.split("\n", 1)[0])
@@ -156,7 +156,7 @@ class Texts:
         return self._list_lines(lines, text)
 
     def open_quote(self, text: str) -> list[Finding] | None:
-        """The label of a first line whose quoted text goes on in the next lines."""
+        """The label of a first line whose quoted text continues in the next lines."""
         line = text.partition("\n")[0].strip()
         if line.endswith(":"):
             return self.quoted_head(line)
@@ -167,7 +167,7 @@ class Texts:
         return None if head is None else self._pieces.before_quote(head)
 
     def quoted_head(self, text: str) -> list[Finding] | None:
-        """The label in a text that something quoted follows; None where nothing is quoted."""
+        """The label in a text before quoted text; None without quoted text."""
         head = cut.quoting(text.strip(), open_end=True)
         if head is None or "=" in head or head == text.strip().rstrip(":= "):
             return None
@@ -180,7 +180,7 @@ class Texts:
         return self._sentence(line)
 
     def _or_masks(self, text: str, found: list[Finding]) -> list[Finding]:
-        """A piece that no vocabulary knows may be a masked text."""
+        """An unknown piece, which may be a masked text."""
         masked = any(c in f.name for f in found for c in "<[{")
         known = [f.name for f in found if self._names.known(f.name)]
         if masked and all(f"{{{name}}}" in text for name in known):
@@ -188,7 +188,7 @@ class Texts:
         return found
 
     def _sentence(self, text: str) -> list[Finding]:
-        """A text of no form: its masks, its findings outside of quotes, or the whole."""
+        """A text of no other form: its masks, its findings outside of quotes, or the whole."""
         told = self._pieces.outside(text)
         if masked := masks.found(self._names, told or text):
             return masked
@@ -203,7 +203,7 @@ class Texts:
         return [Finding(text[:MAX_NAME], True, None, Basis.PRESENCE)]
 
     def _key_lines(self, lines: Sequence[str]) -> list[Finding] | None:
-        """Lines of keys and values as one object, perhaps under a heading."""
+        """Lines of keys and values as one object, with an optional heading."""
         pairs = [cut.keyed(line.lstrip("-*• ")) for line in lines]
         count = sum(pair is not None for pair in pairs)
         if count < 2:
@@ -263,7 +263,7 @@ class Texts:
         return Finding(line, judged.hit, judged.score, Basis.DECISION)
 
     def _list_lines(self, lines: Sequence[str], text: str) -> list[Finding]:
-        """A line a label; where most lines are sentences, the whole text is one finding."""
+        """One label per line; if most lines are sentences, the whole text is one finding."""
         scopes: list[list[Finding]] = []
         prose = 0
         for line in lines:

@@ -1,1 +1,1 @@
-"""The names of one detector: which are known, how they are spelled, what looking them up costs."""
+"""The names of one detector: known names, their spellings, and the cost of look-ups."""

@@ -1,6 +1,6 @@
 """Questions with their answers: `Is this content safe? No.`, `Does it contain PII? yes`.
 
-In: a text. Out: what was asked after, as a key, and the answer. Knows closed lists only.
+In: a text. Out: the subject of the question, as a key, and the answer. Uses closed lists only.
 """
 
 from fallback.reading.generic.record import GRADES, POLARITY
@@ -19,7 +19,7 @@ _MAX_QUESTION = 200
 
 
 def asked(text: str) -> tuple[str, str, str] | None:
-    """What a question is after, its answer in one word, and what follows; None for another text.
+    """The subject of a question, its answer in one word, and the rest; None for another text.
 
     `Q: Is the text hateful? A: Yes` becomes `hateful`, `Yes` and an empty rest.
     """
@@ -39,7 +39,7 @@ def asked(text: str) -> tuple[str, str, str] | None:
 
 
 def answers(head: str, value: str) -> bool:
-    """Whether a head is something good, or a flag, of which the value says how much or yes."""
+    """Whether a head is something good, or a flag, whose value is an amount or a yes."""
     number = as_number(value)
     if number is None and normalise(value) not in POLARITY | GRADES:
         return False

@@ -1,7 +1,7 @@
-"""How much of one output is read: look-ups, pieces of text, entries of structures.
+"""The limits of the work for one output: look-ups, pieces of text, entries of structures.
 
-In: what a step costs. Out: whether there is something left. What is beyond is left as it is, and
-the reading says so.
+In: the cost of a step. Out: whether something is left. Parts beyond a limit stay unread, and the
+reading reports it.
 """
 
 from typing import Final
@@ -16,7 +16,7 @@ STEPS: Final = 3000
 
 
 class Lookups:
-    """What one output may still look up; equal ones once."""
+    """The remaining work of one output; equal look-ups count once."""
 
     def __init__(self, left: int = LOOKUPS, pieces: int = PIECES, steps: int = STEPS) -> None:
         self.left = left
@@ -24,7 +24,7 @@ class Lookups:
         self.steps = steps
 
     def take(self, cost: int = 1) -> bool:
-        """Whether there was something left."""
+        """Whether the limit allows the cost."""
         self.left -= cost
         return self.left >= 0
 
@@ -35,20 +35,20 @@ class Lookups:
 
     @property
     def scarce(self) -> bool:
-        """Whether half of the steps are gone."""
+        """Whether half of the steps are used."""
         return self.steps < STEPS // 2
 
     def take_piece(self, size: int) -> bool:
-        """Whether a text of that many characters may still be cut into its parts."""
+        """Whether a text of that many characters may still be split into its parts."""
         self.pieces -= 1 + size // 200
         return self.pieces >= 0
 
     def too_long(self, rest: int) -> None:
-        """Say that so many characters of a text stay unread, when there are any."""
+        """Record that so many characters of a text stay unread, if there are any."""
         if rest > 0:
             self.pieces = -1
 
     @property
     def cut(self) -> bool:
-        """Whether something was left as it is because there was too much of it."""
+        """Whether something stays unread because of a limit."""
         return self.pieces < 0 or self.steps < 0

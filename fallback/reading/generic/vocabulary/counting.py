@@ -1,7 +1,7 @@
 """Texts that count: `Ran 312 rules on 5 files: 0 findings`, `12 checked, 2 blocked, 10 allowed`.
 
-In: a short text. Out: whether it counts findings and any is there. Every word is of a closed list,
-and every number stands beside what it counts.
+In: a short text. Out: whether it counts findings, and more than none. Every word is in a closed
+list, and every number is beside the things that it counts.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ _LISTS = load_words()
 _TEXTS = _LISTS.texts
 _FINDINGS = _TEXTS["counted_findings"]
 _BAD = _TEXTS["counted_bad"]
-#: Of these only a zero is known to say nothing.
+#: Of these only a zero has no meaning.
 _ERRORS = _TEXTS["counted_errors"]
 _GOOD = _TEXTS["counted_good"]
 _PLACES = _TEXTS["counted_places"] | _LISTS.keys["counted"] | _TEXTS["counted_times"]
 _WORDS = _FINDINGS | _BAD | _ERRORS | _GOOD | _PLACES | _TEXTS["counting"]
-#: What passes or fails, and what may stand beside it.
+#: Words for checks, and words that may be beside them.
 _CHECKS = _LISTS.keys["checkers"] | _LISTS.keys["looked_at"]
 _BESIDE = _LISTS.keys["general"] | {"have", "were", "are"}
 _ATTACKS = frozenset({"attack", "attacks", "attempts", "probes", "exploits", "jailbreaks"})
@@ -31,7 +31,7 @@ _ENDS = ("\n", ". ", ", ", "; ", "|", " (")
 
 
 def counts(text: str) -> bool | None:
-    """Whether a text that counts findings counts any; None for a text that says something else."""
+    """Whether a text that counts findings counts any; None for any other text."""
     told = _broken(text)
     if told is not None:
         return told
@@ -56,7 +56,7 @@ def counts(text: str) -> bool | None:
 def _broken(text: str) -> bool | None:
     """Whether checks failed: `All 7 rails passed`, `5 of 6 checks passed`, `2/6 scanners failed`.
 
-    None for a text that says something else.
+    None for any other text.
     """
     head, _, rest = text.strip(" .!)").partition(" (")
     words = [bare for word in head.casefold().split() if (bare := _bare(word))]
@@ -78,7 +78,7 @@ def _broken(text: str) -> bool | None:
 
 
 def _share(words: list[str]) -> tuple[tuple[int, int] | None, list[str]]:
-    """How many of how many, at the start of a text, and the words after it."""
+    """Both numbers of `5 of 6` at the start of a text, and the words after it."""
     if words[0] == "all":
         return (1, 1), words[1 + words[1].isdecimal() :]
     if words[1] == "of" and words[0].isdecimal() and words[2].isdecimal():
@@ -104,7 +104,7 @@ def _bare(word: str) -> str:
 
 
 def _number(word: str) -> str:
-    """`1,284` as `1284`, any other word as it is."""
+    """`1,284` as `1284`, any other word unchanged."""
     bare = word.replace(",", "")
     if bare[:1].isdecimal() and bare.endswith("s") and _is_count(bare.rstrip("ms")):
         return "s"  # `in 0.31s`
@@ -112,7 +112,7 @@ def _number(word: str) -> str:
 
 
 def _kind(words: Sequence[str]) -> str:
-    """What a number among these words counts: bad things, errors, others; empty for none known."""
+    """The kind of things that a number among these words counts; empty if unknown."""
     for kind, listed in (("bad", _FINDINGS | _BAD), ("error", _ERRORS), ("other", _GOOD | _PLACES)):
         if not listed.isdisjoint(words):
             return kind

@@ -1,6 +1,6 @@
-"""Names that forbid or wish: `no-profanity`, `free_of_bias`, `do not share personal data`.
+"""Names of prohibitions and goals: `no-profanity`, `free_of_bias`, `do not share personal data`.
 
-In: the name of a rule that was broken. Out: what it forbids. Knows only closed lists.
+In: the name of a broken rule. Out: the thing that it forbids. Uses only closed lists.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ _MAX_LENGTH = 160
 
 
 def forbidden(name: str) -> str:
-    """What a prohibition forbids or a goal is free of; the name itself when it is none.
+    """The thing that a prohibition or a goal excludes; any other name unchanged.
 
     `No Hate Speech` becomes `Hate Speech`, `toxicity-free` becomes `toxicity`.
     """
@@ -49,7 +49,7 @@ def forbidden(name: str) -> str:
 
 
 def forbids(name: str) -> bool:
-    """Whether a name says what must not be."""
+    """Whether a name is a prohibition or a goal."""
     return forbidden(name) != name
 
 

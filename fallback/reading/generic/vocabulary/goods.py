@@ -1,7 +1,7 @@
-"""Names of something good: `safe`, `compliance_score`, `groundedness`. Little of it is the finding.
+"""Names of something good: `safe`, `compliance_score`, `groundedness`. A low value is the finding.
 
-In: a name, and what a value says of it. Out: what is found where it is missing. Knows only the
-closed list `goods` of `words.yaml`.
+In: a name, and its value. Out: the name of the finding if it is missing. Uses only the closed list
+`goods` of `words.yaml`.
 """
 
 from functools import lru_cache
@@ -10,23 +10,23 @@ from fallback.reading.words import load_words
 from schemas.text import normalise
 
 _GOODS = {good: lack for lack, goods in load_words().goods.items() for good in goods}
-#: What is found where something good is missing.
+#: Names of findings for missing good things.
 LACKS = frozenset(load_words().goods)
 _KEYS = load_words().keys
-#: Lacks that say that something is wrong, and not what.
+#: Findings for missing good things without a category.
 WHOLE = frozenset({"unsafe", "check failed"})
-#: Words beside a good that do not change what it is of.
+#: Words beside a good thing that do not change its subject.
 _BESIDE = (_KEYS["general"] - {"unsafe", "harmful", "malicious", "suspicious", "harm"}) | frozenset(
     {"context", "topic", "task", "factual", "retrieval", "summary", "citation", "source",
      "is", "are", "it", "a", "an", "to", "be", "considered", "reply", "instruction", "p", "prob"}
 )  # fmt: skip
 _MEASURES = _KEYS["score_ends"] | _KEYS["severity_ends"] | frozenset({"index", "ratio", "value"})
-#: An ending that says that the good was found to be broken: `groundedness_violation`.
+#: Endings that report a violation of something good: `groundedness_violation`.
 _BROKEN = _KEYS["flag_ends"] - {"present", "match", "matched", "found"}
-#: What nouns among the goods end with.
+#: Endings of nouns among the good things.
 _NOUNS = ("ness", "ty", "cy", "ance", "ence", "ion", "ment", "st", "th", "call", "ing")
 _MAX_WORDS = 8
-#: What a name of a rule that is kept begins with: `follows_guidelines`, `complies_with_policy`.
+#: First words of the name of a kept rule: `follows_guidelines`, `complies_with_policy`.
 _KEEPS = frozenset(
     {"follows", "obeys", "adheres", "complies", "meets", "satisfies", "observes", "conforms",
      "abides"}
@@ -38,9 +38,9 @@ _PURPOSES = frozenset({"for", "to"})
 
 @lru_cache(maxsize=8192)
 def lack(name: str) -> str | None:
-    """What is found where something good is missing: `unsafe`, `ungrounded`; None for another name.
+    """The finding if something good is missing: `unsafe`, `ungrounded`; None for another name.
 
-    `is_safe`, `safety score` and `p_safe` are all of `safe`.
+    `is_safe`, `safety score` and `p_safe` all mean `safe`.
     """
     form = normalise(name[:120])
     if form in _GOODS:
@@ -63,7 +63,7 @@ def lack(name: str) -> str | None:
 
 
 def is_praise(word: str) -> bool:
-    """Whether a word says that something is good: `relevant`; not `relevance`, which names it."""
+    """Whether a word is an adjective of something good: `relevant`; not the noun `relevance`."""
     return word in _GOODS and not word.endswith(_NOUNS)
 
 
@@ -74,5 +74,5 @@ def is_measure(name: str) -> bool:
 
 
 def is_whole(name: str) -> bool:
-    """Whether a name says that all is well: `safe`, `compliant`."""
+    """Whether a name is a clean verdict: `safe`, `compliant`."""
     return lack(name) in WHOLE

@@ -1,7 +1,7 @@
-"""What is known of one detector's names, shared by all its outputs.
+"""Caches of one detector's names, shared by all its outputs.
 
-In: the rules and the detector's name. Out: memories of look-ups, bounded, and own entries that are
-a key with a value.
+In: the rules and the detector's name. Out: bounded caches of look-ups, and own entries that are a
+key with a value.
 """
 
 import json
@@ -17,7 +17,7 @@ _MAX_REMEMBERED = 4096
 
 
 class Memory:
-    """What is known of one detector's names, shared by all its outputs."""
+    """The caches of one detector's names, shared by all its outputs."""
 
     def __init__(self, rules: RuleMapper, detector: str, contributing: Sequence[str]) -> None:
         self.rules = rules
@@ -32,7 +32,7 @@ class Memory:
         self.clean: dict[str, bool] = {}
 
     def trim(self) -> None:
-        """Forget everything when there is too much of it."""
+        """Clear the caches if they are too large."""
         for memory in (self.labels, self.own, self.resolved, self.clean):
             if len(memory) > _MAX_REMEMBERED:
                 memory.clear()

@@ -1,8 +1,8 @@
-"""Names of one detector: which are known, which are of something good, how one is spelled.
+"""Names of one detector: known names, names of something good, and spellings.
 
-In: a name as an output writes it. Out: the spelling that the vocabularies know, if any. What the
-vocabularies know decides where a text is cut and how a name is spelled, never what is clean. Reads
-the rules, no formats.
+In: a name as an output writes it. Out: its spelling in the vocabularies, if any. The vocabularies
+decide where a text is split and how a name is spelled, never what is clean. Uses the rules, no
+formats.
 """
 
 import json
@@ -20,9 +20,9 @@ from fallback.rules.phrases import GENERIC
 from fallback.signal import Signal
 from schemas.text import normalise
 
-#: Characters of a name that is looked up; longer texts are no names.
+#: The most characters of a name; longer texts are not looked up.
 MAX_KNOWN: Final = 160
-#: What finding the known spelling of a name costs, in look-ups.
+#: The cost of finding the known spelling of a name, in look-ups.
 _RESOLVING = 4
 
 
@@ -30,14 +30,14 @@ _SAFE = ("OTHER.Safe",)
 _VAGUE = frozenset(
     {"OTHER.ContentFiltered", "OTHER.NeedsReview", "OTHER.PolicyViolation", "HARM.Unspecified"}
 )
-#: As a class it is of sentiment; as a judgement of something it is clean.
+#: As a class it is a sentiment; as a judgement it is clean.
 _FEELING = "negative"
 _CLEAN_CLASSES = load_words().values["clean_classes"]
 _GENERAL = load_words().keys["general"]
 
 
 class Names:
-    """The vocabulary that counts as known while one output is read."""
+    """The known vocabulary for one output."""
 
     def __init__(self, memory: Memory, lookups: Lookups) -> None:
         self._memory = memory
@@ -48,7 +48,7 @@ class Names:
         self.too_long = lookups.too_long
         self.detector = memory.detector
         self.pairs = memory.pairs
-        #: Whether the tool's numbers are grades of gravity.
+        #: Whether the tool's numbers are grades of severity.
         self.severe = self.detector is not None and self.detector.severity is not None
 
     def own(self, text: str) -> bool:
@@ -64,15 +64,15 @@ class Names:
         return own
 
     def labels(self, text: str) -> tuple[str, ...]:
-        """What any vocabulary says of the text; empty when none knows it."""
+        """The labels of the text in any vocabulary; empty if it is unknown."""
         if not text or len(text) > MAX_KNOWN or (_joined(text) and not self.own(text)):
             return ()
         return self._labels(text) if self._grants(text, 1) else ()
 
     def _grants(self, text: str, cost: int) -> bool:
-        """Whether a text may be looked up in this output; again costs nothing.
+        """Whether a text may be looked up in this output; a repetition costs nothing.
 
-        What earlier outputs looked up is not for free, so that all of them are read alike.
+        Look-ups of earlier outputs are counted again, so that all outputs are read alike.
         """
         key = (text, cost)
         if key not in self._granted:
@@ -94,7 +94,7 @@ class Names:
         return bool(self.labels(text))
 
     def clean(self, text: str) -> bool:
-        """Whether a class of this name stands for nothing found."""
+        """Whether a class of this name means that nothing was found."""
         if len(text) > MAX_KNOWN or not self._grants(text, 1):
             return False
         memory = self._memory.clean
@@ -120,27 +120,27 @@ class Names:
 
     @property
     def exhausted(self) -> bool:
-        """Whether a bound of this output was reached."""
+        """Whether a limit of this output was reached."""
         return self._lookups.cut
 
     @property
     def scarce(self) -> bool:
-        """Whether there is not much left for look-ups."""
+        """Whether few look-ups are left."""
         return self._lookups.scarce
 
     def general(self, text: str) -> bool:
-        """Whether a name only says that something is wrong, or what was judged."""
+        """Whether a name only reports a problem, or names the judged content."""
         words = normalise(text.replace("(s)", "s")).split(" ")
         if not all(word in _GENERAL for word in words):
             return False
         return not self.own(text) or self.labels(text) in ((), ("HARM.Unspecified",))
 
     def same(self, one: str, two: str) -> bool:
-        """Whether two names mean the same, and something."""
+        """Whether two names have the same labels, and at least one."""
         return self.own(one) and set(self.labels(one)) == set(self.labels(two))
 
     def narrower(self, head: str, rest: str) -> bool:
-        """Whether a known name after a known head is one of its kind: `PII: email`."""
+        """Whether a known name after a known head is of its kind: `PII: email`."""
         kinds = [
             {label.partition(".")[0] for label in self.labels(self.resolve(text))}
             for text in (head, rest)
@@ -148,7 +148,7 @@ class Names:
         return bool(kinds[1]) and "OTHER" not in kinds[1] and kinds[0] >= kinds[1]
 
     def vague(self, text: str) -> bool:
-        """Whether the labels of a name say only that something was found or done."""
+        """Whether the labels of a name only mean that something was found or done."""
         labels = self.labels(text)
         return bool(labels) and _VAGUE.issuperset(labels)
 
@@ -195,5 +195,5 @@ class Names:
 
 
 def _joined(text: str) -> bool:
-    """Whether a text has signs of several parts, which a look-up would read as one phrase."""
+    """Whether a text has separators, which a look-up would read as one phrase."""
     return "," in text or '"' in text or "->" in text

@@ -1,7 +1,7 @@
-"""Names that only their own detector knows: numbers, and words that are no names elsewhere.
+"""Names of a detector's own vocabulary: numbers, and words that are not names elsewhere.
 
-In: an object and its record. Out: the record with the names. `{"label": 600}` names what the
-detector's vocabulary says of `600`; under a detector that has no such word it is bookkeeping.
+In: an object and its record. Out: the record with the names. `{"label": 600}` is a name if the
+detector's vocabulary has `600`; for other detectors it is bookkeeping.
 """
 
 from fallback.reading.generic.record import Record
@@ -9,12 +9,12 @@ from fallback.reading.generic.roles import key_form
 from fallback.reading.generic.vocabulary.names import Names
 from fallback.reading.tree import Leaf, Node, Use
 
-#: Keys of a class and of nothing else.
+#: Keys that always have a class.
 _CLASSES = frozenset({"label", "category", "class"})
 
 
 def take(record: Record, node: dict[str, Node], names: Names) -> None:
-    """Add the own words under a key of a class that were taken for bookkeeping."""
+    """Add the own words under a key of a class that were read as bookkeeping."""
     for key, inner in node.items():
         if not isinstance(inner, Leaf) or inner.use is not Use.BOOKKEEPING:
             continue

@@ -1,6 +1,6 @@
-"""The scales of one detector: thresholds, grades, and which of its names are of something good.
+"""The scales of one detector: thresholds, grades, and names of something good.
 
-In: the detector's file. Out: the scale that a number or a word is on, by the name it stands for.
+In: the detector's file. Out: the scale of a number or a word, by its name.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from schemas.text import normalise
 
 
 class Scales:
-    """The scales of one detector, by the name that a number stands for."""
+    """The scales of one detector, by the name of a number."""
 
     def __init__(
         self, detector: Detector | None, words: Mapping[str, Outcome], *, goods: bool = True
     ) -> None:
-        """goods: whether names of something good are known by the closed lists too."""
+        """goods: whether the closed lists of good things apply too."""
         self._goods = goods
         self._thresholds: dict[str, float] = {}
         self._worse: frozenset[str] = frozenset()
@@ -37,13 +37,13 @@ class Scales:
             )
 
     def own(self, name: str) -> bool:
-        """Whether the detector's file says what the name is of."""
+        """Whether the detector's file gives the direction of the name."""
         return normalise(name) in self._own
 
     def of(self, name: str = "", threshold: float | None = None) -> Scale:
-        """threshold: the output's own, before the detector's.
+        """threshold: the output's own, which overrides the detector's.
 
-        A name of the detector's own is one of something good where its file says so.
+        The detector's file decides whether an own name is one of something good.
         """
         key = normalise(name) if name else ""
         if threshold is None:

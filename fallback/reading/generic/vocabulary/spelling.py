@@ -1,6 +1,6 @@
-"""Spellings of a name: the parts of it that may be what the vocabularies know.
+"""Spellings of a name: the parts of it that may be in the vocabularies.
 
-In: a name as an output writes it. Out: its variants, the whole first. Knows no vocabularies.
+In: a name as an output writes it. Out: its variants, the whole first. Independent of vocabularies.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from schemas.text import normalise
 MARKS = "\"'`[](){}<>*#▁~ \t\n,;.!•·-\u2013—"
 _UNSPECIFIC = frozenset({"general", "other", "misc", "unspecified", "generic", "all", "any"})
 
-#: What looks for the rest of a name: `ssn-detector`.
+#: Words for a checker in a name: `ssn-detector`.
 _CHECKERS = frozenset(
     {
         "detector",
@@ -57,9 +57,9 @@ def variants(text: str) -> Iterator[str]:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """`S1 (Violent Crimes)`, `O3: Sexual Content`, `hate_speech.general`: what says it all.
+    """The sufficient part of `S1 (Violent Crimes)`, `O3: Sexual Content`, `hate_speech.general`.
 
-    Never a part that leaves out what the rest adds: `Sexual (minors)` is not `Sexual`.
+    Never a part whose meaning the rest changes: `Sexual (minors)` is not `Sexual`.
     """
     head, found, inner = text.partition(" (")
     inner = inner.rstrip(")")
@@ -81,7 +81,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def is_code(text: str) -> bool:
-    """`S10`, `O3`, `LLM02`, `H-1`: some capitals, perhaps with a number."""
+    """`S10`, `O3`, `LLM02`, `H-1`: some capitals, with an optional number."""
     bare = text.replace("-", "").replace("_", "")
     letters = bare.rstrip("0123456789")
     return (
