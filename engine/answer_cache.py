@@ -1,12 +1,12 @@
-"""Model answers kept for the next one who asks, and asked for once when several ask together.
+"""A cache of the model's answers; equal queries of a batch are computed once.
 
 In: queries, and a function that answers those without an entry. Out: one candidate per query.
-The key of an entry holds everything that the answer depends on: detector, signal, draft and kind,
-in the query's normal form. Only answers that the model finished are kept. A key is a digest, so the
-text of a signal is stored nowhere.
+The key of an entry has everything that the answer depends on: detector, signal, draft and kind, in
+the query's normal form. Only finished answers of the model are stored. A key is a digest, so the
+text of a signal is not stored.
 
-A cache belongs to one loaded version in one process, so that model, taxonomy and prompt never
-change under an entry; a new version starts with the answers that it brings along.
+A cache belongs to one loaded version in one process, so that model, taxonomy and prompt of an entry
+never change; a new version starts with its own known answers.
 """
 
 import dataclasses
@@ -27,10 +27,10 @@ Ask = Callable[[Sequence[Query]], Sequence[Candidate]]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """candidates: one a query, order kept; passes is 0 where an answer was kept.
+    """candidates: one per query, order kept; passes is 0 for a cached answer.
 
-    hits, misses: queries that were answered from the cache, and those that the model was asked.
-    shared: queries that got the answer to an equal one of the same batch.
+    hits, misses: queries answered from the cache, and by the model. shared: queries that got the
+    answer to an equal one of the same batch.
     """
 
     candidates: list[Candidate]
@@ -40,23 +40,23 @@ class Answers:
 
 
 class AnswerCache:
-    """The answers used last. Threads may share it."""
+    """The most recently used answers. Threads may share it."""
 
     def __init__(self, entries: int) -> None:
-        """entries: answers kept at most; 0 keeps none."""
+        """entries: the most answers; 0 disables the cache."""
         if entries < 0:
             raise ValueError(f"cache entries: {entries} is negative; 0 switches the cache off")
         self._kept: LRUCache[bytes, Candidate] = LRUCache(entries)
         self._lock = threading.Lock()
 
     def fill(self, known: Iterable[tuple[Query, Candidate]]) -> None:
-        """Keep answers that were made elsewhere; beyond the bound, the last ones."""
+        """Store answers from elsewhere; of too many, the last ones."""
         self._keep((_key(query), candidate) for query, candidate in known)
 
     def answer(self, queries: Sequence[Query], ask: Ask) -> Answers:
-        """Answer from the cache, and let `ask` answer the rest in one call, if there is a rest.
+        """Answer from the cache; `ask` answers the rest in one call, if there is a rest.
 
-        A query whose deadline has passed is not looked up: `ask` says that it is too late.
+        A query whose deadline has passed is not looked up: `ask` returns its timeout.
         """
         now = time.monotonic()
         found: dict[int, Candidate] = {}
@@ -97,7 +97,7 @@ class AnswerCache:
 
 
 def _key(query: Query) -> bytes:
-    """A digest of detector, signal, draft and kind; JSON keeps the parts apart."""
+    """A digest of detector, signal, draft and kind; JSON separates the parts."""
     parts = json.dumps([query.detector, query.signal, query.draft, query.kind]).encode()
     return hashlib.blake2b(parts, digest_size=16).digest()
 

@@ -1,4 +1,4 @@
-"""From the probability the model gives its answer to the confidence that the answer is right.
+"""Maps the model's probability of its answer to the confidence that the answer is right.
 
 In: a probability in 0..1. Out: a confidence in 0..1. The curve was fitted at export on answers
 with known truth; this module only applies it.
@@ -15,9 +15,9 @@ from engine.decoder import UNKNOWN
 from schemas.candidate import Candidate
 
 MAX_UNSURE = 0.5
-"""The highest confidence in UNKNOWN, and in a word that needs a kind where none is known. The model
-can say that it knows no mapping, not that none exists: out of fold its sure answers of UNKNOWN are
-wrong about as often as right (docs/evaluation.md, Confidence)."""
+"""The highest confidence in UNKNOWN, and in a word that needs a kind if none is known. UNKNOWN
+means that the model knows no label, not that there is none: out of fold its sure answers of UNKNOWN
+are wrong about as often as right (docs/evaluation.md, Confidence)."""
 
 _CLEAR = {"OTHER.Safe", "OTHER.LowRisk"}
 
@@ -42,8 +42,8 @@ def cap_unknown(labels: Sequence[str], confidence: float) -> float:
 
 
 def cap_partial(candidate: Candidate) -> Candidate:
-    """The answer to a text of which some words were not read. A clean answer gets at most
-    MAX_UNSURE, for the unread words may name a finding."""
+    """The answer to a text with unread words. A clean answer gets at most MAX_UNSURE, since the
+    unread words may name a finding."""
     if not _CLEAR & set(candidate.labels):
         return candidate
     return replace(candidate, confidence=min(candidate.confidence, MAX_UNSURE))
@@ -52,8 +52,8 @@ def cap_partial(candidate: Candidate) -> Candidate:
 def parse_calibration(spec: dict[str, Any] | None) -> Calibration:
     """The manifest's `calibration`; None is the identity.
 
-    Raises ValueError, saying what is wrong, unless it is `{"kind": "isotonic", "x", "y"}` with
-    x rising strictly, y not falling, both of one length and within 0..1.
+    Raises ValueError unless it is `{"kind": "isotonic", "x", "y"}` with x rising strictly, y not
+    falling, both of one length and within 0..1.
     """
     if spec is None:
         return Calibration()

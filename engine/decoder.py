@@ -1,7 +1,7 @@
-"""The one interface of the ways a version writes its answers.
+"""The interface of the decoders, one per way of writing answers.
 
-In: prompts as token ids. Out: candidates as JSON with the probability of the path that wrote
-them. Decoders know nothing of detectors, calibration or what becomes of an answer.
+In: prompts as token ids. Out: candidates as JSON with the probability of their path. Independent of
+calibration and of the use of answers.
 """
 
 import json
@@ -16,10 +16,10 @@ from schemas.candidate import Candidate, CandidateStatus
 from schemas.contract import Kind
 
 SAFE, UNKNOWN = ("OTHER.Safe",), ("OTHER.Unknown",)
-"""The answers that name no finding: nothing was found, nothing is known."""
+"""The answers without a finding: nothing was found, nothing is known."""
 
 SAFE_VETO_SHARE = 0.8
-"""The model's own probability of SAFE above which near votes do not overrule it."""
+"""The model's own probability of SAFE above which near votes do not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ NO_VOTES = Votes()
 
 @dataclass(frozen=True, slots=True)
 class NoFindingRows:
-    """The indices of SAFE and UNKNOWN among a version's answers; None where it is missing."""
+    """The indices of SAFE and UNKNOWN among a version's answers; None for a missing one."""
 
     safe: int | None = None
     unknown: int | None = None
@@ -52,15 +52,15 @@ NO_FINDING_ROWS = NoFindingRows()
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What one row reads.
+    """The input of one row.
 
     ids: the suffix's tokens, without the prefix that the session has cached.
-    detector_tokens: how many of the first ids are the same for every prompt of the detector.
+    detector_tokens: number of first ids that are the same for every prompt of the detector.
     draft: labels that are likely the answer; costs nothing if wrong, saves passes if right.
     deadline: `time.monotonic()` seconds after which no pass begins; None for never.
     votes: weights of answers by retrieval, see `engine.retrieval.neighbours`.
-    kind: the kind of the detector; None where it is unknown.
-    with_kind: the prompt whose signal names the kind, where it matters (`engine.kinds`).
+    kind: the kind of the detector; None if unknown.
+    with_kind: the prompt whose signal names the kind, if that matters (`engine.kinds`).
     """
 
     ids: tuple[int, ...]
@@ -73,7 +73,7 @@ class Prompt:
 
     @property
     def own_tokens(self) -> int:
-        """Tokens that a pass reads of it where the detector's part is cached."""
+        """Tokens of a pass if the detector's part is cached."""
         with_kind = self.with_kind.own_tokens if self.with_kind else 0
         return len(self.ids) - self.detector_tokens + with_kind
 
@@ -85,17 +85,17 @@ class Decoder(Protocol):
     """
 
     def decode(self, prompts: Sequence[Prompt]) -> list[Candidate]:
-        """At least one prompt. Raises ArithmeticError when the model computes no number."""
+        """Needs at least one prompt. Raises ArithmeticError if the model computes a NaN."""
         ...
 
 
 def unfinished(status: CandidateStatus, passes: int = 0) -> Candidate:
-    """The outcome of a row that wrote nothing usable."""
+    """The outcome of a row without a usable answer."""
     return Candidate("", status=status, passes=passes)
 
 
 def candidate_text(labels: Iterable[str]) -> str:
-    """The candidate JSON as the decoding grammar spells it, without spaces."""
+    """The candidate JSON in the spelling of the decoding grammar, without spaces."""
     return json.dumps({"taxonomy": list(labels)}, separators=(",", ":"))
 
 
@@ -132,12 +132,12 @@ def softmax(
 def counted_votes(
     shares: npt.NDArray[np.float64], votes: Votes, empty: NoFindingRows
 ) -> Mapping[int, float]:
-    """The votes that count beside a model's own probabilities of answers [n].
+    """The votes that count with a model's own probabilities of answers [n].
 
-    The model answers SAFE to negations, which similarity does not see (`no hate` is near `hate`).
-    Where its probability of SAFE is above SAFE_VETO_SHARE, only near votes for UNKNOWN count. A
-    negation does not explain those: they come from texts that ask to be cleared, and the model may
-    follow such a text.
+    The model answers SAFE to negations, which similarity does not recognise (`no hate` is near
+    `hate`). If its probability of SAFE is above SAFE_VETO_SHARE, only near votes for UNKNOWN count.
+    A negation does not explain those: they come from texts that demand a clean answer, and the
+    model may follow such a text.
     """
     best = int(shares.argmax())
     if votes.near and best == empty.safe and shares[best] > SAFE_VETO_SHARE:
@@ -157,6 +157,6 @@ def interpolate(
 
 
 def no_finding_rows(answers: Sequence[Sequence[str]]) -> NoFindingRows:
-    """Where SAFE and UNKNOWN stand among the answers."""
+    """The indices of SAFE and UNKNOWN among the answers."""
     rows = {tuple(labels): i for i, labels in enumerate(answers)}
     return NoFindingRows(rows.get(SAFE), rows.get(UNKNOWN))

@@ -1,12 +1,12 @@
-"""How the kind of a detector changes an answer.
+"""The effect of a detector's kind on an answer.
 
-In: a query that knows its detector's kind, or a version's training texts. Out: answers of the kind
-made likelier; the words that mean something else in each kind; and for these the query whose signal
-says the kind (`gender` of a PII tool is `PII gender`, of a bias filter `gender bias`), which
-is read in the same pass.
+In: a query with its detector's kind, or a version's training texts. Out: answers with more
+probability for those of the kind; the ambiguous words, with another meaning in each kind; and for
+these the query whose signal names the kind (`gender` of a PII tool is `PII gender`, of a bias
+filter `gender bias`), which is read in the same pass.
 
-The odds are the best on the out-of-fold rows. For other words than the ambiguous, saying the kind
-made more answers wrong than right there.
+The odds are the best on the out-of-fold rows. For other words than the ambiguous ones, naming the
+kind made more answers wrong than right there.
 """
 
 from collections import defaultdict
@@ -23,12 +23,12 @@ from schemas.taxonomy import load_taxonomy
 Shares = npt.NDArray[np.float64]
 
 ODDS = 3.0
-"""How much likelier an answer of the kind is than any other, before the signal is read."""
+"""The prior odds of an answer of the kind against any other."""
 
 
 @dataclass(frozen=True, slots=True)
 class _KindWrap:
-    """wrap: how a signal says the kind, in normal form too; labels: what names begin with."""
+    """wrap: a signal with the kind, also in normal form; labels: prefixes of the kind's labels."""
 
     wrap: str
     labels: tuple[str, ...]
@@ -51,23 +51,23 @@ _KIND_WRAPS: Mapping[Kind, _KindWrap] = {
 
 
 def wrapped(query: Query, kind: Kind) -> Query:
-    """The query whose signal says the kind."""
+    """The query whose signal names the kind."""
     return replace(query, signal=_KIND_WRAPS[kind].of(query.signal), draft=None, kind=None)
 
 
 def is_of_kind(labels: Sequence[str], kind: Kind) -> bool:
-    """Whether an answer is what detectors of the kind look for: by its most specific label."""
+    """Whether the most specific label of an answer belongs to the kind."""
     return labels[0].startswith(_KIND_WRAPS[kind].labels)
 
 
 def geometric_mean(alone: Shares, with_kind: Shares) -> Shares:
-    """The shares of answers [n] to a signal alone and with its kind: their geometric mean, so
-    that only what neither rules out is likely."""
+    """The geometric mean of the shares of answers [n] to a signal alone and with its kind, so that
+    an answer needs a share in both."""
     return _normalised(np.sqrt(alone * with_kind))
 
 
 def with_kind_odds(shares: Shares, of_kind: npt.NDArray[np.bool_]) -> Shares:
-    """The shares of answers [n] with the odds of the kind's."""
+    """The shares of answers [n], with the odds for those of the kind."""
     return _normalised(shares * np.where(of_kind, ODDS, 1.0))
 
 
@@ -77,8 +77,8 @@ def _normalised(weights: Shares) -> Shares:
 
 
 def ambiguous_words(texts: Mapping[str, Sequence[str]]) -> frozenset[str]:
-    """Words that have a specific answer in two kinds or more: personal data by themselves, or
-    another kind's where it is said (`gender`, `gender hate`, `gender bias`).
+    """Words with a specific answer in two kinds or more: personal data for the word alone, or that
+    of another kind if it is named (`gender`, `gender hate`, `gender bias`).
 
     texts: the training texts in normal form, and their answers.
     """

@@ -1,8 +1,8 @@
-"""The answers a version brings along: what its graph said, at export, of signals to be expected.
+"""The known answers of a version: those of its graph to expected signals, computed at export.
 
 In: queries and candidates to write, or a file to read. Out: the file, or entries for the answer
-cache, so that a fresh process answers a known vocabulary at once. Confidences are not stored: the
-version's calibration gives them anew. It does not know where the signals came from.
+cache, so that a new process answers a known vocabulary at once. Confidences are not stored: they
+are computed from the version's calibration. Independent of the source of the signals.
 """
 
 import json
@@ -42,9 +42,9 @@ def write_answers(file: Path, answers: Iterable[tuple[Query, Candidate]]) -> Non
 def read_answers(
     file: Path, confidence: Callable[[float], float]
 ) -> Iterator[tuple[Query, Candidate]]:
-    """What `write_answers` wrote; nothing where there is no file, as in versions of older exports.
+    """The answers of `write_answers`; none without a file, as in versions of older exports.
 
-    Raises ConfigError naming the line.
+    Raises ConfigError with the line.
     """
     if not file.is_file():
         return

@@ -3,8 +3,8 @@
 In: prompts. Out: the candidate JSON of the likeliest answer in the manifest's list, after the
 version's neighbours have voted.
 
-The prompt's part about the detector is the same for all its signals, and about as long as a signal.
-So the keys and values of the last detectors are cached, and a pass reads signals alone.
+The prompt's part with the detector is the same for all its signals, and about as long as a signal.
+So the keys and values of the last detectors are cached, and a pass only reads signals.
 """
 
 import time
@@ -34,7 +34,7 @@ from schemas.taxonomy import load_taxonomy
 Floats = npt.NDArray[np.float32]
 
 _LEAST = 0.3
-"""The least probability of a family in a candidate; no threshold is lower."""
+"""The lowest probability of a family in a candidate; no threshold is lower."""
 
 KEPT_PREFIXES = 32
 """Detectors whose part of the prompt is cached: at most 1.6 MB each, for 34 tokens."""
@@ -50,7 +50,7 @@ class LabelDecoder:
         answers: tuple[tuple[str, ...], ...],
         kept_prefixes: int = KEPT_PREFIXES,
     ) -> None:
-        """head [answers, hidden]: row i stands for answers[i]."""
+        """head [answers, hidden]: row i belongs to answers[i]."""
         self._session = session
         self._head = head
         self._answers = answers
@@ -112,7 +112,7 @@ class LabelDecoder:
     def _mixed(
         self, state: Floats, votes: Votes
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """The shares of all answers [n], and which part of each comes from votes [n], 0..1.
+        """The shares of all answers [n], and the part of each that comes from votes [n], 0..1.
 
         state: [tokens, hidden]; the last row decides.
         """

@@ -20,7 +20,7 @@ from schemas.taxonomy import load_taxonomy
 
 
 def device_named(name: str) -> Device:
-    """Raises ConfigError for a name that is none of `Device`."""
+    """Raises ConfigError for a name that is not in `Device`."""
     try:
         return Device(name)
     except ValueError:

@@ -1,6 +1,6 @@
-"""The manifest of a model version: what it is made of, and the hash of each of its files.
+"""The manifest of a model version: its origin, its properties, and the hash of each of its files.
 
-This module alone reads and writes the file. A change that an older engine would misread gets a new
+Only this module reads and writes the file. A change that an older engine would misread gets a new
 FORMAT.
 """
 
@@ -24,7 +24,7 @@ _Labels = Annotated[tuple[Text, ...], Field(min_length=1)]
 
 @dataclass(frozen=True, slots=True)
 class LlamaShape:
-    """The sizes of the graph's tensors, and the ids that begin and end a text."""
+    """The sizes of the graph's tensors, and the ids of begin and end of a text."""
 
     layers: Count
     kv_heads: Count
@@ -47,7 +47,7 @@ class WritesText(_Part):
 
 
 class WritesLabelTokens(_Part):
-    """The version answers in one token; head row i stands for the label set `answers[i]`."""
+    """The version answers in one token; head row i belongs to the label set `answers[i]`."""
 
     kind: Literal["label_tokens"] = "label_tokens"
     answers: Annotated[tuple[_Labels, ...], Field(min_length=1)]
@@ -83,14 +83,14 @@ class Manifest(_Part):
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a version's folder. Raises ConfigError naming file and key."""
+    """The manifest of a version's folder. Raises ConfigError with file and key."""
     if not (folder / MANIFEST).exists():
         raise ConfigError(folder / MANIFEST, "(file)", "missing; publish with `make export-model`")
     return read_config(folder / MANIFEST, Manifest, read=read_json)
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Raises OSError."""
+    """Write the manifest. Raises OSError."""
     text = manifest.model_dump_json(indent=2)
     (folder / MANIFEST).write_text(f"{text}\n", "utf-8")
 

@@ -1,8 +1,8 @@
-"""The model's answer to signals: what `llama_mapper` serves, without Triton.
+"""The model's answers to signals: the engine of `llama_mapper`, without Triton.
 
-In: a published version once, then queries. Out: one candidate a query, with the calibrated
-confidence that its whole label set is right. It does not know curated rules, thresholds or
-events, and whatever a query says, it answers: with a status, never with an exception.
+In: a published version once, then queries. Out: one candidate per query, with the calibrated
+confidence that its whole label set is right. Independent of curated rules, thresholds and events.
+Every query gets an answer: a failure is a status, never an exception.
 """
 
 import copy
@@ -30,7 +30,7 @@ from schemas.config.errors import ConfigError
 from schemas.text import normalise
 
 MAX_BATCH = 16
-"""Queries in one pass, at most, however quick it is."""
+"""The most queries in one pass."""
 
 MIN_REMAINING_S = 0.050
 """Seconds. Queries with less time left are answered after the others of the batch."""
@@ -57,8 +57,8 @@ class MapperEngine:
     ) -> None:
         """seconds: duration of one pass over rows of these lengths; keeps_prefixes: whether the
         decoder caches the detector's part of a prompt, so that a pass should have one detector;
-        neighbours: training texts, answers by index; glossary: of languages that are answered by
-        their English words."""
+        neighbours: training texts, answers by index; glossary: of languages that are translated to
+        English word by word."""
         self.model_id = model_id
         self.confidence = calibration
         self._prompts = prompts
@@ -84,10 +84,10 @@ class MapperEngine:
         max_batch: int = MAX_BATCH,
         device: str = Device.CPU,
     ) -> "MapperEngine":
-        """Load a published version; passes are timed, to know how many rows one may have.
+        """Load a published version; passes are timed to compute the most rows of one.
 
-        threads: cores one pass uses; max_input_tokens, max_new_tokens: where a signal and a written
-        answer are cut; device: cpu, or cuda. Raises ConfigError naming file and key."""
+        threads: cores per pass; max_input_tokens, max_new_tokens: limits of a signal and of a
+        written answer; device: cpu, or cuda. Raises ConfigError with file and key."""
         version = read_version(version_dir)
         shape = version.shape
         prompts = prompt_encoder(version, max_input_tokens)
@@ -134,18 +134,18 @@ class MapperEngine:
         )
 
     def without_retrieval(self) -> "MapperEngine":
-        """The same model answering alone: what it has learned, and not what it looks up."""
+        """The same model without retrieval."""
         alone = copy.copy(self)
         alone._neighbours = NO_NEIGHBOURS
         return alone
 
     def known(self, text: str) -> frozenset[str] | None:
-        """The answer to a text that stands in the version's training texts, however spelled."""
+        """The answer to a text that is in the version's training texts, in any spelling."""
         row = self._neighbours.known(text)
         return None if row is None else self._answers[row]
 
     def retrieve(self, texts: Sequence[str]) -> list[frozenset[str]]:
-        """What the training texts alone answer, without the model; empty where none is near."""
+        """The answer of the training texts alone, without the model; empty if none is near."""
         glosses = [self._gloss(text) for text in texts]
         read = [gloss.text if gloss else text for text, gloss in zip(texts, glosses, strict=True)]
         return [
@@ -156,11 +156,11 @@ class MapperEngine:
         ]
 
     def answer(self, queries: Sequence[Query]) -> list[Candidate]:
-        """One candidate per query, order kept. Never raises for what a query contains.
+        """One candidate per query, order kept. Never raises for the content of a query.
 
         All answers return together. So the batch is split into passes that each end before the
         earliest deadline; rows that do not fit return TIMEOUT. Queries with less than
-        `MIN_REMAINING_S` left come last and do not count as the earliest deadline."""
+        `MIN_REMAINING_S` left are last and do not count for the earliest deadline."""
         glosses = [None if query.draft else self._gloss(query.signal) for query in queries]
         queries = [
             replace(query, signal=gloss.text) if gloss else query
@@ -198,7 +198,7 @@ class MapperEngine:
         ]
 
     def _gloss(self, text: str) -> Gloss | None:
-        """A text that is known word for word needs none."""
+        """The near votes; a text that is known word for word needs none."""
         return None if self._neighbours.known(text) is not None else self._glossary.gloss(text)
 
     def _prompt(self, query: Query) -> Prompt:
@@ -213,7 +213,7 @@ class MapperEngine:
         )
 
     def _with_kind(self, query: Query) -> Query | None:
-        """The query whose signal names the kind, where the kind is known and matters."""
+        """The query whose signal names the kind, if the kind is known and matters."""
         if query.kind is None or not self._is_ambiguous(query):
             return None
         return wrapped(query, query.kind)
@@ -222,8 +222,8 @@ class MapperEngine:
         return normalise(query.signal) in self._ambiguous
 
     def _votes(self, queries: Sequence[Query]) -> list[Votes]:
-        """Per query. The model alone decides a query with a draft, unless the signal stands in the
-        training texts with the draft's labels."""
+        """The votes per query. The model alone decides a query with a draft, unless the signal is
+        in the training texts with the draft's labels."""
         found = [NO_VOTES] * len(queries)
         for i, query in enumerate(queries):
             known = self._neighbours.known(query.signal) if query.draft else None
@@ -236,7 +236,7 @@ class MapperEngine:
         return found
 
     def _fitting(self, lengths: Sequence[int], limit: float) -> int:
-        """How many of the first rows one pass answers in so many seconds."""
+        """The number of first rows that one pass answers in so many seconds."""
         most = min(len(lengths), self._max_batch)
         return next((n for n in range(most, 0, -1) if self._seconds(lengths[:n]) <= limit), 0)
 
@@ -251,7 +251,7 @@ class MapperEngine:
                     for p in alone
                 ]
             )
-        except Exception:  # whatever went wrong, the other batches and the rules still answer
+        except Exception:  # other batches and the rules still answer
             _log.exception("a batch of %d prompts failed", len(prompts))
             return [unfinished(CandidateStatus.ERROR) for _ in prompts]
 

@@ -1,12 +1,13 @@
-"""What the model reads: the one prompt that training, export and serving share.
+"""The prompt, the same in training, export and serving.
 
 In: a detector's name and one signal's text, both untrusted. Out: token ids, or the same as text.
-The prompt is a fixed prefix (its KV is computed once a process) and a short suffix; the answer
-begins right after the suffix. Plain text, no chat template, so that any Llama tokenizer serves.
+The prompt is a fixed prefix (its KV is computed once per process) and a short suffix; the answer
+begins right after the suffix. Plain text without a chat template, so that every Llama tokenizer can
+encode it.
 
 Nothing in the signal can leave its line or become a control token: whitespace and control
-characters collapse to one space, invisible ones disappear, and text is encoded by a tokenizer
-that knows no added tokens. This module does not know what the model answers.
+characters collapse to one space, invisible ones are removed, and the tokenizer of the text has no
+added tokens. Independent of the model's answers.
 """
 
 import json
@@ -18,7 +19,7 @@ from schemas.text import one_line
 PROMPT_VERSION = "1"
 
 MAX_DETECTOR_TOKENS = 24
-_CHARS_PER_TOKEN = 16  # text beyond this many characters a token is cut before it is encoded
+_CHARS_PER_TOKEN = 16  # longer text than this many characters per token is cut before it is encoded
 
 _PREFIX = "Map the detector's signal to taxonomy labels.\n"
 _DETECTOR, _SIGNAL, _ANSWER = "Detector:", "\nSignal:", "\nLabels:"
@@ -30,20 +31,20 @@ def prefix() -> str:
 
 
 def suffix(detector: str, signal: str) -> str:
-    """The rest of the prompt as text, uncut: for reading, and for engines that take text."""
+    """The rest of the prompt as text, uncut: for people, and for engines with text as input."""
     return f"{_DETECTOR} {one_line(detector)}{_SIGNAL} {one_line(signal)}{_ANSWER}"
 
 
 class PromptEncoder:
     """Prompts as token ids.
 
-    The variable parts are encoded apart from the fixed ones: the cut is exact, and no token
-    spans the border between our words and theirs.
+    The variable parts are encoded separately from the fixed ones: the cut is exact, and no token
+    spans the border between them.
     """
 
     def __init__(self, tokenizer_json: str, bos: int | None, max_input_tokens: int) -> None:
-        """tokenizer_json: contents of a `tokenizer.json`; bos: id to begin with, None for none;
-        max_input_tokens: where a signal is cut."""
+        """tokenizer_json: contents of a `tokenizer.json`; bos: id of the begin token, or None;
+        max_input_tokens: limit of a signal."""
         spec = json.loads(tokenizer_json)
         # Without added tokens, "<|im_end|>" in a signal is ten characters and not a command.
         spec.update(added_tokens=[], truncation=None, padding=None)
@@ -71,18 +72,18 @@ class PromptEncoder:
         )
 
     def detector_ids(self, detector: str) -> tuple[int, ...]:
-        """What all suffixes under one detector's name begin with. Never raises."""
+        """The common begin of all suffixes with one detector's name. Never raises."""
         return (*self._detector, *self._cut(detector, MAX_DETECTOR_TOKENS), *self._signal)
 
     def continuation_ids(self, text: str) -> tuple[int, ...]:
-        """Ids of text that goes on after something, as an answer does after the prompt.
+        """Ids of text that continues another one, as an answer continues the prompt.
 
-        Some tokenizers set a space before every text they encode; here a line break takes it.
+        Some tokenizers add a space before every text; here a line break replaces it.
         """
         return tuple(self._encode(f"\n{text}")[len(self._break) :])
 
     def continuation_pieces(self, text: str) -> list[tuple[int, str]]:
-        """`continuation_ids`, each with the part of the text that it stands for."""
+        """`continuation_ids`, each with its part of the text."""
         whole = f"\n{text}"
         encoding = self._tokenizer.encode(whole, add_special_tokens=False)
         pieces = [whole[start:end] for start, end in encoding.offsets]

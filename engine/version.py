@@ -1,7 +1,7 @@
 """A published model version: its directory read and checked.
 
-In: `model_repository/llama_mapper/<n>/`. Out: `Version`, everything the engine needs to start.
-It loads no weights and does not know who published the version.
+In: `model_repository/llama_mapper/<n>/`. Out: `Version`, everything that the engine needs to start.
+It loads no weights.
 """
 
 import hashlib
@@ -76,9 +76,8 @@ class Version:
 def read_version(path: Path | str) -> Version:
     """Read a version directory.
 
-    Raises ConfigError naming file and key: a missing file or key, a file that is not the
-    manifest's by its hash or that the manifest does not list, a link to a place outside, an unknown
-    way of writing, a calibration that is none.
+    Raises ConfigError with file and key for a missing file or key, a file with another hash or not
+    in the manifest, a link to a place outside, an unknown way of writing, a wrong calibration.
     """
     path = Path(path)
     manifest = read_manifest(path)

@@ -1,8 +1,8 @@
-"""Which versions of a model are published, and which one is to be served.
+"""The published versions of a model, and the one to serve.
 
-In: the model repository. Out: the numbers of its versions, the choice, the shadow, and where the
-Triton that serves it takes orders. The last three are hidden files in the repository's root, where
-Triton looks for folders only, so each repository has its own and they outlive every process.
+In: the model repository. Out: the numbers of its versions, the choice, the shadow, and the control
+address of its Triton. The last three are hidden files in the repository's root, where Triton reads
+only folders, so each repository has its own and they outlive every process.
 """
 
 import fcntl
@@ -25,10 +25,10 @@ _SHADOW: Final = ".shadow.json"
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """version: the one to serve; previous: what was served before it, None at first; manifest: the
-    hash of the version's manifest when it was chosen, empty where it had none.
+    """version: the one to serve; previous: the one served before, None at first; manifest: the hash
+    of the version's manifest when it was chosen, empty if it had none.
 
-    A number alone does not say what is served: its folder may be replaced.
+    A number alone does not identify the version: its folder may be replaced.
     """
 
     version: int
@@ -40,8 +40,8 @@ class Choice:
         return not self.manifest or self.manifest == manifest_hash(folder)
 
     def to_load(self, published: Sequence[int]) -> tuple[int, ...]:
-        """The version, and the one before where it may stay loaded, so that the way back costs no
-        load. The ensemble takes the highest that is loaded: a higher one may not.
+        """The version, and the one before if it may stay loaded, so that a rollback needs no load.
+        The ensemble uses the highest loaded version, so a higher one may not stay loaded.
         """
         previous = self.previous
         if previous is not None and previous < self.version and previous in published:
@@ -51,7 +51,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """A candidate that answers live items as well, and nobody is told what. model: its name in
+    """A candidate that also answers live items; callers do not get its answers. model: its name in
     Triton; share: of the items, above 0 and at most 1; manifest: the hash of its manifest.
     """
 
@@ -63,9 +63,9 @@ class Shadow:
 
 @dataclass(frozen=True, slots=True)
 class ControlAddress:
-    """Where a running Triton takes orders: `http` is the path of a socket that its user alone can
-    open. grpc: where it answers; trials: a model repository that it looks into as well, empty for
-    none; pid: its process."""
+    """The control address of a running Triton: `http` is the path of a socket that only its user
+    can open. grpc: its public address; trials: its second model repository, empty for none; pid:
+    its process."""
 
     http: str
     grpc: str
@@ -74,8 +74,8 @@ class ControlAddress:
 
 
 def version_numbers(model: Path) -> tuple[int, ...]:
-    """Numbers of the version folders of a model, ascending. A link is none: what it leads to may
-    change, or belong to somebody else. model: the model's folder in the repository."""
+    """Numbers of the version folders of a model, ascending. Links are ignored: their target may
+    change, or belong to another user. model: the model's folder in the repository."""
     return tuple(
         sorted(
             int(folder.name)
@@ -93,9 +93,9 @@ def published_versions(model: Path) -> tuple[int, ...]:
 
 
 def version_to_serve(model: Path) -> int | None:
-    """The published version that is chosen, else the newest; None where none is published.
+    """The chosen published version, else the newest; None if none is published.
 
-    Raises ConfigError when the choice is damaged.
+    Raises ConfigError if the choice is damaged.
     """
     there, choice = published_versions(model), read_choice(model.parent)
     if choice is not None and choice.version in there:
@@ -124,22 +124,22 @@ def read_choice(repository: Path) -> Choice | None:
 
 
 def has_choice(repository: Path) -> bool:
-    """Whether anything was chosen, damaged or not."""
+    """Whether there is a choice, damaged or not."""
     return (repository / _CHOICE).exists()
 
 
 def write_choice(repository: Path, choice: Choice) -> None:
-    """Replaces the choice as a whole; raises OSError, and then it is as it was."""
+    """Replace the choice atomically; raises OSError, and then it is unchanged."""
     write_private(repository / _CHOICE, json.dumps(asdict(choice)) + "\n")
 
 
 def shadow_file(repository: Path) -> Path:
-    """Where the shadow stands, if there is one."""
+    """The file of the shadow, if there is one."""
     return repository / _SHADOW
 
 
 def read_shadow(repository: Path) -> Shadow | None:
-    """None where no shadow is on; raises ConfigError when the file is damaged."""
+    """None without a shadow; raises ConfigError if the file is damaged."""
     path = shadow_file(repository)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -158,27 +158,27 @@ def read_shadow(repository: Path) -> Shadow | None:
 
 
 def write_shadow(repository: Path, shadow: Shadow) -> None:
-    """Replaces the shadow as a whole; raises OSError, and then it is as it was."""
+    """Replace the shadow atomically; raises OSError, and then it is unchanged."""
     write_private(shadow_file(repository), json.dumps(asdict(shadow)) + "\n")
 
 
 def remove_shadow(repository: Path) -> None:
-    """No candidate answers live items any more. Raises OSError."""
+    """End the shadow. Raises OSError."""
     shadow_file(repository).unlink(missing_ok=True)
 
 
 def write_control_file(repository: Path, address: ControlAddress) -> None:
-    """Lets the commands of this user reach the running Triton. Raises OSError."""
+    """Write the address for the commands of this user. Raises OSError."""
     write_private(repository / _ADDRESS, json.dumps(asdict(address)) + "\n")
 
 
 def remove_control_file(repository: Path) -> None:
-    """There is no Triton any more."""
+    """Remove the address."""
     (repository / _ADDRESS).unlink(missing_ok=True)
 
 
 def read_control_file(repository: Path) -> ControlAddress | None:
-    """Where Triton takes orders; None while none runs, or none that anyone knows of."""
+    """The control address of Triton; None if none is known to run."""
     try:
         data = json.loads((repository / _ADDRESS).read_text(encoding="utf-8"))
         return ControlAddress(
@@ -190,7 +190,7 @@ def read_control_file(repository: Path) -> ControlAddress | None:
 
 @contextmanager
 def one_at_a_time(repository: Path) -> Iterator[None]:
-    """Raises BlockingIOError while another process switches here."""
+    """Lock the switch of versions. Raises BlockingIOError while another process has the lock."""
     handle = os.open(repository, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,1 +1,1 @@
-"""One pipeline for every caller: read an output, ask the model, decide."""
+"""One pipeline for every caller: read an output, answer its signals, decide."""

@@ -8,7 +8,7 @@ from engine.answer_cache import Answers
 from schemas.candidate import Candidate, CandidateStatus, Query
 
 Series = tuple[str, str]
-"""A counter, and the value of its label; empty where it has none."""
+"""A counter, and the value of its label; empty if it has none."""
 
 PREFIX: Final = "mapper_ensemble_model_"
 
@@ -42,7 +42,7 @@ HISTOGRAMS: Final[Mapping[str, tuple[str, tuple[float, ...]]]] = {
 
 
 def batch_counts(queries: Sequence[Query], candidates: Sequence[Candidate]) -> Counter[Series]:
-    """Of the queries that the engine was asked together."""
+    """The counts of the queries of one call of the engine."""
     counts: Counter[Series] = Counter(("answers_total", c.status.value) for c in candidates)
     counts["passes_total", ""] += sum(c.passes for c in candidates)
     for query, candidate in zip(queries, candidates, strict=True):
@@ -53,7 +53,7 @@ def batch_counts(queries: Sequence[Query], candidates: Sequence[Candidate]) -> C
 
 
 def cache_counts(answers: Answers) -> Counter[Series]:
-    """Of the queries that came together."""
+    """The counts of the queries of one batch."""
     found = {"hit": answers.hits, "miss": answers.misses, "shared": answers.shared}
     return +Counter({("cache_total", result): count for result, count in found.items()})
 

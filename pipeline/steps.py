@@ -1,4 +1,4 @@
-"""The three steps of one item: read, ask, decide.
+"""The three steps of one item: read, answer, decide.
 
 Triton's three models, the facade's own rules, the evaluation and the smoke test call these
 functions, so all of them answer alike. No step raises for what an item contains.

@@ -180,7 +180,7 @@ def load_item(detector: str, text: str) -> ReadItem:
 
 
 def item_status(candidates: CandidateSet) -> str:
-    """The worst status among an item's answers; `skipped` if the model was not asked."""
+    """The worst status among an item's answers; `skipped` without a query to the model."""
     statuses = {answer.status for answer in candidates.answers if answer}
     ranked = (CandidateStatus.ERROR, CandidateStatus.TIMEOUT, CandidateStatus.OK)
     return next((status.value for status in ranked if status in statuses), "skipped")
@@ -211,7 +211,7 @@ def dump_candidates(candidates: CandidateSet) -> bytes:
 
 
 def load_candidates(text: str) -> CandidateSet | None:
-    """The candidates of an item; None for an empty text, which means that the model was not asked.
+    """The candidates of an item; None for an empty text: the model had no query.
 
     Raises ValueError when `text` is not a CANDIDATE.
     """

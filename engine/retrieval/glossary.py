@@ -1,8 +1,8 @@
-"""Word-by-word English of texts in languages that neither sentence encoder reads.
+"""Word-by-word translation of texts in languages that neither sentence encoder reads.
 
 In: a version's file, then texts. Out: a gloss, the English words of a text, or nothing for a text
-that is in none of these languages. Model and encoders read English best, so a gloss is answered in
-place of the text. It does not know answers.
+in another language. Model and encoders read English best, so the gloss is answered instead of the
+text. Independent of answers.
 """
 
 import json
@@ -18,10 +18,10 @@ from schemas.config.errors import ConfigError
 GLOSSARY = "glossary.json"
 
 _KNOWN_SHARE = 0.75
-"""Of a text's words, at least."""
+"""The lowest share of known words in a text."""
 
 _MOST_WORDS = 64
-"""Where a text is cut."""
+"""The most characters of a text."""
 
 _BREAKS = ",;.!?।"
 _TOKENS = re.compile(
@@ -40,7 +40,7 @@ class Gloss:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """Some tokens of a text; english: None for a word that is not known."""
+    """Some tokens of a text; english: None for an unknown word."""
 
     tokens: Sequence[str]
     english: str | None
@@ -50,8 +50,8 @@ class Glossary:
     """Words of some languages with their English."""
 
     def __init__(self, words: Mapping[str, str], negations: Iterable[str] = ()) -> None:
-        """words: an empty gloss for those to leave out; negations: of languages that deny after
-        what they deny, so that in English a `no` opens the clause."""
+        """words: an empty gloss for words without a translation; negations: of languages that
+        negate after the negated word, so that in English a `no` opens the clause."""
         self._negations = {_spelled(word) for word in negations}
         self._words = {_spelled(word): english for word, english in words.items()}
         self._words |= dict.fromkeys(self._negations, "no")
@@ -59,8 +59,8 @@ class Glossary:
         self._longest = max((word.count(" ") + 1 for word in self._words), default=0)
 
     def gloss(self, text: str) -> Gloss | None:
-        """None for a text with too few known words. Words without marks stand in many languages: in
-        plain ASCII all must be known, and a term of several words among them."""
+        """The gloss; None for a text with too few known words. Words without marks occur in many
+        languages: in plain ASCII all must be known, with a term of several words among them."""
         if not self._words:
             return None
         plain, foreign = text.isascii(), has_other_letters(text)
@@ -76,8 +76,8 @@ class Glossary:
         return Gloss(english, not unread) if english else None
 
     def _terms(self, tokens: list[str], words: Mapping[str, str], foreign: bool) -> Iterator[_Term]:
-        """The longest known term that begins at each place. foreign: whether a word in Latin
-        letters is a name."""
+        """The longest known term at each place. foreign: whether a word in Latin letters is a
+        name."""
         at = 0
         while at < len(tokens):
             most = min(self._longest, len(tokens) - at)
@@ -102,13 +102,13 @@ class Glossary:
 
 
 def write_glossary(file: Path, words: Mapping[str, str], negations: Sequence[str]) -> None:
-    """What `read_glossary` reads."""
+    """Write the file that `read_glossary` reads."""
     held = {"words": words, "negations": negations}
     file.write_text(json.dumps(held, ensure_ascii=False, indent=0) + "\n", encoding="utf-8")
 
 
 def read_glossary(folder: Path) -> Glossary:
-    """What a version's folder has, nothing in versions of older exports. Raises ConfigError."""
+    """The glossary of a version's folder; none in versions of older exports. Raises ConfigError."""
     file = folder / GLOSSARY
     if not file.is_file():
         return NO_GLOSSARY
@@ -120,8 +120,8 @@ def read_glossary(folder: Path) -> Glossary:
 
 
 def _tokens(text: str) -> list[str]:
-    """Words and the signs that end a clause, in one spelling: composed and small, and Devanagari
-    without the dot that most leave out."""
+    """Words and the signs that end a clause, in one spelling: composed and in lower case, and
+    Devanagari without the dot that is usually omitted."""
     composed = unicodedata.normalize("NFC", text).casefold()
     return _TOKENS.findall(composed.replace(_NUKTA, "").replace(_CANDRABINDU, _ANUSVARA))
 
@@ -131,8 +131,8 @@ def _spelled(word: str) -> str:
 
 
 def _without_marks(words: Mapping[str, str]) -> dict[str, str]:
-    """Latin words without their marks. Where two become one that means two things, it says
-    nothing."""
+    """Latin words without their marks. A spelling of two words with different meanings has no
+    translation."""
     plain: dict[str, str] = {}
     for word, english in words.items():
         apart = unicodedata.normalize("NFD", word).replace("đ", "d")

@@ -1,10 +1,10 @@
 """The nearest training texts of a signal in any of sixteen languages.
 
-In: a version's files, then texts. Out: cosines and indices of the nearest texts, as
-`engine.retrieval.neighbours.Encoder` finds them for English. The encoder is Google's multilingual
-Universal Sentence Encoder (Yang et al. 2020, arXiv 1907.04307), a mean over words and their
-n-grams: equal meanings of sixteen languages are near one another. The table of its words stays on
-disk, mapped, so a process holds only the rows that it has read. It does not know answers.
+In: a version's files, then texts. Out: cosines and indices of the nearest texts, as from
+`engine.retrieval.neighbours.Encoder` for English. The encoder is Google's multilingual Universal
+Sentence Encoder (Yang et al. 2020, arXiv 1907.04307), a mean over words and their n-grams: equal
+meanings of sixteen languages are near one another. The table of its words is mapped from disk, so a
+process holds only the rows that it has read. Independent of answers.
 """
 
 import unicodedata
@@ -24,10 +24,10 @@ from schemas.text import normalise
 GRAPH, TABLE, PIECES = "multilingual.onnx", "multilingual-words.npy", "multilingual-pieces.npz"
 
 MAX_PIECES = 64
-"""Where a signal is cut."""
+"""The limit of a signal."""
 
 _KNOWN_SHARE = 0.8
-"""Of a text's pieces, at least: in a script that the encoder cannot read all texts are alike."""
+"""The lowest share of known pieces: in an unknown script all texts have similar vectors."""
 
 Nearest = tuple[list[float], list[int]]
 
@@ -57,7 +57,7 @@ class Words:
     low: npt.NDArray[np.float32]
 
     def ids(self, text: str) -> list[int]:
-        """Of a text in normal form."""
+        """The ids of a text in normal form."""
         return self.tokenizer.encode(text, MAX_PIECES)
 
     def vectors(self, ids: Sequence[int]) -> npt.NDArray[np.float32]:
@@ -69,7 +69,7 @@ class Words:
 
 
 def write_words(folder: Path, words: Words, pieces: Sequence[str], charsmap: bytes) -> None:
-    """The files that `read_words` reads. pieces, charsmap: those of the tokenizer."""
+    """Write the files that `read_words` reads. pieces, charsmap: of the tokenizer."""
     np.save(folder / TABLE, words.table)
     np.savez(
         folder / PIECES,
@@ -100,18 +100,18 @@ class MultilingualEncoder:
     """The graph that finds the nearest texts, and its words."""
 
     def __init__(self, folder: Path, threads: int) -> None:
-        """Raises ConfigError when one of the files does not load."""
+        """Raises ConfigError if one of the files does not load."""
         self._session, _ = open_graph(folder / GRAPH, threads, Device.CPU)
         known = self._session.get_modelmeta().custom_metadata_map
         if "texts" not in known:
             raise ConfigError(folder / GRAPH, "texts", "missing from its metadata; export again")
         self.texts = int(known["texts"])
-        """How many texts the graph chooses from."""
+        """The number of texts in the graph."""
         self._words = read_words(folder)
 
     def nearest(self, text: str) -> Nearest | None:
-        """Cosines and indices of the nearest texts, nearest first; None for a text whose words the
-        encoder hardly knows."""
+        """Cosines and indices of the nearest texts, nearest first; None for a text with too few
+        known words."""
         ids = self._words.ids(normalise(text))
         if not is_readable(ids):
             return None

@@ -1,7 +1,7 @@
-"""Whether a text denies something, in the languages that the multilingual encoder reads.
+"""Whether a text has a negation, in the languages of the multilingual encoder.
 
-In: a text in normal form. Out: yes or no. Sentence embeddings hardly show a negation: `no hate` is
-near `hate`. It does not know what is denied.
+In: a text in normal form. Out: true or false. Sentence embeddings hardly show a negation: `no hate`
+is near `hate`. It does not find the negated word.
 """
 
 import re
@@ -32,5 +32,5 @@ _DENIAL = re.compile(
 
 
 def denies(text: str) -> bool:
-    """A word says no, or an ending does where that is how a language denies."""
+    """Whether the text has a negating word, or an ending in languages that negate by endings."""
     return bool(_DENIAL.search(text))

@@ -5,8 +5,8 @@ texts that it has read once among thirty thousand; retrieval finds them, and a s
 finds other spellings and wordings of them. The method is kNN-LM (Khandelwal et al. 2020,
 Generalization through Memorization, arXiv 1911.00172) with sentence embeddings as keys.
 
-Two encoders find near texts: one reads English, one reads sixteen languages. The two together are
-right more often than each alone, for English too. The second alone reads a text with letters of
+Two encoders find near texts: one reads English, one reads sixteen languages. Both together are
+right more often than each alone, for English too. Only the second one reads a text with letters of
 another script than Latin.
 
 Weights and temperature were chosen on the committed predictions of the folds, by their accuracy and
@@ -33,21 +33,21 @@ from schemas.text import normalise
 PHRASES, ENCODER, ENCODER_TOKENIZER = "phrases.json", "encoder.onnx", "encoder-tokenizer.json"
 
 KNOWN_WEIGHT = 0.9
-"""Weight of the answer to a text that stands in the training texts. Less than 1, so that the
-confidence is higher where the model agrees."""
+"""Weight of the answer to a text that is in the training texts. Less than 1, so that the confidence
+is higher if the model agrees."""
 
 WEIGHT = 0.75
-"""Highest sum of the weights of near texts, where no text is the same."""
+"""Highest sum of the weights of near texts, if no text is equal."""
 
 NEAREST = 20
-"""Texts that have a vote."""
+"""The number of texts with a vote."""
 
 _TEMPERATURE = 0.04  # of cosines
-# Cosines of the nearest text: at or below the first it is unrelated; from the second on its votes
-# have their full weight.
+# Cosines of the nearest text: up to the first it is unrelated; from the second on its votes have
+# their full weight.
 _FLOOR, _NEAR = 0.4, 0.7
 _MAX_TOKENS = 64
-"""Where a signal is cut for the encoder; names of findings are far shorter."""
+"""The limit of a signal for the encoder; names of findings are far shorter."""
 
 
 def votes_of(similarities: Sequence[float], answers: Sequence[int]) -> Votes:
@@ -64,15 +64,15 @@ def votes_of(similarities: Sequence[float], answers: Sequence[int]) -> Votes:
 
 def same_polarity(text: str, phrases: Sequence[str], nearest: Nearest) -> Nearest:
     """The nearest phrases with the polarity of the text: both negated, or neither. A multilingual
-    encoder does not tell them apart. Text and phrases in normal form."""
+    encoder does not distinguish them. Text and phrases in normal form."""
     wanted = denies(text)
     near = [(s, k) for s, k in zip(*nearest, strict=True) if denies(phrases[k]) == wanted]
     return [s for s, _ in near], [k for _, k in near]
 
 
 def averaged(one: Votes, other: Votes) -> Votes:
-    """The mean of the near votes of two encoders; the nearest texts of both, by the greater cosine
-    where both found one."""
+    """The mean of the near votes of two encoders; the nearest texts of both, with the higher cosine
+    for a text that both found."""
     shares: defaultdict[int, float] = defaultdict(float)
     for votes in (one, other):
         for answer, weight in votes.weights.items():
@@ -102,7 +102,7 @@ class Encoder:
     """The graph that finds the nearest texts, and its tokenizer."""
 
     def __init__(self, graph: Path, tokenizer: Path, threads: int) -> None:
-        """Raises ConfigError when one of them does not load."""
+        """Raises ConfigError if one of them does not load."""
         self._session, _ = open_graph(graph, threads, Device.CPU)
         self._check(graph)
         try:
@@ -114,7 +114,7 @@ class Encoder:
 
     @property
     def texts(self) -> int:
-        """How many texts the graph chooses from."""
+        """The number of texts in the graph."""
         return int(self._session.get_modelmeta().custom_metadata_map["texts"])
 
     def nearest(self, texts: Sequence[str]) -> list[Nearest]:
@@ -154,7 +154,7 @@ class Neighbours:
         multilingual: MultilingualEncoder | None = None,
     ) -> None:
         """encoder, multilingual: over the texts of `known` in their order; without them only equal
-        texts are found."""
+        texts have votes."""
         self.texts = known
         self._phrases = list(known)
         self._answers = list(known.values())
@@ -162,11 +162,11 @@ class Neighbours:
         self._multilingual = multilingual
 
     def known(self, text: str) -> int | None:
-        """The index of the answer to a text whose normal form stands in the training texts."""
+        """The index of the answer to a text whose normal form is in the training texts."""
         return self.texts.get(normalise(text)) if self.texts else None
 
     def votes(self, texts: Sequence[str]) -> list[Votes]:
-        """Per text, order kept. A text without a letter or digit has none."""
+        """The votes per text, order kept. A text without a letter or digit has none."""
         found = [NO_VOTES] * len(texts)
         unknown = []
         for i, text in enumerate(texts):
@@ -212,10 +212,11 @@ def write_phrases(
 
 
 def read_neighbours(folder: Path, answers: int, threads: int) -> Neighbours:
-    """What a version's folder has; none where it has no phrases, the very words alone where it has
-    no encoder, and English alone where it has no multilingual one, as versions of older exports.
+    """The neighbours of a version's folder. Versions of older exports may lack parts: without
+    phrases there are none, without an encoder only equal texts have votes, and without a
+    multilingual encoder only English is read.
 
-    answers: how many the version has. Raises ConfigError.
+    answers: number of the version's answers. Raises ConfigError.
     """
     file = folder / PHRASES
     if not file.is_file():

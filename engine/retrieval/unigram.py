@@ -1,8 +1,8 @@
-"""A SentencePiece unigram tokenizer that is small in memory (Kudo 2018, arXiv 1804.10959).
+"""A SentencePiece unigram tokenizer with little memory (Kudo 2018, arXiv 1804.10959).
 
 In: pieces with their log probabilities, and the normaliser's character map. Out: the ids of a
 text's likeliest segmentation. The tokenizers library does the same, but its trie of 128,000 pieces
-takes 120 MB of a process; this dictionary takes 20 MB, and a signal is short.
+takes 120 MB of a process; this dictionary takes 20 MB, and signals are short.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ UNKNOWN, BEGIN, END = 0, 1, 2
 
 
 class Unigram:
-    """Pieces in order of their ids; the first three stand for unknown, begin and end."""
+    """Pieces in order of their ids; the first three are unknown, begin and end."""
 
     def __init__(
         self, pieces: Sequence[str], scores: npt.NDArray[np.float32], charsmap: bytes
@@ -40,7 +40,7 @@ class Unigram:
         return [BEGIN, *self._segmented("".join(_SPACE + word for word in words))[:most], END]
 
     def _segmented(self, text: str) -> list[int]:
-        """Viterbi: the best way to each position ends with the piece that is kept there."""
+        """Viterbi: the last piece of the best path to each position."""
         best = [0.0] + [-np.inf] * len(text)
         came: list[tuple[int, int]] = [(0, UNKNOWN)] * (len(text) + 1)
         for start in range(len(text)):

@@ -1,11 +1,11 @@
-"""The rows being answered together: what each has read, as keys and values.
+"""The rows of a batch with their cached keys and values.
 
-In: the tokens that each row adds. Out: the state after each of them. It knows no graph; whoever
-runs one gets a pass as `Pass`.
+In: the tokens that each row adds. Out: the state after each of them. Independent of graphs: a
+runner gets a pass as `Pass`.
 
 Rows have different lengths, so a pass leaves gaps on the right. Keys of gaps stay in the cache as
-holes: the mask covers them for good, and positions are counted without them. Tokens that turn out
-wrong are taken back the same way.
+holes: the mask always excludes them, and positions are counted without them. Wrong tokens are
+removed in the same way.
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ class Pass:
     """The tokens of one forward pass: B rows, at most T new tokens each, after P that are read."""
 
     ids: Ints  # [B, T]
-    new: Ints  # [B, T], 1 where there is a token
-    seen: Ints  # [B, P + T], 0 where a hole or a gap is
+    new: Ints  # [B, T], 1 for a token
+    seen: Ints  # [B, P + T], 0 in holes and gaps
     positions: Ints  # [B, T], 0 in gaps
 
 
 class Runner(Protocol[Cache]):
-    """What a batch needs of a session. A cache is 2 x layers of [B, kv_heads, P, head_dim]."""
+    """The session for a batch. A cache is 2 x layers of [B, kv_heads, P, head_dim]."""
 
     def run(self, tokens: Pass, cache: Cache, *, keep: bool) -> tuple[list[Floats], Cache]:
         """Each row's states [its tokens, hidden] and, if `keep`, the cache grown to P + T."""
@@ -51,14 +51,14 @@ class Batch(Generic[Cache]):
     """One list of rows from their first pass to their last."""
 
     def __init__(self, runner: Runner[Cache], cache: Cache, rows: int, read: int) -> None:
-        """cache: of one row that has read `read` tokens, as all do."""
+        """cache: of one row that has read `read` tokens, like all rows."""
         self._runner = runner
         self._seen = np.ones((rows, read), np.int64)
         self._last: Sequence[Sequence[int]] = ()
         self.cache = runner.pick(cache, [0] * rows) if rows > 1 else cache
 
     def forward(self, tokens: Sequence[Sequence[int]], *, keep: bool = True) -> list[Floats]:
-        """Let each row read its tokens, at least one, in one pass; [tokens, hidden] for each row.
+        """Read the tokens of each row, at least one, in one pass; [tokens, hidden] per row.
 
         keep=False: no further pass will follow, so the cache is not fetched.
         """
@@ -78,16 +78,16 @@ class Batch(Generic[Cache]):
         return states
 
     def slice_prefix(self, read: int) -> Cache:
-        """The cache of the first row as it was when it had read `read` tokens, without holes."""
+        """The cache of the first row after its first `read` tokens, without holes."""
         return self._runner.slice_prefix(self.cache, read)
 
     def mask_last(self, row: int, count: int) -> None:
-        """Make a row forget the last `count` tokens of its last feed."""
+        """Remove the last `count` tokens of a row's last feed."""
         end = self._seen.shape[1] - max(len(tokens) for tokens in self._last) + len(self._last[row])
         self._seen[row, end - count : end] = 0
 
     def keep_rows(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only; their numbers ascend."""
+        """Continue with these rows only; their numbers ascend."""
         if len(rows) < len(self._seen):
             self._seen = self._seen[list(rows)]
             self._last = [self._last[row] for row in rows] if self._last else ()

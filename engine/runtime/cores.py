@@ -1,6 +1,6 @@
-"""What the CPU is: how many cores this process may really use, and how it multiplies.
+"""Properties of the CPU: the cores that this process may use, and its integer products.
 
-ONNX Runtime asks the host alone, and would start 64 threads in a pod that owns two cores.
+ONNX Runtime uses the number of the host's cores, and would start 64 threads in a pod with two.
 """
 
 import math
@@ -15,7 +15,7 @@ _CGROUP_V1 = Path("/sys/fs/cgroup/cpu")
 
 
 def usable_cores() -> int:
-    """At least 1; a limit of 1.5 cores counts as 2."""
+    """The number of cores, at least 1; a limit of 1.5 cores counts as 2."""
     limit = min(len(os.sched_getaffinity(0)), _cgroup_limit())
     return max(1, math.ceil(limit))
 

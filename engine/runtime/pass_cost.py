@@ -1,6 +1,6 @@
-"""How long a pass takes, measured on this machine, and so where a batch is cut.
+"""The duration of a pass, measured on this machine, which limits the size of batches.
 
-In: a way to run a pass of so many tokens. Out: whether a pass of so many would last too long.
+In: a function that runs a pass of so many tokens. Out: the duration of a pass of so many tokens.
 """
 
 import time
@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MAX_PASS_S = 0.150
-"""Seconds that one pass may take: less than a request's budget, so that a request waits for one
-pass at most."""
+"""The most seconds of one pass: less than a request's budget, so that a request waits for at most
+one pass."""
 
 _FEW, _MANY = 16, 64
 _RUNS = 3
@@ -30,12 +30,12 @@ class PassCost:
         return cls(start=max(0.0, few - per_token * _FEW), per_token=per_token)
 
     def seconds(self, tokens: int) -> float:
-        """What a pass of so many tokens takes."""
+        """Seconds of a pass of so many tokens."""
         return self.start + self.per_token * tokens
 
 
 def _quickest(run: Callable[[int], object], tokens: int) -> float:
-    """The quickest of some runs: others' load slows a run down, nothing makes it quicker."""
+    """The fastest of some runs: other load only makes a run slower."""
     took = []
     for _ in range(_RUNS + 1):  # the first allocates
         begun = time.perf_counter()

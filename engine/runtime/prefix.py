@@ -1,8 +1,8 @@
 """The file that holds the fixed prompt prefix as keys and values.
 
 In: the prefix's token ids and its cache, from the float graph at export. Out: the same at load,
-for these ids only. A quantised graph that computed them anew would do so in eight bits, and the
-first token of a text carries values so large that every later token would feel it.
+for these ids only. A quantised graph would compute them in eight bits, and the first token of a
+text has so large values that the error would affect every later token.
 """
 
 import zipfile
@@ -23,9 +23,9 @@ def write_prefix(file: Path, ids: Sequence[int], cache: Sequence[Floats]) -> Non
 
 
 def read_prefix(file: Path, ids: Sequence[int], shape: tuple[int, int, int]) -> list[Floats] | None:
-    """The cache, None when the file is of another prefix than `ids`.
+    """The cache; None if the file is of another prefix than `ids`.
 
-    shape: 2 x layers, kv_heads, head_dim. Raises ConfigError when the file is none of these.
+    shape: 2 x layers, kv_heads, head_dim. Raises ConfigError if the file has another content.
     """
     try:
         with np.load(file) as stored:

@@ -1,8 +1,8 @@
 """The Llama graph on ONNX Runtime: token ids in, hidden states out.
 
 In: a graph and the prefix that begins every prompt. Out: batches that have read the prefix. The
-prefix's keys and values come from the version or are computed once, at load. It alone knows the
-names of the graph's tensors; it knows nothing of vocabularies, grammars or answers.
+prefix's keys and values come from the version or are computed once, at load. Only this module has
+the names of the graph's tensors. Independent of vocabularies, grammars and answers.
 """
 
 import logging
@@ -23,7 +23,7 @@ from schemas.config.errors import ConfigError
 
 _Array = npt.NDArray[np.generic]
 Cache = list[ort.OrtValue]
-"""2 x layers of [rows, kv_heads, keys, head_dim], where the device wants them."""
+"""2 x layers of [rows, kv_heads, keys, head_dim], on the device."""
 
 _HIDDEN = "last_hidden_state"
 _INPUTS = {"input_ids", "slots", "places", "position_ids", "attention_bias"}
@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class Device(StrEnum):
-    """What computes the passes: `MAPPER_DEVICE`."""
+    """The device of the passes: `MAPPER_DEVICE`."""
 
     CPU = "cpu"
     CUDA = "cuda"
@@ -62,11 +62,11 @@ class LlamaSession:
         prefix_file: Path | None = None,
         device: Device = Device.CPU,
     ) -> None:
-        """graph: model.onnx; threads: cores one pass uses; prefix: ids that begin every row;
-        prefix_file: their cache, computed here where it is missing or of other ids; device: what
-        to compute on, the CPU where it is not to be had.
+        """graph: model.onnx; threads: cores per pass; prefix: ids that begin every row;
+        prefix_file: their cache, computed here if it is missing or of other ids; device: for the
+        passes, the CPU if it is not available.
 
-        Raises ConfigError when the graph cannot be loaded or is not of this shape.
+        Raises ConfigError if the graph cannot be loaded or has another shape.
         """
         self._session, self.device = open_graph(graph, threads, device)
         pairs = [f"{i}.{part}" for i in range(shape.layers) for part in ("key", "value")]
@@ -81,13 +81,13 @@ class LlamaSession:
             self._prefix_length = len(prefix)
 
     def start(self, rows: int, cached_prefix: CachedPrefix | None = None) -> Batch[Cache]:
-        """A batch of `rows` rows that have all read the prefix, or as much as `begun` has."""
+        """A batch of `rows` rows that have all read the prefix, or the tokens of `begun`."""
         cached_prefix = cached_prefix or CachedPrefix(self._prefix, self._prefix_length)
         return Batch(self, cached_prefix.cache, rows, cached_prefix.read)
 
     def cached_prefix(self, batch: Batch[Cache], tokens: int) -> CachedPrefix:
-        """What the first row had read after its first `lead` tokens, given that it was started
-        here and has been fed once, with keep=True."""
+        """The cache of the first row after its first `lead` tokens. The row must have been started
+        here and fed once, with keep=True."""
         read = self._prefix_length + tokens
         return CachedPrefix(batch.slice_prefix(read), read)
 
@@ -158,7 +158,7 @@ class LlamaSession:
 
 
 def _packed(tokens: Pass) -> dict[str, _Array]:
-    """A pass as `export.onnx.fuse` describes it: the tokens alone, and their places in the row."""
+    """A pass in the form of `export.onnx.fuse`: the tokens alone, and their places in the row."""
     real = tokens.new.astype(bool)
     slots = np.zeros_like(tokens.ids)
     slots[real] = np.arange(real.sum())
@@ -175,21 +175,20 @@ def _packed(tokens: Pass) -> dict[str, _Array]:
 
 
 def open_graph(graph: Path, threads: int, device: Device) -> tuple[ort.InferenceSession, Device]:
-    """A session, and the device it computes on: the CPU where the wanted one is not to be had.
+    """A session, and its device: the CPU if the wanted one is not available.
 
-    Raises ConfigError when the graph cannot be loaded.
+    Raises ConfigError if the graph cannot be loaded.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # A thread that waits for its partner by spinning takes the core from whoever else serves the
-    # request: reader, guard, facade.
+    # A spinning thread takes the core from the other steps of the request: reader, guard, facade.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Products with signed weights overflow without VNNI; there they are to become unsigned ones.
-    # Not elsewhere: with AMX, ONNX Runtime would turn them too, and lose what they are for.
+    # Products with signed weights overflow without VNNI, so they are converted to unsigned ones.
+    # Only there: with AMX, ONNX Runtime would convert them too, and they would be slower.
     if not has_vnni():
         options.add_session_config_entry("session.x64quantprecision", "1")
-    options.log_severity_level = 3  # errors; the optimizer's warnings are no one's business
+    options.log_severity_level = 3  # errors only, without the optimizer's warnings
     if device is not Device.CPU:
         wanted = _PROVIDERS[device]
         problem = f"this ONNX Runtime has no {wanted}"

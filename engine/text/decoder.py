@@ -1,12 +1,12 @@
-"""Answers of versions that write the candidate JSON as text, held to the grammar token by token.
+"""Answers of versions that write the candidate JSON as text, restricted by the grammar.
 
 In: prompts. Out: JSON that the decoding schema accepts, written by the model's greedy choice among
-what the grammar allows. Where it allows one token only, that one rides along with the next pass
-and has probability 1; the head is multiplied for the allowed tokens alone.
+the tokens that the grammar allows. If it allows only one token, that is read in the next pass and
+has probability 1; the head is multiplied only for the allowed tokens.
 
-A draft is verified, not believed: its tokens ride along too, one pass reads the model's choice at
-each of them, and the first that differs ends the draft. So an answer is the same with and without
-one, and a draft that is wholly right leaves nothing to decode.
+A draft is verified: its tokens are read in the same pass, the model's choice is computed at each of
+them, and the first different one ends the draft. So an answer is the same with and without a draft,
+and a right draft leaves nothing to decode.
 """
 
 import json
@@ -27,18 +27,18 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """A place where the grammar leaves the model a choice."""
+    """A place with several allowed tokens."""
 
     written: int  # tokens of the answer before it
     position: int  # of the state that decides it, among the tokens fed in this pass
     allowed: npt.NDArray[np.intp]
-    drafted: int | None  # the token fed on trust; None ends the pass's reading
+    drafted: int | None  # the unverified token that was fed; None ends the pass's reading
     place: int
 
 
 @dataclass(slots=True)
 class _Row:
-    """One answer in the making."""
+    """One partial answer."""
 
     place: int  # in the grammar
     pending: list[int]  # tokens to feed with the next pass
@@ -50,7 +50,7 @@ class _Row:
     passes: int = 0
 
     def drafted_token(self, allowed: npt.NDArray[np.intp]) -> int | None:
-        """The draft's next token, while the answer is as drafted and the grammar agrees."""
+        """The draft's next token, while the answer equals the draft and the grammar allows it."""
         written = len(self.answer)
         if written >= len(self.draft) or self.answer != list(self.draft[:written]):
             return None
@@ -81,7 +81,7 @@ class TextDecoder:
         live = list(range(len(rows)))
         batch = self._session.start(len(rows))
         while True:
-            # 1. Write up to the first choice that only a pass can make; who has none is done.
+            # 1. Write up to the first choice that needs a pass; a row without one is complete.
             for i in live:
                 self._advance(rows[i])
             now = time.monotonic()
@@ -97,7 +97,7 @@ class TextDecoder:
             batch.keep_rows(staying)
             live = [live[k] for k in staying]
             hidden = batch.forward([rows[i].pending for i in live])
-            # 3. Let the model choose; what was fed on trust in vain is taken back.
+            # 3. Apply the model's choices; remove fed tokens that it did not choose.
             for k, i in enumerate(live):
                 wasted = self._settle(rows[i], hidden[k])
                 if wasted:
@@ -129,7 +129,7 @@ class TextDecoder:
         row.pending.append(token)
 
     def _settle(self, row: _Row, hidden: Floats) -> int:
-        """Make the pass's choices from its states [T, hidden]; returns the tokens fed in vain."""
+        """Apply the choices of a pass's states [T, hidden]; returns the wrongly fed tokens."""
         fed, choices = len(row.pending), row.choices
         row.pending, row.choices = [], []
         row.passes += 1
@@ -149,7 +149,7 @@ class TextDecoder:
     def _finish(self, row: _Row) -> Candidate:
         text, labels = self._grammar.text(row.answer), ()
         if not self._grammar.allowed(row.place).size:
-            # A label written twice says nothing more, and the schema cannot forbid it.
+            # A repeated label has no meaning, and the schema cannot forbid it.
             labels = tuple(dict.fromkeys(json.loads(text)["taxonomy"]))
             text = candidate_text(labels)
         return Candidate(text, row.probability, labels=labels, passes=row.passes)

@@ -1,15 +1,15 @@
-"""What may be written: the candidate texts of the decoding schema, as one tokenizer writes them.
+"""The grammar: the candidate texts of the decoding schema, in the encoding of one tokenizer.
 
-In: the schema, and how texts are encoded. Out: the tokens that may come next, at every place of an
-answer. Of all the ways to spell a text only the tokenizer's own is allowed: a model was taught no
-other, and a draft can be accepted only where both spell alike.
+In: the schema, and an encoder of texts. Out: the allowed next tokens at every place of an answer.
+Of all encodings of a text only the tokenizer's own is allowed: the model has learned no other, and
+a draft can only be accepted if both encodings are equal.
 
-There are too many lists to encode them all, 1.6 million of three labels, and their encodings are
-not those of their labels one after the other. But byte-pair encoding decides locally: whether a
-row of tokens is an encoding depends on each token and the next. So two encodings that have a token
-in common may be exchanged behind it, and lists of two labels show what longer ones do. Only where
-a label is written so differently behind one and before another that no token is the same, lists of
-three are encoded too.
+There are too many lists to encode them all, 1.6 million of three labels, and an encoding of a list
+is not the concatenation of the encodings of its labels. But byte-pair encoding is local: whether a
+sequence of tokens is an encoding depends on each token and the next. So two encodings with a common
+token may be exchanged after it, and lists of two labels show the steps of longer ones. Lists of
+three are encoded only for a label whose encodings after one label and before another have no token
+in common.
 """
 
 import itertools
@@ -24,7 +24,7 @@ import numpy.typing as npt
 from engine.decoder import candidate_text
 
 Encode = Callable[[str], Sequence[tuple[int, str]]]
-"""Text to its tokens, each with the part of the text that it stands for."""
+"""The tokens of a text, each with its part of the text."""
 
 _Place = tuple[str, int]
 """The text since the last label began, its quote included, and the last token."""
@@ -37,7 +37,7 @@ class Grammar:
     def __init__(self, schema: Mapping[str, Any], encode: Encode, *, vocabulary: int) -> None:
         """schema: `schemas.event.decoding_schema`; vocabulary: rows of the head.
 
-        Raises ValueError when the tokenizer does not fit.
+        Raises ValueError if the tokenizer does not fit.
         """
         array = schema["properties"]["taxonomy"]
         encodings = _Encodings(encode)
@@ -51,19 +51,19 @@ class Grammar:
         self._allowed = [np.array(sorted(after), np.intp) for after in self._after]
 
     def allowed(self, place: int) -> npt.NDArray[np.intp]:
-        """Ids that may come next, ascending; none where the text is complete."""
+        """The allowed next ids, ascending; none if the text is complete."""
         return self._allowed[place]
 
     def after(self, place: int, token: int) -> int:
-        """The place behind an allowed token."""
+        """The place after an allowed token."""
         return self._after[place][token]
 
     def text(self, tokens: Iterable[int]) -> str:
-        """What allowed tokens spell."""
+        """The text of allowed tokens."""
         return "".join(self._texts[token] for token in tokens)
 
     def tokens(self, labels: Iterable[str]) -> list[int]:
-        """How a list is written, whether or not it may be."""
+        """The tokens of a list, allowed or not."""
         return [token for token, _ in self._encode(candidate_text(labels))]
 
     def _number(
@@ -73,10 +73,10 @@ class Grammar:
         left: int,
         known: dict[tuple[_Place, int], int],
     ) -> int:
-        """The number of a place with so many labels left to begin; -1 where no text ends."""
+        """The number of a place with so many labels left; -1 if no text ends there."""
         if (place, left) in known:
             return known[place, left]
-        steps = encodings.steps.get(place, {})  # none behind a complete text
+        steps = encodings.steps.get(place, {})  # none after a complete text
         after = {
             token: number
             for token, (following, begun) in steps.items()
@@ -124,10 +124,10 @@ class _Encodings:
 
 
 def _encode_lists(encodings: _Encodings, labels: Sequence[str], most: int) -> None:
-    """Encode what shows every step of every list of up to three labels."""
+    """Encode lists that have every step of every list of up to three labels."""
     for label in labels:
         encodings.add([label])
-    # For each label: its places behind another, before another, and the others that had these.
+    # Per label: its places after another label, before another one, and the labels with these.
     behind, before = (
         {label: defaultdict[frozenset[_Place], list[str]](list) for label in labels}
         for _ in range(2)
@@ -140,7 +140,7 @@ def _encode_lists(encodings: _Encodings, labels: Sequence[str], most: int) -> No
         for (entered, firsts), (left, lasts) in itertools.product(
             behind[label].items(), before[label].items()
         ):
-            # No token in common, where tokens reach from the label's borders into its middle.
+            # No common token, if tokens reach from the label's borders into its middle.
             if entered.isdisjoint(left):
                 for first, last in itertools.product(firsts, lasts):
                     encodings.add([first, label, last])
