@@ -1,8 +1,8 @@
 """`python -m client_api keys create|rotate|revoke|list`: manages a file of API keys.
 
 In: command-line arguments. Out: the file, changed as a whole and readable by its owner only; a
-new key on standard output, once, and everything said about it on standard error. The running
-service takes the change over by itself.
+new key on standard output, once, and all messages on standard error. The running service applies
+the change by itself.
 """
 
 import fcntl
@@ -39,7 +39,7 @@ ExpiresDays = Annotated[float | None, typer.Option(help="days until the new key 
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command; returns the exit status: 0, 1 after saying why not, 2 for wrong usage."""
+    """Run one command; returns the exit status: 0, 1 with a reason, 2 for wrong usage."""
     try:
         app(list(argv), prog_name="python -m client_api keys")
     except SystemExit as end:
@@ -54,7 +54,7 @@ def _file(
         Path | None, typer.Option(envvar="MAPPER_KEYS_FILE", help="the file of keys")
     ] = None,
 ) -> None:
-    """Make, rotate, revoke and list API keys."""
+    """Create, rotate, revoke and list API keys."""
     context.obj = file
 
 
@@ -65,7 +65,7 @@ def create(
     scope: Annotated[list[Scope], typer.Option(help="may be repeated")],
     expires_days: ExpiresDays = None,
 ) -> None:
-    """Make a key and print it, once; without --expires-days it never ends."""
+    """Create a key and print it, once; without --expires-days it never expires."""
     with _refusals(), _edit(path := _path(context), create=True) as records:
         now = _now()
         try:
@@ -83,10 +83,10 @@ def rotate(
     grace_hours: Annotated[float, typer.Option(help="hours that the old key still works")] = 24,
     expires_days: ExpiresDays = None,
 ) -> None:
-    """Make a successor, which ends when the old key was to end; the old key works a while."""
+    """Create a successor with the old key's expiry; the old key works for the grace time."""
     with _refusals(), _edit(path := _path(context)) as records:
         old, now = _known(records, id, path), _now()
-        # A rotation gives neither key more time than the old one had, unless it is told to.
+        # A rotation extends neither key's time, unless the option requests it.
         expires = _end(now, expires_days) or old.expires
         if expires is not None and expires <= now:
             raise ConfigError(path, f"keys.{id}", "has expired; give --expires-days")
@@ -114,7 +114,7 @@ def list_keys(context: typer.Context) -> None:
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """Ends the command with status 1 and the reason when it cannot be done."""
+    """End the command with status 1 and the reason if it cannot be done."""
     try:
         yield
     except (ConfigError, OSError) as error:

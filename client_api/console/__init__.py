@@ -1,10 +1,10 @@
-"""Puts the console's page together: one HTML text, and the headers that fence it in.
+"""Builds the console's page: one HTML text, and its security headers.
 
-In: the files of this folder, and whether keys are needed. Out: bytes and headers. Knows no routes
-and no data of the service; the page asks for those itself.
+In: the files of this folder, and whether keys are needed. Out: bytes and headers. Independent of
+routes and data of the service, which the page requests itself.
 
-Style and script stand in the page, allowed by their hashes: no other of either can run, and no
-file of ours has a path that access rules would have to know.
+Style and script are in the page and are allowed by their hashes: no other style or script can run,
+and access rules need no paths for them.
 """
 
 import base64
@@ -16,7 +16,7 @@ from importlib.resources import files
 from string import Template
 from typing import Final
 
-# In this order the files of `scripts/` are one script; later ones use what earlier ones declare.
+# The files of `scripts/` are one script in this order; later ones use declarations of earlier ones.
 _SCRIPTS: Final = (
     "dom",
     "api",
@@ -34,7 +34,7 @@ _SCRIPTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """html: the whole page; headers: its own and the browser's orders."""
+    """html: the whole page; headers: its own and the security headers."""
 
     html: bytes
     headers: Mapping[str, str]
@@ -42,7 +42,7 @@ class Page:
 
 @cache
 def build_page(keys: bool, review: bool) -> Page:
-    """The page as a service with or without API keys and a review queue serves it."""
+    """The page of a service with or without API keys and a review queue."""
     style = read("console.css")
     script = "\n".join(read(f"scripts/{name}.js") for name in _SCRIPTS)
     html = Template(read("index.html")).substitute(
@@ -57,13 +57,13 @@ def build_page(keys: bool, review: bool) -> Page:
         scripts=source_of(script),
         styles=source_of(style),
         images="data:",
-        # Text becomes an element nowhere in the page, and no defect can make it one.
+        # The page never converts text to elements; the policy enforces it even with a defect.
         more=("require-trusted-types-for 'script'", "trusted-types 'none'"),
     )
     return Page(html.encode(), HEADERS | {"Content-Security-Policy": policy})
 
 
-#: Of every page, besides its policy.
+#: Headers of every page, besides its policy.
 HEADERS: Final = {
     "Cache-Control": "no-cache",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -76,7 +76,7 @@ HEADERS: Final = {
 
 
 def content_policy(*, scripts: str, styles: str, images: str, more: Sequence[str] = ()) -> str:
-    """The Content-Security-Policy of a page that asks its own host alone.
+    """The Content-Security-Policy of a page that calls only its own host.
 
     scripts, styles, images: their sources. more: further directives.
     """

@@ -192,8 +192,9 @@ class AuthMiddleware:
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         if name.lower() in self._hosts:
             return
-        # With keys a page elsewhere has nothing to show; without, any name that leads here is one
-        # by which it could ask. An address is no such name, and a browser always sends one.
+        # With keys, a page of another site cannot authenticate. Without keys, it could call this
+        # service by any name that resolves to it. Addresses need no check, nor requests without
+        # Host: a browser always sends it.
         foreign = self._keys is None and host != "" and not is_address(name)
         if foreign or _belongs(path, _OWN_HOST_ONLY):
             detail = "this path is not for this Host; MAPPER_ALLOWED_HOSTS lists the allowed ones"

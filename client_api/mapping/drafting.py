@@ -1,6 +1,6 @@
 """Drafts of detector files by the served model.
 
-In: a detector's name, with words or collected outputs. Out: a `Draft`. The model is asked through
+In: a detector's name, with words or collected outputs. Out: a `Draft`. The model is called through
 the same gateway as for traffic, a chunk at a time; reading and deciding run in a thread.
 """
 

@@ -43,13 +43,13 @@ class ModelRefused(ModelError):  # noqa: N818
 
 
 class ModelOverloaded(ModelError):  # noqa: N818
-    """The model was not asked, because it could not answer in time."""
+    """The model was not called, because it could not answer in time."""
 
     reason = FallbackReason.OVERLOADED
 
 
 class CircuitOpen(ModelError):  # noqa: N818
-    """The model was not asked, because the circuit is open; `reason`: of the last failure."""
+    """The model was not called, because the circuit is open; `reason`: of the last failure."""
 
     def __init__(self, problem: str, reason: FallbackReason) -> None:
         super().__init__(problem)
@@ -57,13 +57,13 @@ class CircuitOpen(ModelError):  # noqa: N818
 
 
 class RulesOnly(ModelError):  # noqa: N818
-    """The model was not asked, because the kill switch is on."""
+    """The model was not called, because the kill switch is on."""
 
     reason = FallbackReason.RULES_ONLY
 
 
 class ModelGateway(Protocol):
-    """Asks the served model."""
+    """Calls the served model."""
 
     async def map(self, items: Sequence[Item], budget_s: float) -> list[Decision]:
         """One decision per item, in order, within `budget_s` seconds.

@@ -1,4 +1,4 @@
-"""The kill switch: whether the model may be asked.
+"""The kill switch: whether the model may be called.
 
 In: the modes set by the environment, by the policy file and by an administrator of this process.
 Out: the mode in force, and its sources. Independent of HTTP.

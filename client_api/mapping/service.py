@@ -130,7 +130,7 @@ class MapperService:
 
     async def map(self, item: Item, started: float, budget_s: float) -> Decision:
         """Answer one item. started: clock seconds when its request arrived. With more than the
-        usual budget, an overloaded model is asked again until the budget ends.
+        usual budget, an overloaded model is called again until the budget ends.
 
         Raises BudgetSpent, or the exception of a defect in the rules; both are counted.
         """

@@ -76,8 +76,8 @@ def switch(repository: Path, wanted: str | None, *, back: bool) -> None:
 def switch_shadow(repository: Path, wanted: str | None, share: float) -> None:
     """Let a candidate answer a share of the items as well, and print the result.
 
-    wanted: its number, or `off` to end the shadow. Raises as `switch` does, and no candidate is
-    asked then.
+    wanted: its number, or `off` to end the shadow. Raises as `switch` does, and no candidate gets
+    items then.
     """
     if wanted == "off":
         with _alone(repository):

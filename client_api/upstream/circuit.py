@@ -23,7 +23,7 @@ class CircuitBreaker:
     Calls that were in flight together when the first of them failed count as one failure: they
     were in one batch, and one late batch does not show that the model is lost.
 
-    `mapper_circuit_state` shows its state: 0 closed (the model is asked), 1 half open (a canary
+    `mapper_circuit_state` shows its state: 0 closed (the model is called), 1 half open (a canary
     is under way), 2 open (the rules answer).
     """
 

@@ -18,7 +18,7 @@ from typing import Any
 
 DETECTOR = "canary"
 # Reasons with which the ensemble answers without the model. `rules_only` is not among them: the
-# kill switch must not take the pods away that it wants to spare.
+# kill switch must not remove the pods.
 _WITHOUT_MODEL = frozenset({"model_error", "timeout", "overloaded"})
 
 

@@ -166,7 +166,7 @@ def _is_in(share: float, item: Item) -> bool:
 
 
 def _read(path: Path) -> Shadow | None:
-    """The content of the file; None also for a damaged file, and then no candidate is asked."""
+    """The content of the file; None also for a damaged file, and then no candidate gets items."""
     try:
         return read_shadow(path.parent)
     except ConfigError as error:
