@@ -114,20 +114,20 @@ def _doubts(
     if not CLEAN.isdisjoint(labels):
         if known and CLEAN.isdisjoint(elsewhere.labels):
             yield (
-                f"is mapped to {labels[0]}, and other detectors find {_joined(elsewhere.labels)}"
-                " by it; correct it, unless it says that nothing was found"
+                f"is mapped to {labels[0]}, but means {_joined(elsewhere.labels)} in other"
+                " detectors; correct it unless it means that nothing was found"
             )
         elif elsewhere.kind is MatchKind.NONE:
-            yield f"is mapped to {labels[0]}, so it clears; correct it, unless it means that"
+            yield f"is mapped to {labels[0]}; correct it unless it means that nothing was found"
     elif known and _topics(labels).isdisjoint(_topics(elsewhere.labels)):
         yield (
-            f"means {_joined(elsewhere.labels)} in other detectors; correct it, unless it is"
-            " another thing here"
+            f"means {_joined(elsewhere.labels)} in other detectors; correct it unless its meaning"
+            " differs here"
         )
     if UNKNOWN in labels:
-        yield f"is mapped to {UNKNOWN}, which says nothing; write a label or remove the word"
+        yield f"is mapped to {UNKNOWN}, which has no meaning; write a label or remove the word"
     if is_opaque(word) and word not in own.legend and elsewhere.kind is MatchKind.NONE:
-        yield "is an opaque code; write what it stands for under `legend`"
+        yield "is an opaque code; write its meaning under `legend`"
     combined = vocabulary.taxonomy.combine(labels)
     if covered := [label for label in labels if label not in combined]:
         yield f"has {covered[0]}, which {combined[0]} covers; remove it"

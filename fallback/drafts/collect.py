@@ -93,8 +93,8 @@ def _notes(
     if otherwise:
         first = otherwise[0]
         yield (
-            f"the format reads {len(otherwise)} of {len(today)} outputs otherwise than they are "
-            f"read without it, first number {first + 1}: {_told(_said(then[first]))} instead of "
+            f"the format changes the reading of {len(otherwise)} of {len(today)} outputs, first of "
+            f"number {first + 1}: {_told(_said(then[first]))} instead of "
             f"{_told(_said(today[first]))}; it is proposed only"
         )
     cleared = [i for i, one in then.items() if _said(one) == "clean" and _said(today[i]) != "clean"]
@@ -102,12 +102,12 @@ def _notes(
         places = ", ".join(inferred.format.get("quoted", [])[:8])
         yield (
             f"{len(cleared)} of {len(today)} outputs are clean with the format and unread without "
-            f"it, first number {cleared[0] + 1}: make sure that {places} holds no finding"
+            f"it, first number {cleared[0] + 1}: make sure that {places} has no finding"
         )
     if others := len(today) - len(then):
         yield f"{others} of {len(today)} outputs have another format"
     if inferred.left:
-        yield f"the format leaves to the reading by structure: {', '.join(inferred.left[:8])}"
+        yield f"read by structure, not by the format: {', '.join(inferred.left[:8])}"
 
 
 def _detector(name: str, form: Mapping[str, Any]) -> OwnDetector | None:

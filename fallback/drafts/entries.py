@@ -105,12 +105,13 @@ def _entry(opinion: Opinion, others: Mapping[str, float], words: int) -> Entry:
         confidence = max(confidence, rule.confidence)
     elif known and (rule.curated or confidence < rule.confidence):
         if CLEAN.isdisjoint(rule.labels) or not rule.curated:
-            why.append(f"the model says {'+'.join(best)}, other detectors {'+'.join(rule.labels)}")
+            shared = "+".join(rule.labels)
+            why.append(f"the model answers {'+'.join(best)}, other detectors have {shared}")
         best, confidence = rule.labels, rule.confidence
     if confidence < CERTAIN:
         why.append("the model is not sure")
     if not CLEAN.isdisjoint(best) and not _is_clean(opinion.word.text):
-        why.append("it clears an output")
+        why.append("its label is a clean one")
     return Entry(opinion.word, best, round(confidence, 4), tuple(likely[:_SHOWN]), tuple(why))
 
 

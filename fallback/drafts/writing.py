@@ -16,8 +16,8 @@ from fallback.rules.catalog import Labels
 _WIDTH = 100
 _REVIEW = (
     "# Keep, correct or remove each doubtful entry. `mapper detectors lint FILE` checks the file,",
-    "# `mapper detectors diff FILE` shows what it changes, and `mapper detectors add FILE` puts it",
-    "# into the service's folder.",
+    "# `mapper detectors diff FILE` shows its changes, and `mapper detectors add FILE` writes it",
+    "# to the service's folder.",
 )
 
 
@@ -55,7 +55,7 @@ def write(draft: Draft) -> str:
         f"detector: {_scalar(draft.detector)}",
     ]
     if draft.known:
-        lines.append(f"# {draft.known} more words are known to the service already.")
+        lines.append(f"# The service already has {draft.known} more words.")
     if doubtful or certain:
         lines.append("maps:")
     if doubtful:
@@ -67,7 +67,7 @@ def write(draft: Draft) -> str:
     lines += [f"  {_pair(entry)}" for entry in certain]
     if codes:
         lines += [
-            "# --- codes: write what each stands for, draft again with that, or map them here ---",
+            "# --- codes: write their meanings and draft again, or map them here ---",
             *(f"#   {_scalar(e.word.text)}:{_counted(e)}" for e in codes),
         ]
     legend = [entry.word for entry in (*doubtful, *certain) if entry.word.legend]
