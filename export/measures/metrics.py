@@ -17,7 +17,7 @@ Labels = Iterable[str]
 
 ECE_BINS = 15
 CONFIDENT = 0.6
-"""The contract's "confidence ≥ 0.6", whatever the threshold is."""
+"""The contract's "confidence ≥ 0.6", for any threshold."""
 _LEVEL = 0.95
 _RESAMPLES = 1000
 

@@ -1,4 +1,4 @@
-"""`mapper bulk`: files of any size, each different output asked once."""
+"""`mapper bulk`: files of any size, each different output sent once."""
 
 import re
 from pathlib import Path

@@ -1,7 +1,7 @@
 """Answers as columns, for engines of tables.
 
-In: columns of detectors and outputs. Out: one struct a row, whose fields are the columns that an
-answer adds. Memory holds the different pairs that were asked.
+In: columns of detectors and outputs. Out: one struct per row, whose fields are the columns that an
+answer adds. Memory holds the different pairs that were sent.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from llama_mapper.bulk import PairMapper
 from llama_mapper.bulk.columns import ADDED
 from llama_mapper.bulk.pairs import Pair
 
-#: Why a row has no answer, beside the columns of the answer.
+#: The column with the reason why a row has no answer.
 PROBLEM: Final = "mapped_problem"
 NULL: Final = "detector or output is null"
 _TYPES = (pa.list_(pa.string()), pa.float64(), *(pa.string(),) * 3)
@@ -22,7 +22,7 @@ FIELDS: Final = tuple(pa.field(n, t) for n, t in zip((*ADDED, PROBLEM), _TYPES, 
 
 
 class AskOnce:
-    """Asks for each different pair once in its life.
+    """Sends each different pair once in its lifetime.
 
     is_text: whether outputs are texts; else each is JSON.
     """
@@ -32,7 +32,7 @@ class AskOnce:
         self._known: dict[Pair, Mapping[str, Any]] = {}
 
     def structs(self, detectors: Iterable[Any], outputs: Iterable[Any]) -> pa.StructArray:
-        """An answer for each row. Raises MapperError when an endpoint refuses, or all are lost."""
+        """One answer per row. Raises MapperError when an endpoint refuses, or all are lost."""
         rows = [
             None if detector is None or output is None else (detector, output, self._is_text)
             for detector, output in zip(detectors, outputs, strict=True)
@@ -48,7 +48,7 @@ class AskOnce:
 
 
 def no_answer() -> dict[str, Any]:
-    """The fields of a row that cannot be asked."""
+    """The fields of a row that cannot be sent."""
     return {PROBLEM: NULL}
 
 

@@ -23,11 +23,11 @@ def register(
 ) -> None:
     """Add `name(detector VARCHAR, output VARCHAR)` to a connection; it gives a struct.
 
-    A pair is asked once while the connection has the function. A query fails with the client's
+    A pair is sent once while the connection has the function. A query fails with the client's
     error when an endpoint refuses, or all are lost.
     """
     asking = AskOnce(endpoints)
-    # A notebook's thread has an event loop already, which could not wait for another one.
+    # A notebook's thread already has an event loop, which cannot wait for another one.
     thread = ThreadPoolExecutor(1, "canonical")
 
     def ask(detectors: pa.ChunkedArray, outputs: pa.ChunkedArray) -> pa.StructArray:

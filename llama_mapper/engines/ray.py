@@ -25,11 +25,11 @@ _PAIRS_AT_ONCE = 1000
 def map_rows(
     rows: "Dataset", endpoints: PairMapper, columns: Columns = DEFAULT_COLUMNS, *, tasks: int = 2
 ) -> "Dataset":
-    """The rows with the columns of their answers; `mapped_problem` says why a row has none.
+    """The rows with the columns of their answers; `mapped_problem` is the reason without one.
 
-    tasks: how many ask at once, each with 2 batches of 50 at every endpoint. An output that is no
-    text is asked as JSON. The different pairs are asked when this is called; they and their answers
-    must fit a worker's memory. Rows are not shuffled.
+    tasks: number of parallel tasks, each with 2 batches of 50 in flight at every endpoint. An
+    output that is not a text is sent as JSON. The different pairs are sent by this call; they and
+    their answers must fit into a worker's memory. Rows are not shuffled.
 
     Raises UsageError for columns that are missing or taken.
     """

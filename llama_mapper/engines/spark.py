@@ -34,11 +34,12 @@ def map_rows(
     tasks: int = 2,
     broadcast: bool = True,
 ) -> "DataFrame":
-    """The rows with the columns of their answers; `mapped_problem` says why a row has none.
+    """The rows with the columns of their answers; `mapped_problem` is the reason without one.
 
-    tasks: how many tasks ask at once, each with 2 batches of 50 at every endpoint. broadcast: send
-    the answers to the rows; else both are shuffled, for more different pairs than fit a worker's
-    memory. An output that is no text is asked as JSON. Each action asks anew: write the frame once.
+    tasks: number of parallel tasks, each with 2 batches of 50 in flight at every endpoint.
+    broadcast: broadcast the answers to the rows; else both are shuffled, for more different pairs
+    than fit into a worker's memory. An output that is not a text is sent as JSON. Each action sends
+    the pairs again: write the frame once.
 
     Raises UsageError for columns that are missing or taken.
     """

@@ -273,7 +273,7 @@ def count(record: Record, entry: Entry, scale: Scale) -> None:
         record.entries.append(entry)
         return
     found = number_of(leaf) > 0
-    if not found:  # whatever its grade is: nothing of it is there
+    if not found:  # with any grade: nothing of it is there
         record.said = [f for f in record.said if f.basis is not Basis.GRADE]
     basis = Basis.SCORE if found else Basis.FLAG
     _say(record, entry, Judged(_OUTCOME[found], None, basis), "")
