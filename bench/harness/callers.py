@@ -80,8 +80,13 @@ def _poster(url: str) -> Callable[[str, object], Any]:
 
     def post(path: str, body: object) -> Any:
         headers = {"Content-Type": "application/json"}
-        connection.request("POST", path, orjson.dumps(body), headers)
-        response = connection.getresponse()
+        try:
+            connection.request("POST", path, orjson.dumps(body), headers)
+            response = connection.getresponse()
+        except ConnectionError:  # the server closed it while another contender had its turn
+            connection.close()
+            connection.request("POST", path, orjson.dumps(body), headers)
+            response = connection.getresponse()
         content = orjson.loads(response.read())
         if response.status != 200:
             raise RuntimeError(f"{url}{path} answers {response.status}: {content}")
