@@ -269,6 +269,8 @@ class MapperService:
     async def _by_rules(self, item: Item, reason: FallbackReason) -> Decision | Exception:
         try:
             if self._rules_s([item]) < _AT_ONCE_S:
+                # One item per turn of the loop: the first one of a detector takes milliseconds.
+                await asyncio.sleep(0)
                 return answer_by_rules(self._pipelines, item, reason)
             return await asyncio.to_thread(answer_by_rules, self._pipelines, item, reason)
         except Exception as error:  # an error of one item must not fail the others
