@@ -30,9 +30,7 @@ def test_the_page_has_the_tables() -> None:
 
 
 def test_tests_of_the_export_run_in_its_environment() -> None:
-    interpreters = {
-        test: python for python, *arguments in commands([]) for test in arguments[2:]
-    }
+    interpreters = {test: python for python, *arguments in commands([]) for test in arguments[2:]}
     assert set(interpreters) == set(all_tests())
     for test, python in interpreters.items():
         assert (".venv-export" in python) == test.startswith("tests/export/"), test
