@@ -4,10 +4,11 @@ In: a value, or the node under a key. Out: true or false. Uses the roles of keys
 """
 
 from fallback.reading.account import last_key
-from fallback.reading.generic.record import kind_of
+from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.record import POLARITY, kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form, key_role
 from fallback.reading.judge import as_number, judge_word
-from fallback.reading.tree import Leaf, Node, leaves
+from fallback.reading.tree import Leaf, Node, Use, leaves, mark, path_of
 from fallback.reading.words import load_words
 from schemas.text import normalise
 
@@ -57,6 +58,28 @@ def holds_judgements(node: Node) -> bool:
     return isinstance(node, list) and bool(node) and all(map(is_judged, node))
 
 
+def ballots(node: Node) -> list[Finding]:
+    """The verdicts under the names of judges, `{"model-a": "unsafe"}`; empty for another node."""
+    votes = list(node.values()) if isinstance(node, dict) else []
+    found: list[Finding] = []
+    for leaf in votes:
+        word = leaf.value if isinstance(leaf, Leaf) else None
+        judged = judge_word(word) if isinstance(word, str) else None
+        if judged is None or normalise(str(word)) in POLARITY:
+            return []
+        found.append(Finding(str(word), judged.hit, None, Basis.DECISION, path_of(leaf)))
+    mark(node, Use.SIGNAL)
+    return found
+
+
+def is_count(node: Node) -> bool:
+    """Whether an object says only how many there are: `{"count": 2}`."""
+    return isinstance(node, dict) and all(
+        isinstance(n, Leaf) and key_role(key_form(key), kind_of(n)).role is Role.COUNT
+        for key, n in node.items()
+    )
+
+
 def is_event(text: str) -> bool:
     """Whether a type is that of an event: `moderation.completed`, `com.acme.guard.violation`."""
     kinds = text.split(".")
@@ -80,6 +103,16 @@ def judged_groups(node: dict[str, Node]) -> bool:
 def judges(leaf: Leaf) -> bool:
     """Whether a scalar is not a text: a judgement under `prompt` is about the prompt."""
     return not isinstance(leaf.value, str) or judge_word(leaf.value) is not None
+
+
+def is_left(node: Node) -> bool:
+    """Whether anything in it is unread, or may be; an empty list is not."""
+    return any(leaf.use is Use.UNREAD for leaf in leaves(node)) or not isinstance(node, Leaf | list)
+
+
+def may_tell(node: Node) -> bool:
+    """Whether a place may hold findings, and not only bookkeeping."""
+    return not isinstance(node, dict) or any(n.use is not Use.BOOKKEEPING for n in leaves(node))
 
 
 def holds_names(node: Node) -> bool:

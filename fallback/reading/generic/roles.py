@@ -37,7 +37,7 @@ _MEASURES_TAKEN = _KEYS["acted"] | load_words().values["acted"] | {"flag", "aler
 #: Words of which a flag of a state consists.
 _STATED = _KEYS["states"] | _KEYS["subjects"] | {
     "request", "response", "message", "text", "input", "output", "session", "client", "run",
-    "result",
+    "result", "task", "workflow", "step", "episode",
 }  # fmt: skip
 
 

@@ -14,7 +14,18 @@ from schemas.text import normalise
 
 #: Keys of the end of a scale.
 _TOPS = frozenset(
-    {"max", "scale", "out of", "max score", "maximum", "score range", "range", "max value"}
+    {
+        "max",
+        "scale",
+        "out of",
+        "max score",
+        "maximum",
+        "score range",
+        "range",
+        "max value",
+        "scale max",
+        "max scale",
+    }
 )
 
 

@@ -9,6 +9,7 @@ from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic import statements
 from fallback.reading.generic.inside import (
     are_links,
+    ballots,
     holds_judgements,
     holds_names,
     is_code,
@@ -60,6 +61,8 @@ _OUTCOMES = frozenset({"success", "successful", "succeeded"})
 _ATTACKS = frozenset({"attack", "attack type", "attack name", "probe", "exploit", "jailbreak"})
 #: What is said of an answer, in which its scores may stand as well: `metadata: {scores: {...}}`.
 _ASIDE = frozenset({"metadata", "meta", "response metadata", "extra", "extras", "info"})
+#: What several judges said, each under its name.
+_VOTES = frozenset({"votes", "judges", "judgements", "judgments", "voters", "raters", "by model"})
 _JUDGED_MAPS = frozenset({"scores", "categories", "flags", "probabilities", "probs"})
 _VALUES = frozenset({"value", "val", "answer"})
 #: Objects of an event; judgements in them are not bookkeeping.
@@ -179,7 +182,10 @@ def _outcome(entry: Entry, beside: dict[str, Node]) -> Entry:
 
 
 def _keep(record: Record, entry: Entry, scale: Scale) -> None:
-    record.entries.append(entry)
+    if entry.form in _VOTES and (votes := ballots(entry.node)):
+        record.said += votes
+    else:
+        record.entries.append(entry)
 
 
 def _bookkeeping(record: Record, entry: Entry, scale: Scale) -> None:

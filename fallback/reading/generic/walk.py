@@ -11,6 +11,7 @@ from fallback.reading.account import last_key
 from fallback.reading.finding import Basis, Finding, across, merge
 from fallback.reading.generic import scaling, shapes
 from fallback.reading.generic.exclusive import exclusive
+from fallback.reading.generic.inside import is_count, is_left, may_tell
 from fallback.reading.generic.lists import TOP, Lists, Place
 from fallback.reading.generic.record import CHECKERS, HIT_WORDS, Entry, Record, broke, kind_of
 from fallback.reading.generic.roles import Kind, Role, key_form
@@ -25,6 +26,7 @@ _MAPS = load_words().keys["maps"]
 _OBJECT = 6
 _CHECKS = frozenset({"check", "checks", "test", "validation", "validator", "verification"})
 _VERDICTS = frozenset({"verdict", "decision", "outcome"})
+_COUNTED = load_words().texts["counted_findings"]
 _MATCHES = frozenset({"matches", "hits"})
 #: The most texts of one error that are read.
 _MAX_TEXTS = 8
@@ -46,9 +48,7 @@ class Walker(Lists):
             return []
         if isinstance(leaf.value, str):
             return self._names_of([leaf], place)
-        if place.heading:
-            return self._categories.judged(place.heading, leaf)
-        return []
+        return self._categories.judged(place.heading, leaf) if place.heading else []
 
     # --- objects --------------------------------------------------------------------------
 
@@ -60,7 +60,7 @@ class Walker(Lists):
             return self._categories.judged(place.heading, second)
         if (parallel := shapes.parallel(node)) is not None:
             read = [f for name, value in parallel for f in self._pair(name, value)]
-            rest = self._object({k: n for k, n in node.items() if _left(n)}, place)
+            rest = self._object({k: n for k, n in node.items() if is_left(n)}, place)
             return merge([*exclusive(read, self._names), *rest])
         if (question := shapes.question(node)) is not None:
             return self._read_names(question)
@@ -68,7 +68,9 @@ class Walker(Lists):
             return [f for name, leaf in suite for f in self._categories.passing(name, leaf)]
         if (passing := shapes.passing(node, self._names.is_harm)) is not None:
             read = [f for name, leaf in passing for f in self._categories.passing(name, leaf)]
-            return merge([*read, *self._object({k: n for k, n in node.items() if _left(n)}, place)])
+            return merge(
+                [*read, *self._object({k: n for k, n in node.items() if is_left(n)}, place)]
+            )
         scaling.rescale(node)
         scaling.take_odds(node)
         own = self._categories.own_keys(node)
@@ -148,7 +150,7 @@ class Walker(Lists):
                         entry, limit, place.heading, place.mapping, bool(named)
                     )
                 continue
-            if node and not _left(node):  # all of it is bookkeeping, quoted, or read already
+            if node and not is_left(node):  # all of it is bookkeeping, quoted, or read already
                 continue
             if role is Role.QUOTED:
                 apart.append([f for f in self.read(node, Place(depth=depth)) if f.hit])
@@ -161,7 +163,7 @@ class Walker(Lists):
             if role in (Role.NAMES, Role.CONTAINER, Role.NAME, Role.BROAD) or (
                 role not in (Role.CATEGORY, Role.SAID, Role.WHY)
             ):
-                room = True
+                before, room = room, True
                 if not node:
                     same.append(Finding(entry.key, False, None, Basis.PRESENCE))
                     continue
@@ -181,8 +183,10 @@ class Walker(Lists):
                 )  # fmt: skip
                 if core and role is Role.CONTAINER and self._names.known(core):
                     inner = replace(inner, heading=self._names.best(entry.key, core))
-                read = self.read(node, inner)
-                same += read
+                elif entry.form in _COUNTED and not heading and is_count(node):
+                    inner = replace(inner, heading=entry.key)
+                same += (read := self.read(node, inner))
+                room = before or bool(read) or may_tell(node)
                 continue
             if role in (Role.SAID, Role.WHY) and _prose(node):
                 mark(node, Use.QUOTED)
@@ -290,10 +294,6 @@ def _not_denied(findings: Sequence[Finding], beside: Sequence[Finding]) -> list[
     """Findings without names whose basis is presence and that are judged clean elsewhere."""
     clean = {f.name for f in beside if f.hit is False and not f.whole}
     return [f for f in findings if f.basis is not Basis.PRESENCE or f.name not in clean]
-
-
-def _left(node: Node) -> bool:
-    return any(leaf.use is Use.UNREAD for leaf in leaves(node)) or not isinstance(node, Leaf | list)
 
 
 def _prose(node: Node) -> bool:

@@ -205,8 +205,12 @@ class Pieces(Headers):
     def _counted(self, text: str, depth: int) -> list[Finding] | None:
         """`5 of 5 checks passed: toxicity, bias`: names of checks of which none failed."""
         head, colon, rest = text.partition(": ")
-        listed = self._listed(rest) if colon and counts(head) is False else None
-        return [replace(f, hit=False, basis=Basis.FLAG) for f in listed] if listed else None
+        if not colon or counts(head) is not False or contrast.turns(rest):
+            return None
+        names = [part.strip() for part in rest.strip(" .").split(",")]
+        if any(not name or cut.is_prose(name) or ":" in name for name in names):
+            return None
+        return [Finding(name, False, None, Basis.FLAG) for name in names]
 
     def _opposed(self, text: str, depth: int) -> list[Finding] | None:
         """`Does not contain malware. Does contain a link.`: a denial clears only its own name."""

@@ -18,6 +18,10 @@ _LOOSE = " \t\n.!:;,*\"'`>=-\u2013—"
 _MAX_QUESTION = 200
 
 
+#: What numbers the questions of a list.
+_LISTED = "0123456789.)(-*\u2022# "
+
+
 def asked(text: str) -> tuple[str, str, str] | None:
     """The subject of a question, its answer in one word, and the rest; None for another text.
 
@@ -26,7 +30,7 @@ def asked(text: str) -> tuple[str, str, str] | None:
     at = text.find("?")
     if not 0 < at <= _MAX_QUESTION:
         return None
-    head, rest = text[:at], text[at + 1 :].strip(_LOOSE)
+    head, rest = text[:at].lstrip(_LISTED), text[at + 1 :].strip(_LOOSE)
     for label in ("answer", "a"):
         opening, colon, after = rest.partition(":")
         if colon and opening.casefold() == label:

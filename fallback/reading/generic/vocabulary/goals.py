@@ -58,7 +58,8 @@ def _without_start(words: list[str]) -> list[str] | None:
         words = words[1:]
         while len(words) > 2 and words[0].strip("#.:)-").isdigit():  # `Rule 2: no harassment`
             words = words[1:]
-    at = 2 if words[0] == "the" and words[1] in _SUBJECTS else int(words[0] in _SUBJECTS)
+    the = words[0] == "the" and len(words) > 1 and words[1] in _SUBJECTS
+    at = 2 if the else int(words[0] in _SUBJECTS)
     if len(words) > at + 2 and words[at] in _LINKS:  # `is_free_of_bias`, `output has no bias`
         words = words[at + 1 :]
     for start in _STARTS.get(words[0], ()):

@@ -86,3 +86,7 @@ def test_findings_that_are_called_errors(output: Any, expected: list[str]) -> No
 @pytest.mark.parametrize("output", FAILURES)
 def test_failures_stay_failures(output: Any) -> None:
     assert said(output) == "failed"
+
+
+def test_an_error_that_was_cut_after_its_first_word_is_a_failure() -> None:
+    assert said({"error": "The"}) == "failed"
