@@ -48,7 +48,6 @@ _STOPS = frozenset(
 )
 _BAD_CLASSES = load_words().values["bad_classes"]
 _UNJUDGED = load_words().values["unjudged"]
-#: What a verdict says that was not reached: nothing beside it makes it a clean one.
 _OPEN = load_words().values["open"]
 _OUTCOME = {None: Outcome.NONE, True: Outcome.FOUND, False: Outcome.CLEAN}
 
