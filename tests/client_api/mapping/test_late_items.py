@@ -82,7 +82,7 @@ def test_an_item_counts_once_however_often_it_was_asked() -> None:
 @pytest.mark.parametrize("on_timeout", ["rules", "error"])
 def test_it_is_a_timeout_when_the_budget_of_the_batch_has_ended(on_timeout: str) -> None:
     never = Cold(10**6)
-    answer, seen = batch(FakeGateway(never), 300, on_timeout=on_timeout)
+    answer, seen = batch(FakeGateway(never), 1000, on_timeout=on_timeout)
     assert never.asked[WORDS[0]] > 1
     if on_timeout == "rules":
         assert {result["fallback_reason"] for result in answer["results"]} == {"timeout"}
