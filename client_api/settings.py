@@ -80,7 +80,7 @@ class RepositorySettings(BaseSettings):
 
     model_repository: Path = Field(
         default=Path("model_repository"),
-        description="folder of the models for `serve`, `versions`, `promote`, `rollback`",
+        description="`serve`, `versions`, `promote`, `rollback`: folder of the models",
     )
 
 

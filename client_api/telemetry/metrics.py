@@ -98,9 +98,7 @@ class Metrics:
             "mapper_framework_total", "Items that touch a control of a framework", "framework"
         )
         self._errors = self._counter(
-            "mapper_errors_total",
-            "Requests and batch items that the service failed to answer",
-            "error_code",
+            "mapper_errors_total", "Requests and batch items answered with an error", "error_code"
         )
         self._confidence = self._histogram(
             "mapper_confidence", "Calibrated confidence of the answers", _CONFIDENCE_EDGES

@@ -124,7 +124,7 @@ def test_rejected_lines_have_their_reasons(folder: Path) -> None:
     assert [row["line"] for row in rejected] == [6, 7, 8]
     assert "PAYLOAD_TOO_LARGE" in rejected[0]["problem"]
     assert "2025.09" in rejected[1]["problem"]
-    assert "no answer" in rejected[2]["problem"]
+    assert "is not an answer" in rejected[2]["problem"]
 
 
 def test_grc_tools_and_siems_take_it(folder: Path) -> None:

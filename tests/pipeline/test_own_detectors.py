@@ -132,7 +132,7 @@ def test_two_files_that_say_something_of_one_detector_are_refused(tmp_path: Path
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no folder"):
+    with pytest.raises(ConfigError, match="is not a folder"):
         TenantPipelines([tmp_path / "nowhere"])
 
 

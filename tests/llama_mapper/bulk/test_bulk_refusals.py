@@ -17,7 +17,7 @@ from tests.support.command_line import mapper, started
     [
         ("none.jsonl", "o.jsonl", "no such file"),
         ("in.jsonl", "o.csv", "is csv"),
-        ("in.jsonl", "o.txt", "ends in none"),
+        ("in.jsonl", "o.txt", "must end in one of"),
         ("in.csv", "o.csv", "no column 'detector'"),
         ("twice.csv", "o.csv", "rename it"),
         ("in.jsonl", "in.jsonl", "exists"),
