@@ -12,7 +12,7 @@ from fallback.reading.decode import Decoded, decode
 from fallback.reading.finding import Finding
 from fallback.reading.generic.texts import closed
 from fallback.reading.guards import Guards
-from fallback.reading.item import Item
+from fallback.reading.item import MAX_DEPTH, Item
 from fallback.reading.nested import unquoted
 from fallback.rules.lookup import RuleMapper
 from fallback.signal import How, Reading, Signal, Verdict
@@ -77,12 +77,12 @@ def _stated(item: Item, findings: Sequence[Finding]) -> bool:
     return not findings and item.is_vacant
 
 
-def _empty(decoded: Decoded) -> Signal | None:
+def _empty(decoded: Decoded, depth: int = 0) -> Signal | None:
     """Whether an output has no content."""
     if len(decoded.parts) != 1:
         return None
-    if (inner := unquoted(decoded)) is not None:
-        return _empty(inner)
+    if depth < MAX_DEPTH and (inner := unquoted(decoded)) is not None:
+        return _empty(inner, depth + 1)
     part = decoded.parts[0]
     if part is None:
         return Signal("", verdict=Verdict.EMPTY)

@@ -225,8 +225,10 @@ class _Search:
 def _after_mask(text: str, at: int) -> int:
     """The index after a mask in double braces, `{{PHONE}}`; 0 without one."""
     end = text.find("}}", at, at + _LONGEST_MASK) if text.startswith("{{", at) else -1
+    if end < 0:
+        return 0
     inner = text[at:end].lstrip("{")
-    return end + 2 if end > 0 and inner and inner.replace("_", "a").isalnum() else 0
+    return end + 2 if inner and inner.replace("_", "a").isalnum() else 0
 
 
 def _has_record(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from itertools import pairwise
 
 import pytest
@@ -220,6 +221,27 @@ def test_twice_as_many_entries_take_at_most_twice_the_steps(reader: Reader, kind
         steps.append(calls(lambda text=text: reader.read(NOBODY, text)))  # type: ignore[misc]
     assert steps[-1] < STEPS
     assert all(b <= 2.5 * a + 20_000 for a, b in pairwise(steps)), steps
+
+
+@pytest.mark.parametrize(
+    ("before", "unit", "after"),
+    [
+        ("hate", " ", "x"), ("PASS", " ", ""), ("", "[ab] ", " " * 25_000), ("", "(", "x"),
+        ("hate", "{", "x"), ("hate", "a=1 ", "x"), ("", "[", ""), ("", "\t", "1"), ("ok", ".", "x"),
+        ("", "[x] ", ""), ("", "::error ", "::"), ("", "1) a? ", ""), ("hate", "- ", "1"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("size", [LIMIT // 4, LIMIT])
+def test_runs_of_one_piece_take_no_time_of_note(
+    reader: Reader, size: int, before: str, unit: str, after: str
+) -> None:
+    """Steps are calls, which a regular expression does not make: here the processor's time counts.
+    The bound is far above the usual 0.03 s, and far below the seconds of quadratic work."""
+    text = (before + unit * (size // len(unit)))[: LIMIT - len(after)] + after
+    reader.read(NOBODY, "warm up")
+    begun = time.thread_time()
+    reader.read(NOBODY, text)
+    assert time.thread_time() - begun < 0.8
 
 
 def test_texts_of_any_pieces_take_steps_in_proportion(reader: Reader) -> None:

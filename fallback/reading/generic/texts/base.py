@@ -3,7 +3,7 @@
 In: text. Out: findings. The forms of a piece have a module each; `Pieces` tries them in order.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, across
@@ -36,15 +36,23 @@ class Base:
 
     def record(self, pairs: Sequence[tuple[str, str]]) -> list[Finding]:
         """Pairs as an object, a new one if a key is repeated."""
-        scopes: list[dict[str, Node]] = [{}]
+        records: list[dict[str, str]] = [{}]
         for key, value in pairs:
-            if key in scopes[-1]:
-                scopes.append({})
+            if key in records[-1]:
+                records.append({})
+            records[-1][key] = value
+        # Equal ones once: a text may repeat a pair thousands of times.
+        different = {tuple(record.items()): record for record in records}.values()
+        read = [self._record(record) for record in different]
+        return read[0] if len(read) == 1 else across(read)
+
+    def _record(self, pairs: Mapping[str, str]) -> list[Finding]:
+        scope: dict[str, Node] = {}
+        for key, value in pairs.items():
             counted = counts(value)
             told = value if counted is None else "found" if counted else "none"
-            scopes[-1][key] = Leaf(told, key)
-        read = [[*self._read(scope), *_left_over(scope)] for scope in scopes]
-        return read[0] if len(read) == 1 else across(read)
+            scope[key] = Leaf(told, key)
+        return [*self._read(scope), *_left_over(scope)]
 
     def is_failure(self, text: str) -> bool:
         """Whether a text is the tool's own failure, and not one of its words for a finding."""

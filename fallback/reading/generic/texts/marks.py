@@ -27,7 +27,7 @@ _OUTCOMES = {
 }  # fmt: skip
 _STEPS = frozenset({"step", "check", "test", "case"})
 #: How far a run is, after its line: `[ 50%]`, `(0.12s)`.
-_PROGRESS = re.compile(r" +(?:\[ *\d{1,3}%\]|\(\d{1,6}(?:\.\d{1,6})?m?s\))$")
+_PROGRESS = re.compile(r"(?<! ) ++(?:\[ *\d{1,3}%\]|\(\d{1,6}(?:\.\d{1,6})?m?s\))$")
 _TALLY = re.compile(r"\d{1,6} passed(?: in [\d.]{1,9}+s)?$")
 _BOX = re.compile(r"\[[ xX]\] *\w")
 _LONGEST_NUMBER = 9
