@@ -231,7 +231,16 @@ def guarded(stack: Stack, tmp_path: Path) -> Iterator[tuple[str, Any]]:
     with running_facade(settings) as url:
         # Until then /health is a 503, which Chromium would log.
         eventually(lambda: httpx.get(f"{url}/health").status_code == 200)
-        yield url, make
+
+        def known(*scopes: str) -> str:
+            """A new key, once the facade has read the file again."""
+            headers = {"X-API-Key": make(*scopes)}
+            eventually(
+                lambda: httpx.get(f"{url}/metrics/summary", headers=headers).status_code != 401
+            )
+            return headers["X-API-Key"]
+
+        yield url, known
 
 
 def test_with_keys_it_asks_for_one_and_keeps_it_to_itself(
