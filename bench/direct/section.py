@@ -29,8 +29,7 @@ _NAMES = {
 }
 _CONCURRENCY = {False: (1, 4, 16, 64), True: (1, 16)}  # by `quick`
 _WINDOW_S = {False: 2.0, True: 0.3}
-#: Different inputs. Each of the program's threads steps through them by the number of threads; a
-#: prime keeps threads from sending the same ones together, which the engine would compute once.
+#: Different inputs.
 _INPUTS = {False: 1009, True: 41}
 _LOADED_WITHIN_S = 180.0
 
