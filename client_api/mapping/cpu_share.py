@@ -34,8 +34,8 @@ class CpuShare:
     async def turn(self, within_s: float) -> None:
         """Return when the process is within its share, at the latest after `within_s` seconds.
 
-        Callers wait one after another: if all of them woke to look, that would cost the time that
-        the share saves.
+        Callers wait one after another: if each of them checked the share itself, the checks
+        would use the time that the share saves.
         """
         if self.wait_s() <= 0 and not self._turns.locked():
             return

@@ -1,4 +1,4 @@
-"""Maps pairs by the engine in this process: no server is asked.
+"""Maps pairs by the engine in this process, without a server.
 
 The client has no engine. Where the repository of the service is installed, an entry point finds
 the one of its served version.
@@ -32,7 +32,7 @@ class Engine(Protocol):
 class InProcess:
     """tenant_id: whose detector files and thresholds apply. threshold: as in `MapperClient.map`.
 
-    Loads the model when it is made. Raises UsageError where the engine or a model is missing.
+    The constructor loads the model. Raises UsageError if the engine or a model is missing.
     """
 
     def __init__(self, tenant_id: str | None = None, threshold: float | None = None) -> None:
