@@ -45,6 +45,7 @@ class Vocabulary:
     def __init__(self, detector: Detector | None) -> None:
         self.detector = detector
         maps = detector.maps if detector else {}
+        self.scales = Scales(detector, {}, goods=False)
         self._benign = {match_key(w): _CLEAN_LABELS.issuperset(x) for w, x in maps.items()}
 
     def benign(self, word: str) -> bool | None:
@@ -66,7 +67,7 @@ class Statements:
 
     def __init__(self, words: Words, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._scales = Scales(vocabulary.detector, outcomes(words), goods=False)
+        self._scales = vocabulary.scales.with_words(outcomes(words))
 
     def decision(self, value: Scalar, basis: Basis) -> Judged:
         """The judgement of a value of a decision, by the detector's own words too."""

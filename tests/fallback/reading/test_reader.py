@@ -244,6 +244,16 @@ def test_runs_of_one_piece_take_no_time_of_note(
     assert time.thread_time() - begun < 0.8
 
 
+def test_the_first_output_of_a_detector_takes_little_more_than_the_next(reader: Reader) -> None:
+    """The event loop reads it. A detector's names must not be prepared once per envelope."""
+    detectors = load_rules().detectors.values()
+    most_names = max(detectors, key=lambda detector: len(detector.maps))
+    new = Reader(load_rules())
+    first = calls(lambda: new.read(most_names.name, "hate"))
+    again = calls(lambda: new.read(most_names.name, "hate"))
+    assert first - again < 50 * len(most_names.maps)
+
+
 def test_texts_of_any_pieces_take_steps_in_proportion(reader: Reader) -> None:
     chosen = random.Random(11)
     for _ in range(60):

@@ -4,6 +4,7 @@ In: the detector's file. Out: the scale of a number or a word, by its name.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
 
 from fallback.reading.generic.vocabulary.goods import lack
@@ -35,6 +36,12 @@ class Scales:
                 flagged_from=severity.flagged_from if severity else None,
                 words=words,
             )
+
+    def with_words(self, words: Mapping[str, Outcome]) -> "Scales":
+        """The same scales with other words; the names, of which there may be thousands, are shared."""
+        other = copy(self)
+        other._base = replace(self._base, words=words)
+        return other
 
     def own(self, name: str) -> bool:
         """Whether the detector's file gives the direction of the name."""
