@@ -26,6 +26,7 @@ from client_api.http.interface.bodies import MAX_BATCH
 from client_api.http.server import server_config
 from client_api.settings import LogLevel, Settings
 from client_api.telemetry import logs
+from fallback.rules.catalog import load_detectors
 
 #: Objectives: seconds of one turn of the loop, and of 99 % of the other callers' waits.
 LONGEST_TURN_S: Final = 0.05
@@ -79,8 +80,9 @@ class Noticed:
 
     def __str__(self) -> str:
         return (
-            f"While the hostile corpus was answered by rules, in {_BATCHES} batches, another caller"
-            f" sent {len(self.waits_s)} `/map`, one after another: 99 % were answered within"
+            f"While batches named every detector for the first time and then held the hostile"
+            f" corpus {_BATCHES} times, all answered by rules, another caller sent"
+            f" {len(self.waits_s)} `/map`, one after another: 99 % were answered within"
             f" {self.p99_s * 1000:.0f} ms (objective {P99_S * 1000:.0f} ms). The event loop's"
             f" longest turn took {self.longest_turn_s * 1000:.0f} ms of CPU time (objective"
             f" {LONGEST_TURN_S * 1000:.0f} ms)."
@@ -111,10 +113,20 @@ def waits_until(done: Callable[[], bool], http: httpx.Client) -> list[float]:
 
 
 def _attack(url: str) -> None:
+    """The first output of a detector takes longer than the next: every detector is named once."""
     batch = [body for _, body in bodies()][:MAX_BATCH]
     with httpx.Client(base_url=url, timeout=60.0) as http:
+        name_all_detectors(http)
         for _ in range(_BATCHES):
             http.post("/map/batch", json={"requests": batch}).raise_for_status()
+
+
+def name_all_detectors(http: httpx.Client) -> None:
+    """Send one output of every detector, in batches."""
+    items = [{"detector": name, "output": "hate"} for name in load_detectors()]
+    for start in range(0, len(items), MAX_BATCH):
+        part = items[start : start + MAX_BATCH]
+        http.post("/map/batch", json={"requests": part}).raise_for_status()
 
 
 @dataclass(frozen=True, slots=True)

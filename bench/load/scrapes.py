@@ -14,10 +14,8 @@ from dataclasses import dataclass
 import httpx
 
 from bench.load.open_loop import cpu_seconds, own_process, percentile
-from bench.load.others import Facade, facade, waits_until
+from bench.load.others import Facade, facade, name_all_detectors, waits_until
 from bench.report import Target, number, table
-from client_api.http.interface.bodies import MAX_BATCH
-from fallback.rules.catalog import load_detectors
 
 _ROUND_S = {False: 5, True: 1}  # by `quick`
 _ROUNDS = {False: 6, True: 1}
@@ -61,7 +59,7 @@ def measure(quick: bool) -> Scraping:
         own_process() as pool,
         httpx.Client(base_url=running.url, timeout=60.0) as http,
     ):
-        _name_all_detectors(http)
+        name_all_detectors(http)
         pool.submit(_scrape_each_second, running.url, 1).result()  # the process is up
         for _ in range(_ROUNDS[quick]):
             end = time.monotonic() + _ROUND_S[quick]
@@ -81,13 +79,6 @@ def measure(quick: bool) -> Scraping:
         series,
         len(text) / 1000,
     )
-
-
-def _name_all_detectors(http: httpx.Client) -> None:
-    items = [{"detector": name, "output": "hate"} for name in load_detectors()]
-    for start in range(0, len(items), MAX_BATCH):
-        part = items[start : start + MAX_BATCH]
-        http.post("/map/batch", json={"requests": part}).raise_for_status()
 
 
 def _scrape_each_second(url: str, seconds: int) -> None:
