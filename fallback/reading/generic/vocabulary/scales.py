@@ -38,7 +38,7 @@ class Scales:
             )
 
     def with_words(self, words: Mapping[str, Outcome]) -> "Scales":
-        """The same scales with other words; the names, of which there may be thousands, are shared."""
+        """These scales with other words; the names, which may be thousands, are shared."""
         other = copy(self)
         other._base = replace(self._base, words=words)
         return other
