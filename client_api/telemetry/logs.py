@@ -7,12 +7,16 @@ import asyncio
 import logging
 import sys
 import traceback
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
+import orjson
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from client_api.telemetry.context import current_or_none
+
+_OPTIONS: Final = orjson.OPT_NON_STR_KEYS
 
 
 def configure(level: str) -> None:
@@ -35,7 +39,7 @@ def configure(level: str) -> None:
             foreign_pre_chain=shared,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
+                structlog.processors.JSONRenderer(_json),
             ],
         )
     )
@@ -75,6 +79,10 @@ def _name_exception(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     if info and info[1] is not None:
         event.update(exception_facts(info[1]))
     return event
+
+
+def _json(event: EventDict, default: Callable[[Any], Any], **_: object) -> str:
+    return orjson.dumps(event, default, _OPTIONS).decode()
 
 
 def exception_facts(error: BaseException) -> dict[str, Any]:

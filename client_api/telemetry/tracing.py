@@ -16,6 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.propagators.textmap import default_getter
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _tracer = trace.get_tracer(__name__)
@@ -41,7 +42,9 @@ def resource() -> Resource:
 
 def install(otlp_endpoint: str | None) -> None:
     """Enable spans in this process; call once, before the first request."""
-    provider = TracerProvider(resource=resource())
+    # Without an exporter a span is only its ids, unless the caller records the trace.
+    root = ALWAYS_OFF if otlp_endpoint is None else ALWAYS_ON
+    provider = TracerProvider(ParentBased(root), resource=resource())
     if otlp_endpoint is not None:
         # Imported here, since it takes half a second and some megabytes.
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

@@ -232,7 +232,7 @@ def test_a_trace_is_continued_or_begun_and_seen_in_logs_and_problems(
     assert problem["trace_id"] == theirs
     assert len(own["trace_id"]) == 32
     assert own["trace_id"] != theirs
-    assert said.count(f'"trace_id": "{theirs}"') == 2
+    assert said.count(f'"trace_id":"{theirs}"') == 2
     assert own["trace_id"] in said
     traces = [f"{span.context.trace_id:032x}" for span in named(spans, "POST /map")]
     assert traces == [theirs, theirs, own["trace_id"]]
