@@ -172,14 +172,15 @@ def _answers(url: str) -> bool:
 
 
 def _serve(port: int, nobody: int, orders: Connection) -> None:
-    asyncio.run(_serve_watched(port, nobody, orders))
-
-
-async def _serve_watched(port: int, nobody: int, orders: Connection) -> None:
     """nobody: a port without Triton."""
     settings = Settings(port=port, triton_url=f"127.0.0.1:{nobody}", log_level=LogLevel.ERROR)
     logs.configure(settings.log_level)
     server = uvicorn.Server(server_config(create_app(settings), settings))
+    with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
+        runner.run(_serve_watched(server, orders))
+
+
+async def _serve_watched(server: uvicorn.Server, orders: Connection) -> None:
     serving = asyncio.create_task(server.serve())
     # Its own thread: the readers use those of the loop.
     with ThreadPoolExecutor(1) as threads:
