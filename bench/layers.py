@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from bench import batches
 from bench.contenders import Ask
 from bench.harness import assets
 from bench.harness.callers import Caller, batch_caller, grpc_caller, rest_caller
@@ -53,13 +54,15 @@ class Load(Throughput):
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """throughput: by gRPC or REST, then by the number of clients; batch: of cached items."""
+    """throughput: by gRPC or REST, then by the number of clients; batch: of cached items; batches:
+    of uncached ones."""
 
     uncached: Mapping[str, Layer]
     cached: Mapping[str, Layer]
     throughput: Mapping[str, Mapping[str, Load]]
     cached_throughput: Mapping[str, Mapping[str, Load]]
     batch: Timing
+    batches: batches.Batches
     resident_mb: Mapping[str, float]
 
 
@@ -71,11 +74,12 @@ def measure(quick: bool) -> Layers:
             uncached = _sequential(stack, asks, cache=False)
             loads = _throughput(stack, unseen(40 if quick else 400, seed=5), seconds)
             resident = stack.resident_mb()
+            uncached_batches = batches.measure(stack, quick)
         with serving(Path(folder)) as stack:
             cached = _sequential(stack, asks, cache=True)
             cached_loads = _throughput(stack, asks, seconds)
             batch = _batch(stack, asks, 5 if quick else 50)
-    return Layers(uncached, cached, loads, cached_loads, batch, resident)
+    return Layers(uncached, cached, loads, cached_loads, batch, uncached_batches, resident)
 
 
 def _sequential(stack: Running, asks: Sequence[Ask], *, cache: bool) -> dict[str, Layer]:
@@ -222,6 +226,7 @@ def render(layers: Layers) -> str:
                 ),
             )
         ),
+        *batches.judged(layers.batches),
         Target("model process, resident", layers.resident_mb[MODEL], 700, " MB"),
     ]
     return "\n\n".join(
@@ -250,6 +255,7 @@ def render(layers: Layers) -> str:
                 ),
                 loads,
             ),
+            batches.render(layers.batches),
             table(
                 ("after that load", "resident, MB"),
                 [(name, number(size)) for name, size in layers.resident_mb.items()],

@@ -196,7 +196,7 @@ class Settings(RepositorySettings, ReviewSettings, EventSettings):
         default=OnTimeout.RULES,
         description="if the model is late: `rules` answer, or `error` with 408",
     )
-    batch_chunk: Count = Field(default=4, description="most items of a batch per call of Triton")
+    batch_chunk: Count = Field(default=8, description="most items of a batch per call of Triton")
     permit_hold_ms: Milliseconds = Field(
         default=1000.0, description="longest time that an abandoned call keeps its permit"
     )

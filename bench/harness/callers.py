@@ -38,10 +38,22 @@ def grpc_caller(address: str) -> Caller:
     client = triton.InferenceServerClient(address)
 
     def call(ask: Ask) -> bool:
-        inputs = [_tensor("DETECTOR", ask.detector), _tensor("OUTPUT", ask.signal)]
-        answer = client.infer("mapper", inputs)
+        answer = client.infer("mapper", _inputs([ask]))
         orjson.loads(answer.as_numpy("MAPPING").item())
         return answer.as_numpy("FALLBACK_REASON").item().decode() not in _WITHOUT_MODEL
+
+    return call
+
+
+def grpc_batch_caller(address: str) -> Callable[[Sequence[Ask]], int]:
+    """A caller of the public ensemble with several items; a call returns the number of items that
+    the model answered in time."""
+    client = triton.InferenceServerClient(address)
+
+    def call(asks: Sequence[Ask]) -> int:
+        answer = client.infer("mapper", _inputs(asks))
+        reasons = answer.as_numpy("FALLBACK_REASON").ravel()
+        return sum(reason.decode() not in _WITHOUT_MODEL for reason in reasons)
 
     return call
 
@@ -103,7 +115,11 @@ def _asked(answer: Mapping[str, Any]) -> bool:
     return answer["fallback_reason"] not in _WITHOUT_MODEL
 
 
-def _tensor(name: str, text: str) -> Any:
-    tensor = triton.InferInput(name, [1, 1], "BYTES")
-    tensor.set_data_from_numpy(np.array([[text.encode()]], dtype=np.object_))
-    return tensor
+def _inputs(asks: Sequence[Ask]) -> list[Any]:
+    texts = {"DETECTOR": [a.detector for a in asks], "OUTPUT": [a.signal for a in asks]}
+    tensors = []
+    for name, values in texts.items():
+        tensor = triton.InferInput(name, [len(values), 1], "BYTES")
+        tensor.set_data_from_numpy(np.array([[v.encode()] for v in values], dtype=np.object_))
+        tensors.append(tensor)
+    return tensors

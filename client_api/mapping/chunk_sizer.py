@@ -3,6 +3,11 @@
 In: durations and results of chunks. Out: the size of the next chunk.
 """
 
+from typing import Final
+
+#: Items of a batch's first chunks: few enough for a slow machine.
+_FIRST: Final = 4
+
 
 class ChunkSizer:
     """Additive increase, multiplicative decrease: large chunks are cheap, too large ones are late.
@@ -12,7 +17,7 @@ class ChunkSizer:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.size = most
+        self.size = min(most, _FIRST)
 
     def ended(self, items: int, taken_s: float, budget_s: float, in_time: bool) -> None:
         """A chunk of `items` was answered; in_time: the model was not stopped by the budget."""

@@ -134,6 +134,17 @@ def test_chunks_grow_back_slowly() -> None:
     assert sizer.size == 4
 
 
+def test_chunks_begin_small_and_grow_while_they_are_fast() -> None:
+    sizer = ChunkSizer(8)
+    sizes = []
+    for _ in range(6):
+        sizes.append(sizer.size)
+        sizer.ended(sizer.size, 0.05, 0.24, in_time=True)
+    assert sizes == [4, 5, 6, 7, 8, 8]
+    sizer.ended(8, 0.13, 0.24, in_time=True)
+    assert sizer.size == 8
+
+
 def guarded(
     answer: Mapped | FakeGateway, failures: int = 3, hold_s: float = 60.0
 ) -> ProtectedGateway:
