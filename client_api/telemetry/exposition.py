@@ -18,19 +18,19 @@ _Labels = tuple[str, ...]
 class _Child:
     """One labelled set of values, with its text as of the last scrape."""
 
+    __slots__ = ("_lines", "text", "values")
+
     def __init__(self, lines: Sequence[str]) -> None:
         """lines: up to their numbers."""
         self._lines = lines
-        self._values: list[float] = []
-        self._text = ""
+        self.values: Sequence[float] = ()
+        self.text = ""
 
-    def text(self, values: list[float]) -> str:
-        """The lines with these values; formatted again only if a value has changed."""
-        if values != self._values:
-            pairs = zip(self._lines, values, strict=True)
-            self._text = "".join([f"{line}{value!r}\n" for line, value in pairs])
-            self._values = values
-        return self._text
+    def become(self, values: Sequence[float]) -> None:
+        """Format other values."""
+        pairs = zip(self._lines, values, strict=True)
+        self.text = "".join([f"{line}{value!r}\n" for line, value in pairs])
+        self.values = values
 
 
 class _Family:
@@ -48,18 +48,16 @@ class _Family:
 
     def write(self, parts: list[str]) -> None:
         """Append the lines of the family with their current values."""
+        # Without a call per child: there are thousands.
         parts.append(self._head)
-        metric = self._metric
+        metric, known, counts = self._metric, self._children, self._is_counter
         children = list(metric._metrics.items()) if metric._labelnames else [((), metric)]
         for labels, child in children:
-            known = self._children.get(labels) or self._begin(labels, child)
-            parts.append(known.text(self._values(child)))
-
-    def _values(self, child: Any) -> list[float]:
-        if self._is_counter:
-            return [child._value._value]
-        buckets = list(accumulate([bucket._value for bucket in child._buckets]))
-        return [*buckets, buckets[-1], child._sum._value]
+            values = (child._value._value,) if counts else _values(child)
+            kept = known.get(labels) or self._begin(labels, child)
+            if kept.values != values:
+                kept.become(values)
+            parts.append(kept.text)
 
     def _begin(self, labels: _Labels, child: Any) -> _Child:
         named = [
@@ -73,6 +71,11 @@ class _Family:
             lines += [_line(f"{self._name}_count", named), _line(f"{self._name}_sum", named)]
         begun = self._children[labels] = _Child(lines)
         return begun
+
+
+def _values(histogram: Any) -> Sequence[float]:
+    buckets = list(accumulate([bucket._value for bucket in histogram._buckets]))
+    return (*buckets, buckets[-1], histogram._sum._value)
 
 
 class Exposition:
