@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from fallback.reading.finding import Basis, Finding
 from fallback.reading.generic.roles import Kind, Role, key_role
-from fallback.reading.tree import Node, Use, leaves
+from fallback.reading.generic.texts.unrun import is_unrun
+from fallback.reading.tree import Leaf, Node, Use, leaves
 from fallback.reading.values import may_hold
+from fallback.reading.words import load_words
 from fallback.signal import MAX_NAME, Signal, Verdict
 from schemas.text import normalise
 
@@ -19,6 +21,13 @@ MAX_SIGNALS = 256
 #: The most paths in an answer.
 MAX_PATHS = 32
 _KEY = re.compile(r'\["([^"]*+)"\]|([^.\[\]]++)')
+#: Keys of a tool's remarks about itself.
+REMARKS = frozenset(
+    {"note", "notes", "comment", "remark", "remarks", "summary", "reason", "detail", "details"}
+)
+_STATES = frozenset({"status", "state", "scan status", "run status", "check status"})
+_FAILURES = load_words().texts["failures"]
+_UNJUDGED = load_words().values["unjudged"]
 _MAX_REASON = 300
 _MIN_REASON = 4
 
@@ -29,8 +38,20 @@ def unread(nodes: Iterable[Node]) -> list[str]:
         leaf.path or "(text)"
         for node in nodes
         for leaf in leaves(node)
-        if leaf.use is Use.DOUBTFUL or (leaf.use is Use.UNREAD and may_hold(leaf.value))
+        if leaf.use is Use.DOUBTFUL
+        or (leaf.use is Use.UNREAD and may_hold(leaf.value))
+        or (leaf.use is not Use.SIGNAL and _is_unrun(leaf))
     ]
+
+
+def _is_unrun(leaf: Leaf) -> bool:
+    """Whether the tool says here that it did not check: that nothing was found clears nothing."""
+    if not isinstance(leaf.value, str):
+        return False
+    key = last_key(leaf.path)
+    if key in REMARKS or key_role(key, Kind.TEXT).role is Role.WHY:
+        return is_unrun(leaf.value) or normalise(leaf.value.strip(" .!")) in _FAILURES
+    return key in _STATES and len(keys_of(leaf.path)) == 1 and normalise(leaf.value) in _UNJUDGED
 
 
 def reason(nodes: Iterable[Node], thoughts: Sequence[str]) -> str:

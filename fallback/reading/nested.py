@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from fallback.reading.account import keys_of, last_key
+from fallback.reading.account import REMARKS, keys_of, last_key
 from fallback.reading.decode import REASONING, Decoded, decode
 from fallback.reading.finding import Finding
 from fallback.reading.generic.record import broke, is_run, kind_of
@@ -25,10 +25,6 @@ _MAX_OPENED = 3
 _MAX_SAID = 16
 #: Keys of a model's reasoning.
 _THOUGHTS = frozenset({"thought", "thoughts", "reasoning", "analysis", "rationale"})
-#: Keys of a program's own status.
-_REMARKS = frozenset(
-    {"note", "notes", "comment", "remark", "remarks", "summary", "reason", "detail", "details"}
-)
 #: Keys whose texts may be quoted.
 _JUDGED = frozenset({Role.QUOTED, Role.SAID, Role.WHY})
 #: Keys under which a message, too, is the tool's own.
@@ -98,7 +94,7 @@ def _remarks(node: Node) -> Iterator[Leaf]:
         if leaf.use is Use.SIGNAL or not isinstance(leaf.value, str) or " " not in leaf.value:
             continue
         key = last_key(leaf.path)
-        if key in _REMARKS or key_role(key, Kind.TEXT).role is Role.SAID:
+        if key in REMARKS or key_role(key, Kind.TEXT).role is Role.SAID:
             yield leaf
 
 
