@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import httpx
 
@@ -23,7 +23,7 @@ from llama_mapper import (
     RetryPolicy,
     TransportError,
 )
-from llama_mapper._calls import WAITING, Attempts
+from llama_mapper._calls import PASSING, WAITING, Attempts
 from llama_mapper.bulk.pairs import Keeper, Outcome, Pair, request
 
 #: Pairs of a batch, and batches under way at each endpoint.
@@ -36,6 +36,9 @@ _TIMEOUT = httpx.Timeout(120.0, connect=5.0)
 Ask = Callable[[list[Pair]], Awaitable[Sequence[Outcome]]]
 #: Opens a connection to a place. Raises TransportError when it is lost.
 Connect = Callable[[], AbstractAsyncContextManager[Ask]]
+
+
+_Item = TypeVar("_Item")
 
 
 class UnansweredError(MapperError):
@@ -78,18 +81,61 @@ class Endpoints:
     @asynccontextmanager
     async def _connected(self, url: str) -> AsyncIterator[Ask]:
         async with AsyncMapperClient(
-            url, api_key=self.api_key, tenant_id=self.tenant_id, timeout=_TIMEOUT
+            url,
+            api_key=self.api_key,
+            tenant_id=self.tenant_id,
+            timeout=_TIMEOUT,
+            retry=NO_RETRY,  # another endpoint may have the batch of a lost one
         ) as client:
-            # A batch waits for minutes where nobody answers: do not give one to a lost endpoint.
+            # A connection that hangs takes seconds: do not give a batch to a lost endpoint.
             with suppress(ApiError):
                 await client.get("/health/live")
             yield partial(self._map, client)
 
     async def _map(self, client: AsyncMapperClient, pairs: list[Pair]) -> list[Outcome]:
-        requests = [request(pair, self.threshold) for pair in pairs]
-        result = await client.map_many(requests, taxonomy=self.taxonomy, wait_for_model=True)
-        failed = {error.index: error for error in result.errors}
-        return [event or failed[place] for place, event in enumerate(result.results)]
+        async def once(some: Sequence[Pair]) -> list[Outcome]:
+            requests = [request(pair, self.threshold) for pair in some]
+            result = await client.map_many(requests, taxonomy=self.taxonomy)
+            failed = {error.index: error for error in result.errors}
+            return [event or failed[place] for place, event in enumerate(result.results)]
+
+        return await until_answered(once, pairs, self.retry)
+
+
+async def until_answered(
+    once: Callable[[Sequence[_Item]], Awaitable[Sequence[Outcome]]],
+    items: Sequence[_Item],
+    retry: RetryPolicy,
+) -> list[Outcome]:
+    """One outcome for each item. Those that the rules answered because the model was late or lost,
+    and those that failed for now, are asked again; after that the outcomes stand.
+
+    Raises what `once` raises, but a retryable ApiError only after the last attempt.
+    """
+    found: dict[int, Outcome] = {}
+    left, attempts = list(range(len(items))), Attempts(retry)
+    while left:
+        attempts.count()
+        after_s: float | None = None
+        try:
+            outcomes = await once([items[place] for place in left])
+        except ApiError as error:
+            if not error.retryable or attempts.wait_s(after_s := error.retry_after_s) is None:
+                raise
+        else:
+            found.update(zip(left, outcomes, strict=True))
+            left = [place for place in left if _may_change(found[place])]
+        if left:
+            if (wait_s := attempts.wait_s(after_s)) is None:
+                break
+            await asyncio.sleep(wait_s)
+    return [found[place] for place in range(len(items))]
+
+
+def _may_change(outcome: Outcome) -> bool:
+    if isinstance(outcome, ItemError):
+        return outcome.retryable
+    return outcome.fallback_reason in PASSING
 
 
 def share(

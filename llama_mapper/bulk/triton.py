@@ -4,7 +4,6 @@ In: addresses. Out: answers as the facade gives them. Triton trusts its callers:
 and believes any tenant. Needs the extra `llama-mapper[triton]`.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,9 +16,9 @@ import tritonclient.grpc.aio as triton
 from tritonclient.utils import InferenceServerException
 
 from llama_mapper import MappedEvent, MapperError, RetryPolicy, TransportError
-from llama_mapper._calls import PASSING, WAITING, Attempts
+from llama_mapper._calls import WAITING
 from llama_mapper._types import parse, read_event
-from llama_mapper.bulk.asking import Ask, share
+from llama_mapper.bulk.asking import Ask, share, until_answered
 from llama_mapper.bulk.pairs import Keeper, Outcome, Pair, readable
 
 _MODEL = "mapper"
@@ -70,19 +69,8 @@ class TritonEndpoints:
 
     async def _map(self, client: Any, pairs: list[Pair]) -> list[Outcome]:
         texts, refused = readable(pairs)
-        found: dict[int, Outcome] = {**refused}
-        left, attempts = list(texts), Attempts(self.retry)
-        while left:
-            attempts.count()
-            events = await self._infer(client, [texts[place] for place in left])
-            found.update(zip(left, events, strict=True))
-            late = [event.fallback_reason in PASSING for event in events]
-            left = [place for place, again in zip(left, late, strict=True) if again]
-            wait_s = attempts.wait_s()
-            if wait_s is None:  # the rules' answers stand
-                break
-            if left:
-                await asyncio.sleep(wait_s)
+        events = await until_answered(partial(self._infer, client), [*texts.values()], self.retry)
+        found: dict[int, Outcome] = {**refused, **dict(zip(texts, events, strict=True))}
         return [found[place] for place in range(len(pairs))]
 
     async def _infer(self, client: Any, items: Sequence[tuple[str, str]]) -> list[MappedEvent]:

@@ -5,7 +5,9 @@ import gzip
 import json
 import os
 import signal
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -262,6 +264,39 @@ def test_several_endpoints_share_the_work_and_a_lost_one_is_left_out(
     (tmp_path / "in.jsonl").write_bytes(as_lines(rows(300, different=300)))
     run = (str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"))
     assert Bulk(*run, Endpoints(["http://127.0.0.1:1", served])).run()["mapped"] == 300
+
+
+class _GivesNoAnswer(BaseHTTPRequestHandler):
+    """Alive, and lost in the middle of every batch."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_the_batch_of_an_endpoint_that_is_lost_in_it_goes_to_another(
+    served: str, gateway: FakeGateway, tmp_path: Path
+) -> None:
+    """With `WAITING` a client waits for minutes for a lost service."""
+    (tmp_path / "in.jsonl").write_bytes(as_lines(rows(300, different=300)))
+    run = (str(tmp_path / "in.jsonl"), str(tmp_path / "out.jsonl"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), _GivesNoAnswer) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            endpoints = [f"http://127.0.0.1:{server.server_port}", served]
+            assert Bulk(*run, Endpoints(endpoints)).run()["mapped"] == 300
+        finally:
+            server.shutdown()
+            thread.join()
+    assert asked(gateway) == sorted(map(said, range(300)))
 
 
 def test_a_run_ends_when_all_endpoints_are_lost(tmp_path: Path) -> None:
