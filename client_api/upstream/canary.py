@@ -85,7 +85,9 @@ class Canary:
         """Runs until cancelled, with a shorter interval while the model does not answer."""
         while True:
             try:
-                if self._switch.current().mode is Mode.HYBRID:
+                # In a thread: it reads the policy file if that has changed.
+                state = await asyncio.to_thread(self._switch.current)
+                if state.mode is Mode.HYBRID:
                     await self.ask()
                 else:
                     self._lost_since = None  # no canaries are sent

@@ -106,20 +106,20 @@ class ShadowTraffic:
 
     async def _next(self) -> None:
         """Compare one item, if one is queued."""
-        self._look()
+        await self._look()
         try:
             served = await asyncio.wait_for(self._waiting.get(), _LOOK_S)
         except TimeoutError:
             return
         while self._busy():
             await asyncio.sleep(_PAUSE_S)
-            self._look()
+            await self._look()
         if self._on is not None:
             await self._compare(self._on, served)
 
-    def _look(self) -> None:
+    async def _look(self) -> None:
         """Apply the current content of the file."""
-        if (now := self._file.current()) != self._on:
+        if (now := await asyncio.to_thread(self._file.current)) != self._on:
             self._on = now
             self._counts.begin(now)
             while not self._waiting.empty():

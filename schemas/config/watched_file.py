@@ -6,6 +6,7 @@ file. Independent of the content. There is no timer and no thread: each access c
 costs one `stat` per YAML file directly in it.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -15,6 +16,14 @@ from schemas.config.errors import ConfigError
 
 T = TypeVar("T")
 _Signature = tuple[tuple[str, int, int, int], ...]
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _say_nothing(problem: ConfigError | None) -> None:
@@ -48,8 +57,12 @@ class WatchedFile(Generic[T]):
         self._problem: ConfigError | None = None
 
     def current(self) -> T:
-        """The last good value, after a check of the file."""
-        if self.changed:
+        """The last good value, after a check of the file.
+
+        An event loop gets the value of before, since reading a large file blocks: read a changed
+        file in a thread.
+        """
+        if self.changed and not _in_event_loop():
             self._signature = self._look()
             problem = None
             try:

@@ -1,5 +1,6 @@
 """Files that change under a running service, and how they are written."""
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -30,6 +31,18 @@ def test_a_defect_of_the_reader_is_a_bad_file_too(tmp_path: Path) -> None:
     assert said == [watched.problem]
     path.write_text("better")
     assert (watched.current(), watched.problem) == ("better", None)
+
+
+def test_an_event_loop_does_not_wait_for_a_changed_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("before")
+    watched = WatchedFile(path, Path.read_text)
+    path.write_text("afterwards")
+
+    async def use() -> list[str]:
+        return [watched.current(), await asyncio.to_thread(watched.current), watched.current()]
+
+    assert asyncio.run(use()) == ["before", "afterwards", "afterwards"]
 
 
 def test_a_written_file_is_synced_with_its_folder(

@@ -3,6 +3,7 @@
 import json
 import threading
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import httpx
@@ -212,3 +213,21 @@ def test_a_changed_file_is_read_where_it_holds_up_nobody(
             file.write_text(text)
             client.get("/health/live")
             assert [name.startswith("asyncio_") for name in readers] == [True]
+
+
+def test_the_canary_reads_a_changed_file_in_a_thread_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader: Queue[str] = Queue()
+    read = policies_module.read_policies
+
+    def note(path: Path, canonical: Any) -> Any:
+        reader.put(threading.current_thread().name)
+        return read(path, canonical)
+
+    file = tmp_path / "policies.yaml"
+    file.write_text("{}")
+    with facade(policies_file=file, canary_interval_s=0.01):
+        monkeypatch.setattr(policies_module, "read_policies", note)
+        file.write_text("mode: rules_only")
+        assert reader.get(timeout=30).startswith("asyncio_")
