@@ -15,6 +15,9 @@ from schemas.config.config_file import Number, Share
 from schemas.contract import Kind, Mode
 from schemas.validation import is_number
 
+#: Bytes of a tensor that are parsed: direct callers of Triton have no other limit.
+_MAX_OPTIONS, _MAX_METADATA = 4_096, 262_144
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -57,10 +60,10 @@ def parse_options(text: bytes | str | None) -> Options:
     """The OPTIONS tensor; absent or blank means no options.
 
     Raises ValueError, with the problem, for anything but a JSON object of known keys with values of
-    the right shape. A null is the same as a missing key.
+    the right shape, or a text that is too long. A null is the same as a missing key.
     """
     try:
-        options = _OptionsTensor.model_validate(_parse_object("OPTIONS", text))
+        options = _OptionsTensor.model_validate(_parse_object("OPTIONS", text, _MAX_OPTIONS))
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, x['loc']))[:40]}: {x['msg']}" for x in error.errors()[:3])
         raise ValueError(f"OPTIONS: {'; '.join(problems)}") from None
@@ -71,9 +74,9 @@ def parse_metadata(text: bytes | str | None) -> Metadata:
     """The METADATA tensor; absent or blank means no hints.
 
     Unknown keys and values of the wrong shape are ignored. Raises ValueError only when the text is
-    not a JSON object.
+    not a JSON object, or too long.
     """
-    return read_metadata(_parse_object("METADATA", text))
+    return read_metadata(_parse_object("METADATA", text, _MAX_METADATA))
 
 
 def read_metadata(data: Mapping[str, object]) -> Metadata:
@@ -96,9 +99,11 @@ def read_metadata(data: Mapping[str, object]) -> Metadata:
     )
 
 
-def _parse_object(tensor: str, text: bytes | str | None) -> dict[str, Any]:
+def _parse_object(tensor: str, text: bytes | str | None, most: int) -> dict[str, Any]:
     if text is None or not text.strip():
         return {}
+    if len(text) > most:
+        raise ValueError(f"{tensor}: has {len(text)} bytes; the limit is {most}")
     try:
         data = json.loads(text)
     except RecursionError as error:

@@ -35,7 +35,8 @@ def test_options() -> None:
         (b"\xff\xfe\xfd", "not JSON"),
         ("[1]", "JSON object"),
         ("null", "JSON object"),
-        ("[" * 100_000, "nested"),
+        ("[" * 4_000, "nested"),
+        ("[" * 100_000, "has 100000 bytes; the limit is 4096"),
         ('{"budget_ms": -1}', "budget_ms"),
         ('{"budget_ms": "soon"}', "budget_ms"),
         ('{"budget_ms": NaN}', "budget_ms"),
@@ -82,3 +83,9 @@ def test_hints_never_refuse_an_object(value: object) -> None:
     text = json.dumps({"contributing_detectors": value, "normalized_scores": value})
     metadata = parse_metadata(text)
     assert all(0 <= score <= 1 for score in metadata.normalized_scores.values())
+
+
+def test_a_metadata_tensor_has_a_limit() -> None:
+    hints = json.dumps({"normalized_scores": {f"score {n}": 0.5 for n in range(20_000)}})
+    with pytest.raises(ValueError, match=r"METADATA: has \d+ bytes; the limit is 262144"):
+        parse_metadata(hints)

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from client_api.app import create_app
+from client_api.mapping import kill_switch
 from client_api.settings import Settings
 from schemas import policies as policies_module
 from schemas.config.errors import ConfigError
@@ -192,6 +193,18 @@ def test_a_word_that_cannot_be_kept_holds_and_says_so(tmp_path: Path) -> None:
         assert (response.status_code, response.json()["error_code"]) == (500, "INTERNAL_ERROR")
         assert str(tmp_path) not in response.text
         assert holds(client) == ("rules_only", ["admin"])
+
+
+def test_the_switch_is_written_in_a_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writers: list[str] = []
+    monkeypatch.setattr(
+        kill_switch,
+        "write_private",
+        lambda *_: writers.append(threading.current_thread().name),
+    )
+    with facade(mode_state_file=tmp_path / "mode.json") as client:
+        assert client.put("/admin/mode", json={"mode": "rules_only"}).status_code == 200
+    assert [name.startswith("asyncio_") for name in writers] == [True]
 
 
 def test_a_changed_file_is_read_where_it_holds_up_nobody(

@@ -8,7 +8,7 @@ import pytest
 
 from client_api.mapping.gateway import ModelError
 from pipeline.steps import Pipeline
-from tests.client_api.http.test_admission import Gate, serving, until
+from tests.client_api.http.test_in_flight import Gate, serving, until
 from tests.support.fake_model import HATE, FakeGateway, KeyFile, facade, raising, samples
 
 KEY = {"Idempotency-Key": "order-66"}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bench.load.hostile import bodies
-from bench.load.others import LONGEST_TURN_S, Watch
+from bench.load.others import LONGEST_TURN_S, Watch, measure
 from client_api.app import create_app
 from client_api.mapping.gateway import ModelError
 from client_api.settings import Settings
@@ -74,3 +74,9 @@ def test_a_batch_of_them_keeps_nobody_waiting() -> None:
     asyncio.run(with_service(use))
     # One who waits for the whole batch would be the only one.
     assert answered >= OTHERS
+
+
+def test_other_callers_are_answered_in_time_beside_the_whole_corpus() -> None:
+    """In seconds of a clock: also what holds the interpreter's lock in another thread is seen."""
+    noticed = measure()
+    assert noticed.kept, str(noticed)

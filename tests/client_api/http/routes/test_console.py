@@ -43,10 +43,11 @@ def test_the_page_may_run_and_load_nothing_but_itself() -> None:
     assert re.findall(r"<(?!!)[^>]*\s(?:on[a-z]+|style|src)=", page) == []
 
 
-def test_headers_fence_the_page_in() -> None:
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_headers_fence_the_page_in(path: str) -> None:
     with facade() as client:
-        headers = client.get("/").headers
-        head = client.head("/")
+        headers = client.get(path).headers
+        head = client.head(path)
 
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["x-frame-options"] == "DENY"
@@ -55,7 +56,10 @@ def test_headers_fence_the_page_in() -> None:
     assert headers["cross-origin-resource-policy"] == "same-origin"
     assert "camera=()" in headers["permissions-policy"]
     assert (head.status_code, head.content) == (200, b"")
-    assert head.headers["content-security-policy"] == headers["content-security-policy"]
+    policy = headers["content-security-policy"]
+    assert head.headers["content-security-policy"] == policy
+    assert "default-src 'none'" in policy
+    assert "://" not in policy
 
 
 def test_the_page_is_public_and_knows_whether_its_data_is_not(
