@@ -26,7 +26,7 @@ from bench.report import Target, number, share, table, targets
 from engine.runtime.cores import usable_cores
 
 ENGINE, GRPC, REST = "engine, in process", "Triton's ensemble, gRPC", "facade, REST"
-_MANY = (16, 64)
+_MANY = (16, 64, 100)
 _BATCH = 100
 _ASKED = 0.95
 

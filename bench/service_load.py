@@ -7,27 +7,29 @@ rate is run with two seeds, because the seed decides which items are frequent.
 
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.harness.stack import serving
+from bench.harness.stack import FACADE, MODEL, TRITON, serving
 from bench.load import scrapes
-from bench.load.open_loop import Result, cpu_seconds, drive_apart, own_process
+from bench.load.open_loop import Result, drive_apart, own_process
 from bench.load.scrapes import Scraping
 from bench.report import Target, number, share, table, targets
 from engine.runtime.cores import usable_cores
 
 #: Requests per second -> objectives: p95 in ms, fallback and CPU in percent.
 _OBJECTIVES = {5: (), 25: (), 50: (250, 10, 70), 100: (100, 5, 60), 200: (250, 10)}
+_PARTS = (MODEL, TRITON, FACADE)
 _WARM_UP = {"seed": 0, "rps": 5, "seconds": 2}  # of the generator as well as of the service
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
     """Latencies in ms from the due time of a request. fallback: share without garbage; failed:
-    share without an answer of 200; cpu: of Triton and the facade, share of the machine's cores;
-    hits: the cache's share; lag_p99: the sending delay of the generator."""
+    share without an answer of 200; cpu: share of the machine's cores by process; hits: the cache's
+    share; lag_p99: the sending delay of the generator."""
 
     requests: int
     p50: float
@@ -35,9 +37,14 @@ class Rate:
     p99: float
     fallback: float
     failed: float
-    cpu: float
+    cpu: Mapping[str, float]
     hits: float
     lag_p99: float
+
+    @property
+    def all_cpu(self) -> float:
+        """The share of all these processes."""
+        return sum(self.cpu.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,8 @@ def measure(quick: bool) -> Load:
 
 
 def _rate(rps: float, seconds: float, seeds: int) -> Rate:
-    results, cpu, hits = [], 0.0, 0.0
+    results, hits = [], 0.0
+    cpu: defaultdict[str, float] = defaultdict(float)
     for seed in range(1, seeds + 1):
         with (
             tempfile.TemporaryDirectory() as folder,
@@ -64,10 +72,11 @@ def _rate(rps: float, seconds: float, seeds: int) -> Rate:
             own_process() as pool,
         ):
             drive_apart(pool, stack.url, **_WARM_UP).result()
-            before, begun = cpu_seconds([stack.pid]), time.monotonic()
+            before, begun = stack.cpu_s(), time.monotonic()
             results.append(drive_apart(pool, stack.url, seed, rps, seconds).result())
             elapsed = time.monotonic() - begun  # the last answers included
-            cpu += (cpu_seconds([stack.pid]) - before) / (elapsed * usable_cores())
+            for part, used_s in stack.cpu_s().items():
+                cpu[part] += (used_s - before[part]) / (elapsed * usable_cores() * seeds)
             hits += stack.cache_hits()
     together = Result([one for result in results for one in result.seen], seconds * seeds)
     return Rate(
@@ -77,7 +86,7 @@ def _rate(rps: float, seconds: float, seeds: int) -> Rate:
         p99=together.latency_ms(0.99),
         fallback=together.without_garbage().fallback_share(),
         failed=1 - together.statuses()[200] / len(together.seen),
-        cpu=cpu / seeds,
+        cpu=cpu,
         hits=hits / seeds,
         lag_p99=together.lag_ms(0.99),
     )
@@ -94,6 +103,7 @@ def render(load: Load) -> str:
             "fallback",
             "failed",
             "CPU",
+            *_PARTS,
             "cache hits",
             "sent late, p99, ms",
         ),
@@ -105,7 +115,8 @@ def render(load: Load) -> str:
                 number(rate.p99),
                 share(rate.fallback),
                 share(rate.failed),
-                share(rate.cpu),
+                share(rate.all_cpu),
+                *(share(rate.cpu[part]) for part in _PARTS),
                 share(rate.hits),
                 number(rate.lag_p99),
             )
@@ -119,7 +130,7 @@ def render(load: Load) -> str:
             (
                 ("p95", rate.p95, " ms"),
                 ("fallback", 100 * rate.fallback, " %"),
-                ("CPU", 100 * rate.cpu, " %"),
+                ("CPU", 100 * rate.all_cpu, " %"),
             ),
             _OBJECTIVES[int(rps)],
             strict=False,

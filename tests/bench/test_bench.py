@@ -11,6 +11,7 @@ import pytest
 from bench import levers, report, service_load
 from bench.contenders import Ask, UnavailableError
 from bench.harness import assets, rounds, stats
+from bench.harness.stack import FACADE, MODEL, TRITON
 from bench.harness.workers import Worker
 from bench.load import scrapes
 from bench.report import Target
@@ -84,7 +85,15 @@ def test_a_missed_target_says_by_how_much() -> None:
 
 def test_the_load_is_judged_at_the_rates_that_were_driven() -> None:
     rate = service_load.Rate(
-        100, p50=5, p95=20, p99=300, fallback=0.2, failed=0, cpu=0.5, hits=0.9, lag_p99=1
+        100,
+        p50=5,
+        p95=20,
+        p99=300,
+        fallback=0.2,
+        failed=0,
+        cpu={MODEL: 0.3, TRITON: 0.1, FACADE: 0.1},
+        hits=0.9,
+        lag_p99=1,
     )
     waits = scrapes.Waits(count=1000, p50=2, p99=4, p999=9)
     scraping = scrapes.Scraping(waits, waits, 6, longest_turn_ms=8, series=9000, kilobytes=700)
