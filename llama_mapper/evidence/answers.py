@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from llama_mapper.evidence.chain import canonical
+
 #: Labels for no finding, or for a finding without importance.
 _CLEAN: Final = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
 #: Labels without a finding yet: the item needs a review, or the detector failed.
@@ -43,7 +45,7 @@ class Answer:
     """One mapped output.
 
     controls: ids of the controls that its labels touch, by framework.
-    record: the kept part of the answer, as JSON values.
+    record: the kept part of the answer, as canonical JSON.
     """
 
     time: datetime
@@ -53,7 +55,7 @@ class Answer:
     confidence: float
     controls: Mapping[str, tuple[str, ...]]
     versions: Mapping[str, str]
-    record: Mapping[str, Any]
+    record: str
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -107,13 +109,13 @@ def _answer(data: Any) -> Answer:
         detector=_text(provenance["detector"]),
         tenant=_text(provenance.get("tenant_id") or ""),
         labels=labels,
-        confidence=float(data["confidence"]),
+        confidence=_share(data["confidence"]),
         controls={
             _text(name): tuple(map(_text, ids))
             for name, ids in data["policy_context"]["frameworks"].items()
         },
         versions={name: _text(value) for name, value in data["version_info"].items()},
-        record={key: data[key] for key in _KEPT if key in data},
+        record=canonical({key: data[key] for key in _KEPT if key in data}),
     )
 
 
@@ -131,6 +133,15 @@ def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} is not text")
     return value
+
+
+def _share(value: Any) -> float:
+    """Also false for NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{type(value).__name__} is not a number")
+    if not 0 <= value <= 1:
+        raise UnusableError(f"has the confidence {value!r}, which is not from 0 to 1")
+    return float(value)
 
 
 def _time(text: Any) -> datetime:

@@ -3,59 +3,24 @@
 import csv
 import json
 import re
-from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 from trestle.oscal.assessment_results import AssessmentResults
 
 from llama_mapper.evidence import (
-    Catalogue,
     Outcome,
-    Period,
     Rejected,
     read_answers,
     verify,
-    write_evidence,
 )
-from llama_mapper.evidence.chain import Chain
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
+from tests.llama_mapper.evidence.answers import SECRET_WORDS, answer, lines
 from tests.support.command_line import mapper
-
-SECRET_WORDS = "the planted words of a user"
-
-
-def answer(*labels: str, **fields: Any) -> dict[str, Any]:
-    """An answer of the service."""
-    controls = load_frameworks().controls(labels)
-    provenance = {"detector": "presidio", "model": "m", "route": "model", "tenant_id": None}
-    provenance |= {"ts": "2026-11-29T05:42:11.102+00:00"} | fields.pop("provenance", {})
-    return {
-        "taxonomy": list(labels),
-        "scores": dict.fromkeys(labels, 0.9),
-        "confidence": 0.97,
-        "label_confidence": dict.fromkeys(labels, 0.97),
-        "notes": SECRET_WORDS,
-        "provenance": provenance,
-        "policy_context": {"frameworks": controls},
-        "version_info": {"taxonomy": "2026.11", "rules": "2026.11-1", "model": "m"},
-        "source": "model",
-        "fallback_reason": None,
-        "signals": [{"name": SECRET_WORDS}],
-        "row": {"id": SECRET_WORDS},
-        **fields,
-    }
-
-
-def lines(rows: Iterable[Any]) -> list[str]:
-    return [json.dumps(row) for row in rows]
-
 
 ROWS = [
     answer("PII.Contact.Email"),
@@ -176,39 +141,6 @@ def test_a_missing_file_is_named(url: str, tmp_path: Path) -> None:
     assert "no.jsonl" in done.stderr
 
 
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_every_change_of_the_records_is_found(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    place = tmp_path_factory.mktemp("evidence") / "folder"
-    rows = [answer("PII.Contact.Email", confidence=n / 10) for n in range(5)]
-    made = datetime(2026, 11, 29, tzinfo=UTC)
-    catalogue = Catalogue("2026.11", (), {})
-    write_evidence(
-        read_answers(lines(rows)), place, catalogue, period=Period.DAY, made=made, plan="#p"
-    )
-    records = (place / "events.jsonl").read_text().splitlines()
-    change = data.draw(st.sampled_from(["remove", "swap", "repeat", "edit", "forge"]))
-    at = data.draw(st.integers(0, 3))
-    if change == "remove":
-        del records[at + data.draw(st.integers(0, 1))]
-    elif change == "swap":
-        records[at], records[at + 1] = records[at + 1], records[at]
-    elif change == "repeat":
-        records.insert(at, records[at])
-    elif change == "edit":
-        records[at] = records[at].replace("PII.Contact.Email", "OTHER.Safe")
-    else:  # every later hash is made anew
-        chain = Chain()
-        events = [json.loads(record)["event"] for record in records]
-        events[at]["confidence"] = 0.99
-        records = [chain.line(event).strip() for event in events]
-    assert verify(place) == []
-    (place / "events.jsonl").write_text("\n".join(records) + "\n")
-    assert verify(place) != []
-
-
 @given(st.lists(st.text(max_size=80) | st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3)
@@ -230,46 +162,3 @@ def test_a_label_beside_an_open_one_is_an_incident() -> None:
     assert {
         label for row in ROWS[:5] if isinstance(row, dict) for label in row["taxonomy"]
     } <= known
-
-
-def test_rows_of_bulk_are_evidence_as_lines_of_batch_are(url: str, tmp_path: Path) -> None:
-    said = [("presidio", "EMAIL_ADDRESS"), ("llama-guard-3", "unsafe\nS10"), ("presidio", "[]")]
-    rows = [
-        {"guard": detector, "output": output, "at": f"2026-11-0{day}T10:00:00Z", "who": "north"}
-        for day, (detector, output) in enumerate(said * 2, 1)
-    ]
-    rows.append({"guard": "presidio", "output": "EMAIL_ADDRESS", "at": None, "who": "north"})
-    file, mapped = tmp_path / "rows.jsonl", tmp_path / "mapped.jsonl"
-    file.write_text("\n".join(lines(rows)))
-    done = mapper(url, "bulk", str(file), str(mapped), "--detector-column", "guard")
-    assert done.exit_code == 0, done.stderr
-
-    names = ("--detector-column", "guard", "--tenant-column", "who")
-    out = tmp_path / "evidence"
-    command = ("evidence", str(mapped), "--out", str(out), "--by", "day")
-    done = mapper(url, *command, "--time-column", "at", *names)
-    assert done.exit_code == 0, done.stderr
-    summary = json.loads((out / "summary.json").read_text())
-    [rejected] = (out / "rejected.jsonl").read_text().splitlines()
-    assert json.loads(rejected) == {"line": 7, "problem": "has no text in the field 'at'"}
-
-    items = [{"detector": row["guard"], "output": row["output"]} for row in rows[:6]]
-    file.write_text("\n".join(lines(items)))
-    batch = tmp_path / "batch.jsonl"
-    batch.write_text(mapper(url, "batch", str(file), "--json").stdout)
-    direct = tmp_path / "direct"
-    assert mapper(url, "evidence", str(batch), "--out", str(direct)).exit_code == 0
-    same = json.loads((direct / "summary.json").read_text())
-    assert same["by_label"] == summary["by_label"]
-    assert same["by_control"] == summary["by_control"]
-    kept = [json.loads(line)["event"] for line in (out / "events.jsonl").read_text().splitlines()]
-    assert [one["provenance"]["tenant_id"] for one in kept] == ["north"] * 6
-    assert kept[0]["provenance"]["ts"] == "2026-11-01T10:00:00Z"
-
-
-def test_rows_of_bulk_without_the_name_of_their_time_are_rejected(url: str, tmp_path: Path) -> None:
-    file, mapped, out = tmp_path / "rows.jsonl", tmp_path / "mapped.jsonl", tmp_path / "evidence"
-    file.write_text(json.dumps({"detector": "presidio", "output": "EMAIL_ADDRESS"}))
-    assert mapper(url, "bulk", str(file), str(mapped)).exit_code == 0
-    assert mapper(url, "evidence", str(mapped), "--out", str(out)).exit_code == 0
-    assert "--time-column" in (out / "rejected.jsonl").read_text()
