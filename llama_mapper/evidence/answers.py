@@ -31,6 +31,9 @@ _KEPT: Final = (
     "fallback_reason",
 )
 
+#: What the parts of a value that is no answer raise.
+_WRONG: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
 
 class Outcome(StrEnum):
     """The outcome of an answer. An incident has at least one label of a finding."""
@@ -83,18 +86,30 @@ class UnusableError(ValueError):
 
 
 def read_answers(
-    lines: Iterable[str], event: Callable[[Any], Any] = lambda data: data
+    lines: Iterable[str | bytes], event: Callable[[Any], Any] = lambda data: data
 ) -> Iterator[Answer | Rejected]:
-    """The content of each line that is not blank, in order.
+    """The content of each line of JSON that is not blank, in order.
 
     event: converts a line's JSON value to an answer; it may raise UnusableError.
     """
     for number, line in enumerate(lines, 1):
         if line.strip():
-            try:
-                yield _answer(event(json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                yield Rejected(number, _problem(line, error))
+            yield _read(number, line, json.loads, event)
+
+
+def _read(
+    number: int, raw: Any, load: Callable[[Any], Any], event: Callable[[Any], Any]
+) -> Answer | Rejected:
+    data = None
+    try:
+        data = load(raw)
+        return _answer(event(data))
+    except UnusableError as error:
+        return Rejected(number, str(error))
+    except UnicodeError:
+        return Rejected(number, "has text that is not Unicode")
+    except _WRONG as error:
+        return Rejected(number, _problem(data, error))
 
 
 def _answer(data: Any) -> Answer:
@@ -119,13 +134,10 @@ def _answer(data: Any) -> Answer:
     )
 
 
-def _problem(line: str, error: Exception) -> str:
-    if isinstance(error, UnusableError):
-        return str(error)
+def _problem(data: Any, error: Exception) -> str:
     try:
-        failed = json.loads(line)["error"]
-        return f"was not mapped: {failed['error_code']}"
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return f"was not mapped: {_text(data['error']['error_code'])}"
+    except (KeyError, TypeError):
         return f"is not an answer of the service ({type(error).__name__})"
 
 
@@ -147,5 +159,5 @@ def _share(value: Any) -> float:
 def _time(text: Any) -> datetime:
     time = datetime.fromisoformat(_text(text))
     if time.tzinfo is None:
-        raise ValueError("the time has no zone")
+        raise UnusableError("has a time without a zone")
     return time.astimezone(UTC)

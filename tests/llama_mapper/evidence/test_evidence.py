@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,14 @@ from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 from trestle.oscal.assessment_results import AssessmentResults
 
 from llama_mapper.evidence import (
+    Answer,
+    Catalogue,
     Outcome,
+    Period,
     Rejected,
     read_answers,
     verify,
+    write_evidence,
 )
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
@@ -162,3 +168,47 @@ def test_a_label_beside_an_open_one_is_an_incident() -> None:
     assert {
         label for row in ROWS[:5] if isinstance(row, dict) for label in row["taxonomy"]
     } <= known
+
+
+BAD_LINES = [
+    json.dumps(answer("PII.Contact.Email", provenance={"detector": "acme \ud800"})),
+    json.dumps(answer("OTHER.Safe", provenance={"tenant_id": "\udfff"})),
+    json.dumps(answer("PII.Contact.Email", confidence=float("nan"))),
+    json.dumps(answer("OTHER.Safe", confidence=float("inf"))),
+    json.dumps(answer("PII.Contact.Email", scores={"PII.Contact.Email": float("nan")})),
+    json.dumps(answer("OTHER.Safe", provenance={"ts": "0001-01-01T00:00:00+14:00"})),
+    json.dumps(answer("OTHER.Safe", provenance={"ts": "2026-11-29T05:42:11"})),
+    json.dumps({"error": {"error_code": "\ud800"}}),
+    '{"taxonomy": ["\xff"]}'.encode("latin-1"),
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("bad", BAD_LINES, ids=range(len(BAD_LINES)))
+def test_a_bad_line_is_rejected_and_no_other_is_lost(
+    bad: str | bytes, url: str, tmp_path: Path
+) -> None:
+    good = json.dumps(answer("PII.Contact.Email")).encode()
+    (tmp_path / "mapped.jsonl").write_bytes(
+        b"\n".join([good, bad if isinstance(bad, bytes) else bad.encode(), good])
+    )
+    out = tmp_path / "evidence"
+    mapper(url, "evidence", str(tmp_path / "mapped.jsonl"), "--out", str(out))
+    summary = json.loads((out / "summary.json").read_text())
+    assert (summary["answers"], summary["rejected"]) == (2, 1)
+    [rejected] = (out / "rejected.jsonl").read_text().splitlines()
+    assert json.loads(rejected)["line"] == 2
+    assert json.loads(rejected)["problem"]
+    assert verify(out) == []
+
+
+def test_an_input_that_cannot_be_read_leaves_no_folder(tmp_path: Path) -> None:
+    def found() -> Iterator[Answer | Rejected]:
+        yield from read_answers(lines(ROWS))
+        raise OSError("the disk is gone")
+
+    place = tmp_path / "evidence"
+    made, catalogue = datetime(2026, 11, 29, tzinfo=UTC), Catalogue("2026.11", (), {})
+    with pytest.raises(OSError, match="gone"):
+        write_evidence(found(), place, catalogue, period=Period.DAY, made=made, plan="#p")
+    assert not place.exists()
