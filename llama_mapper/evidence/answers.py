@@ -1,8 +1,8 @@
 """Answers of the service as evidence: time, detector, tenant, labels and controls.
 
-In: lines of JSON of `mapper batch`, or of `mapper bulk` as completed by `rows`. Out: one `Answer`
-per line, or its problem. The detector's text is not kept: `record` has neither outputs nor notes,
-which may quote it.
+In: lines of JSON of `mapper batch`, or rows of `mapper bulk` as completed by `rows`. Out: one
+`Answer` per line, or its problem. The detector's text is not kept: `record` has neither outputs nor
+notes, which may quote it.
 """
 
 import json
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
 
 from llama_mapper.evidence.chain import canonical
@@ -94,15 +95,24 @@ def read_answers(
     """
     for number, line in enumerate(lines, 1):
         if line.strip():
-            yield _read(number, line, json.loads, event)
+            yield _read(number, partial(json.loads, line), event)
 
 
-def _read(
-    number: int, raw: Any, load: Callable[[Any], Any], event: Callable[[Any], Any]
-) -> Answer | Rejected:
+def read_rows(
+    rows: Iterable[tuple[int, Mapping[str, Any] | UnusableError]], event: Callable[[Any], Any]
+) -> Iterator[Answer | Rejected]:
+    """The content of each numbered row of a table, in order. event: as for `read_answers`."""
+    for number, row in rows:
+        if isinstance(row, UnusableError):
+            yield Rejected(number, str(row))
+        else:
+            yield _read(number, partial(dict, row), event)
+
+
+def _read(number: int, load: Callable[[], Any], event: Callable[[Any], Any]) -> Answer | Rejected:
     data = None
     try:
-        data = load(raw)
+        data = load()
         return _answer(event(data))
     except UnusableError as error:
         return Rejected(number, str(error))

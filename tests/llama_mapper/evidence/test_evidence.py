@@ -46,7 +46,7 @@ def folder(url: str, tmp_path: Path) -> Path:
     file = tmp_path / "mapped.jsonl"
     file.write_text("\n".join(lines(ROWS)))
     done = mapper(url, "evidence", str(file), "--out", str(tmp_path / "evidence"), "--json")
-    assert done.exit_code == 0, done.stderr
+    assert done.exit_code == 1, done.stderr  # lines are rejected
     assert json.loads(done.stdout) == {
         "folder": str(tmp_path / "evidence"),
         **{"answers": 5, "incident": 3, "open": 1, "clean": 1, "rejected": 3},
@@ -193,7 +193,8 @@ def test_a_bad_line_is_rejected_and_no_other_is_lost(
         b"\n".join([good, bad if isinstance(bad, bytes) else bad.encode(), good])
     )
     out = tmp_path / "evidence"
-    mapper(url, "evidence", str(tmp_path / "mapped.jsonl"), "--out", str(out))
+    done = mapper(url, "evidence", str(tmp_path / "mapped.jsonl"), "--out", str(out))
+    assert done.exit_code == 1
     summary = json.loads((out / "summary.json").read_text())
     assert (summary["answers"], summary["rejected"]) == (2, 1)
     [rejected] = (out / "rejected.jsonl").read_text().splitlines()
