@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -76,11 +76,18 @@ def _write_counts(
     _write_json(folder / "summary.json", data)
     _write_json(folder / "oscal.json", assessment_results(data, chain.head, made, plan))
     (folder / "report.html").write_text(render(data, chain.head), encoding="utf-8")
-    with (folder / "incidents.csv").open("x", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("period", "tenant", "detector", "label", "incidents"))
-        rows.writerows((*map(_inert, cell), count) for cell, count in sorted(summary.cells.items()))
+    _write_cells(folder / "incidents.csv", ("detector", "label"), summary.cells)
+    _write_cells(folder / "controls.csv", ("framework", "control"), summary.control_cells)
     write_seal(folder, chain)
+
+
+def _write_cells(
+    path: Path, heads: tuple[str, str], cells: Mapping[tuple[str, str, str, str], int]
+) -> None:
+    with path.open("x", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("period", "tenant", *heads, "incidents"))
+        rows.writerows((*map(_inert, cell), count) for cell, count in sorted(cells.items()))
 
 
 def _inert(text: str) -> str:

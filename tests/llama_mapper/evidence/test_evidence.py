@@ -81,6 +81,38 @@ def test_incidents_are_counted_by_control_label_detector_tenant_and_period(folde
     assert sum(int(cell["incidents"]) for cell in cells) == 4
 
 
+def test_incidents_are_counted_by_control_tenant_and_period(url: str, tmp_path: Path) -> None:
+    rows = [
+        answer("PII.Contact.Email", provenance={"tenant_id": tenant, "ts": f"{day}T05:42:11Z"})
+        for tenant, day in (
+            *(("north", "2026-11-29"), ("north", "2026-12-01"), ("south", "2026-12-01")),
+            *(("south", "2026-12-02"), ("-cmd|'/C calc'!A0", "2026-12-02")),
+        )
+    ]
+    (tmp_path / "mapped.jsonl").write_text("\n".join(lines([*rows, answer("OTHER.Safe")])))
+    out = tmp_path / "evidence"
+    mapper(url, "evidence", str(tmp_path / "mapped.jsonl"), "--out", str(out), "--by", "month")
+    with (out / "controls.csv").open(newline="") as file:
+        cells = list(csv.DictReader(file))
+    controls = load_frameworks().controls(["PII.Contact.Email"])
+    expected = [
+        {"period": period, "tenant": tenant, "framework": name, "control": id_, "incidents": count}
+        for period, tenant, count in (
+            *(("2026-11", "north", "1"), ("2026-12", "'-cmd|'/C calc'!A0", "1")),
+            *(("2026-12", "north", "1"), ("2026-12", "south", "2")),
+        )
+        for name in sorted(controls)
+        for id_ in sorted(controls[name])
+    ]
+    assert cells == expected
+    summary = json.loads((out / "summary.json").read_text())
+    [one] = [c for c in summary["by_control"] if (c["framework"], c["id"]) == ("SOC 2", "P4.1")]
+    assert (one["incidents"], one["by_period"]) == (5, {"2026-11": 1, "2026-12": 4})
+    assert one["by_tenant"] == {"-cmd|'/C calc'!A0": 1, "north": 2, "south": 2}
+    assert "controls.csv" in (out / "report.html").read_text()
+    assert verify(out) == []
+
+
 def test_a_control_that_no_detector_of_the_answers_can_touch_is_named(folder: Path) -> None:
     summary = json.loads((folder / "summary.json").read_text())
     uncovered = {(c["framework"], c["id"]) for c in summary["not_covered"]}
