@@ -15,6 +15,8 @@ from typing import Any, Final
 FORMAT: Final = "llama-mapper-evidence/1"
 EVENTS: Final = "events.jsonl"
 SEAL: Final = "seal.json"
+#: Of `ssh-keygen -Y sign`, made after the seal.
+SIGNATURE: Final = "seal.json.sig"
 _START: Final = "0" * 64
 
 
@@ -99,7 +101,7 @@ def _digest(path: Path) -> str:
 
 
 def _others(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Everything in the folder at any depth but the records and the seal, by relative name."""
+    """Everything in the folder at any depth but records, seal and signature, by relative name."""
     for path in sorted(folder.rglob("*")):
-        if (name := path.relative_to(folder).as_posix()) not in (SEAL, EVENTS):
+        if (name := path.relative_to(folder).as_posix()) not in (SEAL, EVENTS, SIGNATURE):
             yield name, path

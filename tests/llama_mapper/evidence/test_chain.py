@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -59,3 +60,14 @@ def test_every_change_of_the_records_is_found(
         records = [chain.line(canonical(event)).strip() for event in events]
     (place / "events.jsonl").write_text("\n".join(records) + "\n")
     assert verify(place) != []
+
+
+def test_a_signature_beside_the_seal_is_no_problem(tmp_path: Path) -> None:
+    place, made = tmp_path / "evidence", datetime(2026, 11, 29, tzinfo=UTC)
+    found = read_answers(lines([answer("PII.Contact.Email")]))
+    catalogue = Catalogue("2026.11", (), {})
+    write_evidence(found, place, catalogue, period=Period.DAY, made=made, plan="#p")
+    (place / "seal.json.sig").write_text("-----BEGIN SSH SIGNATURE-----")
+    assert verify(place) == []
+    (place / "other.sig").write_text("")
+    assert verify(place) == ["other.sig: was not sealed"]
