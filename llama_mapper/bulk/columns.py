@@ -1,5 +1,6 @@
 """The input columns of a table, and the columns that an answer adds."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,12 @@ from llama_mapper.bulk.streams import UsageError
 #: Instead of a column of outputs: each line of JSON is an output.
 WHOLE = "@"
 #: Columns that an answer adds to a table.
-ADDED = ("mapped_taxonomy", "mapped_confidence", "mapped_source", "mapped_fallback_reason")
+ADDED = (
+    *("mapped_taxonomy", "mapped_confidence", "mapped_source", "mapped_fallback_reason"),
+    "mapped_versions",
+)
+#: The column in which an engine says why a row has no answer.
+PROBLEM = "mapped_problem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,15 @@ class Columns:
 DEFAULT_COLUMNS = Columns()
 
 
+def values_of(event: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The added values of a row, in the order of ADDED: labels as a list, versions as JSON."""
+    return (
+        *(event[name] for name in ("taxonomy", "confidence", "source", "fallback_reason")),
+        json.dumps(event["version_info"], sort_keys=True),
+    )
+
+
 def cells_of(event: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The added cells of a row, labels joined by `|`."""
-    labels, reason = "|".join(event["taxonomy"]), event["fallback_reason"] or ""
-    return labels, event["confidence"], event["source"], reason
+    """The added cells of a row of CSV, labels joined by `|`."""
+    labels, confidence, source, reason, versions = values_of(event)
+    return "|".join(labels), confidence, source, reason or "", versions

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from llama_mapper.bulk.columns import ADDED, Columns
+from llama_mapper.bulk.columns import ADDED, Columns, values_of
 from llama_mapper.bulk.pairs import Answers
 from llama_mapper.bulk.rows import Bad, Counts
 from llama_mapper.bulk.streams import Named, SourceError, UsageError
@@ -47,12 +47,8 @@ class TableBlock:
         frame, is_text = self._frame()
         keys = frame.select(_DETECTOR, _OUTPUT).drop_nulls().unique()
         found = [(d, o, answers[d, o, is_text]) for d, o in keys.iter_rows()]
-        events = [(d, o, a.event) for d, o, a in found if a.event is not None]
-        columns = (
-            *((_DETECTOR, [d for d, _, _ in events]), (_OUTPUT, [o for _, o, _ in events])),
-            *((name, [e[name.removeprefix("mapped_")] for _, _, e in events]) for name in ADDED),
-        )
-        known = pl.DataFrame(dict(columns), schema=_schema())
+        events = [(d, o, *values_of(a.event)) for d, o, a in found if a.event is not None]
+        known = pl.DataFrame(events, schema=_schema(), orient="row")
         mapped = frame.join(known, on=[_DETECTOR, _OUTPUT], how="inner", maintain_order="left")
         mapped.drop(_DETECTOR, _OUTPUT, _PERIOD, _ROW).write_parquet(part)
         problems = {(d, o): a.problem for d, o, a in found if a.event is None}
@@ -131,6 +127,6 @@ def join_tables(parts: Sequence[Path], target: Path) -> None:
 
 
 def _schema() -> dict[str, pl.DataType]:
-    added = (pl.List(pl.String), pl.Float64(), pl.String(), pl.String())
+    added = (pl.List(pl.String), pl.Float64(), *(pl.String(),) * 3)
     keys = {_DETECTOR: pl.String(), _OUTPUT: pl.String()}
     return keys | dict(zip(ADDED, added, strict=True))

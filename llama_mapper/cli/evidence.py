@@ -1,17 +1,17 @@
 """`mapper evidence`: files for an auditor, from mapped outputs or from the facade's events."""
 
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from llama_mapper import DEFAULT_URL
 from llama_mapper._types import parse
+from llama_mapper.bulk import SourceError
+from llama_mapper.bulk.streams import Named
 from llama_mapper.cli import show
 from llama_mapper.cli.service import Json, Tenant, Url, connected
 from llama_mapper.evidence import (
@@ -22,11 +22,13 @@ from llama_mapper.evidence import (
     Outcome,
     Period,
     Rejected,
+    find_inputs,
     read_answers,
+    read_inputs,
     verify,
     write_evidence,
 )
-from llama_mapper.evidence.sink import database_lines, is_parquet, parquet_lines
+from llama_mapper.evidence.sink import database_lines
 
 #: As the facade's own setting; a URL among the arguments would show its password to other users.
 _DATABASE = "MAPPER_EVENTS_URL"
@@ -34,10 +36,11 @@ _DATABASE = "MAPPER_EVENTS_URL"
 
 def evidence(
     files: Annotated[
-        list[Path] | None,
+        list[str] | None,
         typer.Argument(
-            help="JSON Lines of mapper batch or mapper bulk, `-` for standard input; or Parquet of "
-            "the event sink: a file or its folder"
+            help="files or patterns: JSON Lines of mapper batch; JSON Lines, CSV (.gz, .zst) or "
+            "Parquet of mapper bulk; Parquet of an engine or of the event sink, or its folder; `-` "
+            "for standard input"
         ),
     ] = None,
     database: Annotated[
@@ -72,7 +75,8 @@ def evidence(
 ) -> None:
     """Write incidents by control, label, detector, tenant and period, with tamper-evident records.
 
-    Controls come from the service; the files do not contain the texts of outputs.
+    Controls come from the service; the files do not contain the texts of outputs. The exit status
+    is 1 if a line is rejected; everything else is in the files.
     """
     if check is not None:
         if files or out or database:
@@ -90,8 +94,9 @@ def evidence(
         Columns(time_column, detector_column, tenant_column, fixed=detector), catalogue
     )
     try:
+        inputs = find_inputs(files or ())
         summary = write_evidence(
-            _read(files or (), rows.event, database=database),
+            _read(inputs, rows, database=database),
             out,
             catalogue,
             period=by,
@@ -105,12 +110,12 @@ def evidence(
         show.problem(f"{error.filename}: {error.strerror}", as_json=as_json)
         raise typer.Exit(1) from None
     except ModuleNotFoundError as missing:
-        extra = "bulk" if missing.name == "polars" else "postgresql"
+        extra = "postgresql" if missing.name == "psycopg" else "bulk"
         show.problem(
             f"{missing.name} is not installed: pip install 'llama-mapper[{extra}]'", as_json=as_json
         )
         raise typer.Exit(1) from None
-    except ValueError as error:
+    except (SourceError, ValueError) as error:
         show.problem(str(error), as_json=as_json)
         raise typer.Exit(1) from None
     counts = {
@@ -123,6 +128,8 @@ def evidence(
     else:
         show.pairs(counts)
         show.line(f"written to {out}; keep or sign seal.json")
+    if summary.rejected:
+        raise typer.Exit(1)
 
 
 def _verify(folder: Path, *, as_json: bool) -> None:
@@ -136,19 +143,7 @@ def _verify(folder: Path, *, as_json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _read(
-    files: Iterable[Path], event: Callable[[Any], Any], *, database: bool
-) -> Iterator[Answer | Rejected]:
+def _read(inputs: list[Named], rows: MappedRows, *, database: bool) -> Iterator[Answer | Rejected]:
     if database:
         yield from read_answers(database_lines(os.environ[_DATABASE]))
-    for path in files:
-        if is_parquet(path):
-            yield from read_answers(parquet_lines(path))
-            continue
-        with ExitStack() as opened:
-            lines = (
-                sys.stdin
-                if str(path) == "-"
-                else opened.enter_context(path.open(encoding="utf-8", errors="replace"))
-            )
-            yield from read_answers(lines, event)
+    yield from read_inputs(inputs, rows)

@@ -11,13 +11,11 @@ import pyarrow as pa
 
 from llama_mapper import ItemError, MappedEvent
 from llama_mapper.bulk import PairMapper
-from llama_mapper.bulk.columns import ADDED
+from llama_mapper.bulk.columns import ADDED, PROBLEM, values_of
 from llama_mapper.bulk.pairs import Pair
 
-#: The column with the reason why a row has no answer.
-PROBLEM: Final = "mapped_problem"
 NULL: Final = "detector or output is null"
-_TYPES = (pa.list_(pa.string()), pa.float64(), *(pa.string(),) * 3)
+_TYPES = (pa.list_(pa.string()), pa.float64(), *(pa.string(),) * 4)
 FIELDS: Final = tuple(pa.field(n, t) for n, t in zip((*ADDED, PROBLEM), _TYPES, strict=True))
 
 
@@ -55,4 +53,4 @@ def no_answer() -> dict[str, Any]:
 def _fields(outcome: MappedEvent | ItemError) -> dict[str, Any]:
     if isinstance(outcome, ItemError):
         return {PROBLEM: f"{outcome.error_code}: {outcome.message}"}
-    return {name: outcome.raw[name.removeprefix("mapped_")] for name in ADDED}
+    return dict(zip(ADDED, values_of(outcome.raw), strict=True))

@@ -12,8 +12,8 @@ from pyspark.sql import functions as sql
 from pyspark.sql.types import StringType
 
 from llama_mapper.bulk import Columns, PairMapper
-from llama_mapper.bulk.columns import ADDED, DEFAULT_COLUMNS
-from llama_mapper.engines.answers import NULL, PROBLEM, AskOnce
+from llama_mapper.bulk.columns import ADDED, DEFAULT_COLUMNS, PROBLEM
+from llama_mapper.engines.answers import NULL, AskOnce
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -22,7 +22,7 @@ _DETECTOR, _OUTPUT = "__detector", "__output"
 _SCHEMA: Final = (
     f"{_DETECTOR} string, {_OUTPUT} string, mapped_taxonomy array<string>, "
     "mapped_confidence double, mapped_source string, mapped_fallback_reason string, "
-    f"{PROBLEM} string"
+    f"mapped_versions string, {PROBLEM} string"
 )
 
 

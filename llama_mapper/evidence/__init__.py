@@ -7,6 +7,7 @@ Out: a folder of files (`write_evidence`), and the problems of one (`verify`).
 from llama_mapper.evidence.answers import Answer, Outcome, Rejected, read_answers
 from llama_mapper.evidence.chain import verify
 from llama_mapper.evidence.folder import write_evidence
+from llama_mapper.evidence.inputs import find_inputs, read_inputs
 from llama_mapper.evidence.rows import Columns, MappedRows
 from llama_mapper.evidence.summary import Catalogue, Period
 
@@ -18,7 +19,9 @@ __all__ = [
     "Outcome",
     "Period",
     "Rejected",
+    "find_inputs",
     "read_answers",
+    "read_inputs",
     "verify",
     "write_evidence",
 ]

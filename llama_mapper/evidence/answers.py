@@ -1,8 +1,8 @@
 """Answers of the service as evidence: time, detector, tenant, labels and controls.
 
-In: lines of JSON of `mapper batch`, or of `mapper bulk` as completed by `rows`. Out: one `Answer`
-per line, or its problem. The detector's text is not kept: `record` has neither outputs nor notes,
-which may quote it.
+In: lines of JSON of `mapper batch`, or rows of `mapper bulk` as completed by `rows`. Out: one
+`Answer` per line, or its problem. The detector's text is not kept: `record` has neither outputs nor
+notes, which may quote it.
 """
 
 import json
@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Any, Final
+
+from llama_mapper.evidence.chain import canonical
 
 #: Labels for no finding, or for a finding without importance.
 _CLEAN: Final = frozenset({"OTHER.Safe", "OTHER.LowRisk"})
@@ -29,6 +32,9 @@ _KEPT: Final = (
     "fallback_reason",
 )
 
+#: What the parts of a value that is no answer raise.
+_WRONG: Final = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+
 
 class Outcome(StrEnum):
     """The outcome of an answer. An incident has at least one label of a finding."""
@@ -43,7 +49,7 @@ class Answer:
     """One mapped output.
 
     controls: ids of the controls that its labels touch, by framework.
-    record: the kept part of the answer, as JSON values.
+    record: the kept part of the answer, as canonical JSON.
     """
 
     time: datetime
@@ -53,7 +59,7 @@ class Answer:
     confidence: float
     controls: Mapping[str, tuple[str, ...]]
     versions: Mapping[str, str]
-    record: Mapping[str, Any]
+    record: str
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -81,18 +87,39 @@ class UnusableError(ValueError):
 
 
 def read_answers(
-    lines: Iterable[str], event: Callable[[Any], Any] = lambda data: data
+    lines: Iterable[str | bytes], event: Callable[[Any], Any] = lambda data: data
 ) -> Iterator[Answer | Rejected]:
-    """The content of each line that is not blank, in order.
+    """The content of each line of JSON that is not blank, in order.
 
     event: converts a line's JSON value to an answer; it may raise UnusableError.
     """
     for number, line in enumerate(lines, 1):
         if line.strip():
-            try:
-                yield _answer(event(json.loads(line)))
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                yield Rejected(number, _problem(line, error))
+            yield _read(number, partial(json.loads, line), event)
+
+
+def read_rows(
+    rows: Iterable[tuple[int, Mapping[str, Any] | UnusableError]], event: Callable[[Any], Any]
+) -> Iterator[Answer | Rejected]:
+    """The content of each numbered row of a table, in order. event: as for `read_answers`."""
+    for number, row in rows:
+        if isinstance(row, UnusableError):
+            yield Rejected(number, str(row))
+        else:
+            yield _read(number, partial(dict, row), event)
+
+
+def _read(number: int, load: Callable[[], Any], event: Callable[[Any], Any]) -> Answer | Rejected:
+    data = None
+    try:
+        data = load()
+        return _answer(event(data))
+    except UnusableError as error:
+        return Rejected(number, str(error))
+    except UnicodeError:
+        return Rejected(number, "has text that is not Unicode")
+    except _WRONG as error:
+        return Rejected(number, _problem(data, error))
 
 
 def _answer(data: Any) -> Answer:
@@ -107,23 +134,20 @@ def _answer(data: Any) -> Answer:
         detector=_text(provenance["detector"]),
         tenant=_text(provenance.get("tenant_id") or ""),
         labels=labels,
-        confidence=float(data["confidence"]),
+        confidence=_share(data["confidence"]),
         controls={
             _text(name): tuple(map(_text, ids))
             for name, ids in data["policy_context"]["frameworks"].items()
         },
         versions={name: _text(value) for name, value in data["version_info"].items()},
-        record={key: data[key] for key in _KEPT if key in data},
+        record=canonical({key: data[key] for key in _KEPT if key in data}),
     )
 
 
-def _problem(line: str, error: Exception) -> str:
-    if isinstance(error, UnusableError):
-        return str(error)
+def _problem(data: Any, error: Exception) -> str:
     try:
-        failed = json.loads(line)["error"]
-        return f"was not mapped: {failed['error_code']}"
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return f"was not mapped: {_text(data['error']['error_code'])}"
+    except (KeyError, TypeError):
         return f"is not an answer of the service ({type(error).__name__})"
 
 
@@ -133,8 +157,17 @@ def _text(value: Any) -> str:
     return value
 
 
+def _share(value: Any) -> float:
+    """Also false for NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{type(value).__name__} is not a number")
+    if not 0 <= value <= 1:
+        raise UnusableError(f"has the confidence {value!r}, which is not from 0 to 1")
+    return float(value)
+
+
 def _time(text: Any) -> datetime:
     time = datetime.fromisoformat(_text(text))
     if time.tzinfo is None:
-        raise ValueError("the time has no zone")
+        raise UnusableError("has a time without a zone")
     return time.astimezone(UTC)

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -28,11 +28,28 @@ def write_evidence(
     """Write the files into a new or empty folder, and return the counts.
 
     found: an iterable that is read once. made: the time of writing. plan: reference to the
-    assessment plan of the OSCAL document. Raises FileExistsError for a folder with files.
+    assessment plan of the OSCAL document. Raises FileExistsError for a folder with files, and the
+    errors of `found`; then no file is left.
     """
+    is_new = not folder.exists()
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
         raise FileExistsError(folder)
+    try:
+        summary, chain = _write_answers(found, folder, period)
+        _write_counts(summary, chain, folder, catalogue, made, plan)
+    except BaseException:
+        for path in folder.iterdir():
+            path.unlink()
+        if is_new:
+            folder.rmdir()
+        raise
+    return summary
+
+
+def _write_answers(
+    found: Iterable[Answer | Rejected], folder: Path, period: Period
+) -> tuple[Summary, Chain]:
     summary, chain = Summary(period), Chain()
     with ExitStack() as files:
         records, findings, rejected = (
@@ -42,22 +59,35 @@ def write_evidence(
         for one in found:
             if isinstance(one, Rejected):
                 summary.rejected += 1
-                rejected.write(_line({"line": one.line, "problem": one.problem}))
+                # Escaped: a problem may quote a text that UTF-8 lacks.
+                rejected.write(json.dumps({"line": one.line, "problem": one.problem}) + "\n")
                 continue
             summary.add(one)
             records.write(chain.line(one.record))
             if one.outcome is Outcome.INCIDENT:
                 findings.write(_line(detection_finding(one, chain.head)))
+    return summary, chain
+
+
+def _write_counts(
+    summary: Summary, chain: Chain, folder: Path, catalogue: Catalogue, made: datetime, plan: str
+) -> None:
     data = summary.data(catalogue)
     _write_json(folder / "summary.json", data)
     _write_json(folder / "oscal.json", assessment_results(data, chain.head, made, plan))
     (folder / "report.html").write_text(render(data, chain.head), encoding="utf-8")
-    with (folder / "incidents.csv").open("x", encoding="utf-8", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("period", "tenant", "detector", "label", "incidents"))
-        rows.writerows((*map(_inert, cell), count) for cell, count in sorted(summary.cells.items()))
+    _write_cells(folder / "incidents.csv", ("detector", "label"), summary.cells)
+    _write_cells(folder / "controls.csv", ("framework", "control"), summary.control_cells)
     write_seal(folder, chain)
-    return summary
+
+
+def _write_cells(
+    path: Path, heads: tuple[str, str], cells: Mapping[tuple[str, str, str, str], int]
+) -> None:
+    with path.open("x", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("period", "tenant", *heads, "incidents"))
+        rows.writerows((*map(_inert, cell), count) for cell, count in sorted(cells.items()))
 
 
 def _inert(text: str) -> str:

@@ -34,7 +34,7 @@ def render(summary: Mapping[str, Any], head: str) -> str:
             ([row["period"], *(row[name] for name in _OUTCOMES)] for row in summary["by_period"]),
         ),
         _table(
-            "Incidents by control",
+            "Incidents by control (by period and tenant: controls.csv)",
             ("framework", "control", "subject", "incidents", ""),
             (
                 [c["framework"], c["id"], c["title"], c["incidents"], c["incidents"] / most]

@@ -1,7 +1,7 @@
 """Reads the events of the facade's sink, as lines of JSON for `read_answers`.
 
-In: a folder of Parquet files, one such file, or the URL of PostgreSQL. Out: an iterator with one
-line per event. The libraries are those of `llama-mapper[bulk]` and `llama-mapper[postgresql]`.
+In: a Parquet file, or the URL of PostgreSQL. Out: an iterator with one line per event. The
+libraries are those of `llama-mapper[bulk]` and `llama-mapper[postgresql]`.
 """
 
 from collections.abc import Iterator
@@ -10,26 +10,20 @@ from pathlib import Path
 _ROWS = 10_000
 
 
-def is_parquet(path: Path) -> bool:
-    """Whether a path is a Parquet file or a folder."""
-    return path.is_dir() or path.suffix == ".parquet"
-
-
 def parquet_lines(path: Path) -> Iterator[str]:
-    """The events of a file, or of all files below a folder, oldest day first.
+    """The events of a file.
 
     Raises OSError for an unreadable file, ValueError for a file of another format,
     ModuleNotFoundError without polars.
     """
     import polars as pl
 
-    for file in sorted(path.rglob("*.parquet")) if path.is_dir() else [path]:
-        try:
-            with file.open("rb") as opened:
-                events = pl.read_parquet(opened, columns=["event"])["event"].cast(pl.String)
-        except pl.exceptions.PolarsError as error:
-            raise ValueError(f"{file}: is not a file of events ({type(error).__name__})") from None
-        yield from events.drop_nulls()
+    try:
+        with path.open("rb") as opened:
+            events = pl.read_parquet(opened, columns=["event"])["event"].cast(pl.String)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(f"{path}: is not a file of events ({type(error).__name__})") from None
+    yield from events.drop_nulls()
 
 
 def database_lines(url: str) -> Iterator[str]:

@@ -67,8 +67,9 @@ class Catalogue:
 class Summary:
     """The counts so far.
 
-    cells: incidents by (period, tenant, detector, label). by_control: incidents by (framework,
-    id); one incident may touch several. versions: answers by (kind, version).
+    cells: incidents by (period, tenant, detector, label). control_cells: incidents by (period,
+    tenant, framework, control); one incident may touch several. versions: answers by (kind,
+    version).
     """
 
     period: Period
@@ -79,7 +80,7 @@ class Summary:
     outcomes: Counter[tuple[str, Outcome]] = field(default_factory=Counter)
     cells: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     by_label: Counter[str] = field(default_factory=Counter)
-    by_control: Counter[tuple[str, str]] = field(default_factory=Counter)
+    control_cells: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     by_detector: defaultdict[str, Counter[Outcome]] = field(
         default_factory=lambda: defaultdict(Counter)
     )
@@ -100,8 +101,10 @@ class Summary:
         self.versions.update(answer.versions.items())
         if outcome is Outcome.INCIDENT:
             self.by_label.update(answer.findings)
-            self.by_control.update(
-                (name, control) for name, ids in answer.controls.items() for control in ids
+            self.control_cells.update(
+                (period, answer.tenant, name, control)
+                for name, ids in answer.controls.items()
+                for control in ids
             )
             self.cells.update(
                 (period, answer.tenant, answer.detector, label) for label in answer.findings
@@ -112,22 +115,30 @@ class Summary:
         return sum(count for (_, one), count in self.outcomes.items() if one is outcome)
 
     def controls(self, catalogue: Catalogue) -> list[dict[str, Any]]:
-        """Every control with its incidents, and the detectors of the answers that can touch it.
+        """Every control with its incidents, in all and by period and tenant, and the detectors of
+        the answers that can touch it.
 
         Controls of answers that the catalogue lacks are last, without a title.
         """
         seen = {name: catalogue.detectors.get(name) for name in sorted(self.by_detector)}
+        periods: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        tenants: defaultdict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for (period, tenant, framework, id_), count in self.control_cells.items():
+            periods[framework, id_][period] += count
+            tenants[framework, id_][tenant] += count
         known = {(control.framework, control.id) for control in catalogue.controls}
         unlisted = [
             Control(framework, id_, "", frozenset())
-            for framework, id_ in sorted(self.by_control.keys() - known)
+            for framework, id_ in sorted(periods.keys() - known)
         ]
         return [
             {
                 "framework": control.framework,
                 "id": control.id,
                 "title": control.title,
-                "incidents": self.by_control[control.framework, control.id],
+                "incidents": periods[control.framework, control.id].total(),
+                "by_period": dict(sorted(periods[control.framework, control.id].items())),
+                "by_tenant": dict(sorted(tenants[control.framework, control.id].items())),
                 "detectors": [
                     name for name, labels in seen.items() if labels and labels & control.labels
                 ],

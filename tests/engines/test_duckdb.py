@@ -1,6 +1,7 @@
 """The function for SQL, in a real DuckDB."""
 
 import asyncio
+import json
 from collections.abc import Callable
 
 import duckdb
@@ -53,6 +54,7 @@ def test_it_works_where_an_event_loop_runs(connection: duckdb.DuckDBPyConnection
 
     (row,) = asyncio.run(ask())  # type: ignore[misc]
     assert row[0]["mapped_taxonomy"] == ["PII.Identifier.SSN"]
+    assert json.loads(row[0]["mapped_versions"]).keys() >= {"taxonomy", "frameworks"}
 
 
 def test_a_lost_service_fails_the_query() -> None:

@@ -1,5 +1,6 @@
 """The Ray Data job on a real local cluster."""
 
+import json
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -41,6 +42,7 @@ def test_an_output_that_is_no_text_is_asked_as_json(url: str) -> None:
     columns = Columns(output="said", constant="presidio")
     (row,) = map_rows(said, Endpoints([url]), columns).take_all()
     assert list(row["mapped_taxonomy"]) == ["PII.Identifier.SSN"]
+    assert json.loads(row["mapped_versions"]).keys() >= {"taxonomy", "frameworks"}
 
 
 def test_a_missing_column_is_named(url: str) -> None:

@@ -1,5 +1,6 @@
 """The Spark job on a real local cluster."""
 
+import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -60,6 +61,7 @@ def test_an_output_that_is_no_text_is_asked_as_json(spark: SparkSession, url: st
     columns = Columns(output="said", constant="presidio")
     (row,) = map_rows(frame, Endpoints([url]), columns).collect()
     assert row["mapped_taxonomy"] == ["PII.Identifier.SSN"]
+    assert json.loads(row["mapped_versions"]).keys() >= {"taxonomy", "frameworks"}
 
 
 def test_a_missing_column_is_named(spark: SparkSession, url: str) -> None:

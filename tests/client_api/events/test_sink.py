@@ -98,7 +98,7 @@ def test_evidence_is_made_of_the_folder(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["incident"] == 2
     assert mapper(url, "evidence", "--verify", str(out)).exit_code == 0
     assert bad.exit_code == 1
-    assert "is not a file of events" in bad.stderr
+    assert "is not Parquet" in bad.stderr
 
 
 def sink_of(folder: Path, lost: list[int]) -> EventSink:

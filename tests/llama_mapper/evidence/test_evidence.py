@@ -3,18 +3,18 @@
 import csv
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from py_ocsf_models.events.findings.detection_finding import DetectionFinding
 from trestle.oscal.assessment_results import AssessmentResults
 
 from llama_mapper.evidence import (
+    Answer,
     Catalogue,
     Outcome,
     Period,
@@ -23,39 +23,10 @@ from llama_mapper.evidence import (
     verify,
     write_evidence,
 )
-from llama_mapper.evidence.chain import Chain
 from schemas.frameworks import load_frameworks
 from schemas.taxonomy import load_taxonomy
+from tests.llama_mapper.evidence.answers import SECRET_WORDS, answer, lines
 from tests.support.command_line import mapper
-
-SECRET_WORDS = "the planted words of a user"
-
-
-def answer(*labels: str, **fields: Any) -> dict[str, Any]:
-    """An answer of the service."""
-    controls = load_frameworks().controls(labels)
-    provenance = {"detector": "presidio", "model": "m", "route": "model", "tenant_id": None}
-    provenance |= {"ts": "2026-11-29T05:42:11.102+00:00"} | fields.pop("provenance", {})
-    return {
-        "taxonomy": list(labels),
-        "scores": dict.fromkeys(labels, 0.9),
-        "confidence": 0.97,
-        "label_confidence": dict.fromkeys(labels, 0.97),
-        "notes": SECRET_WORDS,
-        "provenance": provenance,
-        "policy_context": {"frameworks": controls},
-        "version_info": {"taxonomy": "2026.11", "rules": "2026.11-1", "model": "m"},
-        "source": "model",
-        "fallback_reason": None,
-        "signals": [{"name": SECRET_WORDS}],
-        "row": {"id": SECRET_WORDS},
-        **fields,
-    }
-
-
-def lines(rows: Iterable[Any]) -> list[str]:
-    return [json.dumps(row) for row in rows]
-
 
 ROWS = [
     answer("PII.Contact.Email"),
@@ -75,7 +46,7 @@ def folder(url: str, tmp_path: Path) -> Path:
     file = tmp_path / "mapped.jsonl"
     file.write_text("\n".join(lines(ROWS)))
     done = mapper(url, "evidence", str(file), "--out", str(tmp_path / "evidence"), "--json")
-    assert done.exit_code == 0, done.stderr
+    assert done.exit_code == 1, done.stderr  # lines are rejected
     assert json.loads(done.stdout) == {
         "folder": str(tmp_path / "evidence"),
         **{"answers": 5, "incident": 3, "open": 1, "clean": 1, "rejected": 3},
@@ -108,6 +79,38 @@ def test_incidents_are_counted_by_control_label_detector_tenant_and_period(folde
     with (folder / "incidents.csv").open(newline="") as file:
         cells = list(csv.DictReader(file))
     assert sum(int(cell["incidents"]) for cell in cells) == 4
+
+
+def test_incidents_are_counted_by_control_tenant_and_period(url: str, tmp_path: Path) -> None:
+    rows = [
+        answer("PII.Contact.Email", provenance={"tenant_id": tenant, "ts": f"{day}T05:42:11Z"})
+        for tenant, day in (
+            *(("north", "2026-11-29"), ("north", "2026-12-01"), ("south", "2026-12-01")),
+            *(("south", "2026-12-02"), ("-cmd|'/C calc'!A0", "2026-12-02")),
+        )
+    ]
+    (tmp_path / "mapped.jsonl").write_text("\n".join(lines([*rows, answer("OTHER.Safe")])))
+    out = tmp_path / "evidence"
+    mapper(url, "evidence", str(tmp_path / "mapped.jsonl"), "--out", str(out), "--by", "month")
+    with (out / "controls.csv").open(newline="") as file:
+        cells = list(csv.DictReader(file))
+    controls = load_frameworks().controls(["PII.Contact.Email"])
+    expected = [
+        {"period": period, "tenant": tenant, "framework": name, "control": id_, "incidents": count}
+        for period, tenant, count in (
+            *(("2026-11", "north", "1"), ("2026-12", "'-cmd|'/C calc'!A0", "1")),
+            *(("2026-12", "north", "1"), ("2026-12", "south", "2")),
+        )
+        for name in sorted(controls)
+        for id_ in sorted(controls[name])
+    ]
+    assert cells == expected
+    summary = json.loads((out / "summary.json").read_text())
+    [one] = [c for c in summary["by_control"] if (c["framework"], c["id"]) == ("SOC 2", "P4.1")]
+    assert (one["incidents"], one["by_period"]) == (5, {"2026-11": 1, "2026-12": 4})
+    assert one["by_tenant"] == {"-cmd|'/C calc'!A0": 1, "north": 2, "south": 2}
+    assert "controls.csv" in (out / "report.html").read_text()
+    assert verify(out) == []
 
 
 def test_a_control_that_no_detector_of_the_answers_can_touch_is_named(folder: Path) -> None:
@@ -176,39 +179,6 @@ def test_a_missing_file_is_named(url: str, tmp_path: Path) -> None:
     assert "no.jsonl" in done.stderr
 
 
-@settings(max_examples=60, deadline=None)
-@given(data=st.data())
-def test_every_change_of_the_records_is_found(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    place = tmp_path_factory.mktemp("evidence") / "folder"
-    rows = [answer("PII.Contact.Email", confidence=n / 10) for n in range(5)]
-    made = datetime(2026, 11, 29, tzinfo=UTC)
-    catalogue = Catalogue("2026.11", (), {})
-    write_evidence(
-        read_answers(lines(rows)), place, catalogue, period=Period.DAY, made=made, plan="#p"
-    )
-    records = (place / "events.jsonl").read_text().splitlines()
-    change = data.draw(st.sampled_from(["remove", "swap", "repeat", "edit", "forge"]))
-    at = data.draw(st.integers(0, 3))
-    if change == "remove":
-        del records[at + data.draw(st.integers(0, 1))]
-    elif change == "swap":
-        records[at], records[at + 1] = records[at + 1], records[at]
-    elif change == "repeat":
-        records.insert(at, records[at])
-    elif change == "edit":
-        records[at] = records[at].replace("PII.Contact.Email", "OTHER.Safe")
-    else:  # every later hash is made anew
-        chain = Chain()
-        events = [json.loads(record)["event"] for record in records]
-        events[at]["confidence"] = 0.99
-        records = [chain.line(event).strip() for event in events]
-    assert verify(place) == []
-    (place / "events.jsonl").write_text("\n".join(records) + "\n")
-    assert verify(place) != []
-
-
 @given(st.lists(st.text(max_size=80) | st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3)
@@ -232,44 +202,46 @@ def test_a_label_beside_an_open_one_is_an_incident() -> None:
     } <= known
 
 
-def test_rows_of_bulk_are_evidence_as_lines_of_batch_are(url: str, tmp_path: Path) -> None:
-    said = [("presidio", "EMAIL_ADDRESS"), ("llama-guard-3", "unsafe\nS10"), ("presidio", "[]")]
-    rows = [
-        {"guard": detector, "output": output, "at": f"2026-11-0{day}T10:00:00Z", "who": "north"}
-        for day, (detector, output) in enumerate(said * 2, 1)
-    ]
-    rows.append({"guard": "presidio", "output": "EMAIL_ADDRESS", "at": None, "who": "north"})
-    file, mapped = tmp_path / "rows.jsonl", tmp_path / "mapped.jsonl"
-    file.write_text("\n".join(lines(rows)))
-    done = mapper(url, "bulk", str(file), str(mapped), "--detector-column", "guard")
-    assert done.exit_code == 0, done.stderr
+BAD_LINES = [
+    json.dumps(answer("PII.Contact.Email", provenance={"detector": "acme \ud800"})),
+    json.dumps(answer("OTHER.Safe", provenance={"tenant_id": "\udfff"})),
+    json.dumps(answer("PII.Contact.Email", confidence=float("nan"))),
+    json.dumps(answer("OTHER.Safe", confidence=float("inf"))),
+    json.dumps(answer("PII.Contact.Email", scores={"PII.Contact.Email": float("nan")})),
+    json.dumps(answer("OTHER.Safe", provenance={"ts": "0001-01-01T00:00:00+14:00"})),
+    json.dumps(answer("OTHER.Safe", provenance={"ts": "2026-11-29T05:42:11"})),
+    json.dumps({"error": {"error_code": "\ud800"}}),
+    '{"taxonomy": ["\xff"]}'.encode("latin-1"),
+    "[" * 100_000,
+]
 
-    names = ("--detector-column", "guard", "--tenant-column", "who")
+
+@pytest.mark.parametrize("bad", BAD_LINES, ids=range(len(BAD_LINES)))
+def test_a_bad_line_is_rejected_and_no_other_is_lost(
+    bad: str | bytes, url: str, tmp_path: Path
+) -> None:
+    good = json.dumps(answer("PII.Contact.Email")).encode()
+    (tmp_path / "mapped.jsonl").write_bytes(
+        b"\n".join([good, bad if isinstance(bad, bytes) else bad.encode(), good])
+    )
     out = tmp_path / "evidence"
-    command = ("evidence", str(mapped), "--out", str(out), "--by", "day")
-    done = mapper(url, *command, "--time-column", "at", *names)
-    assert done.exit_code == 0, done.stderr
+    done = mapper(url, "evidence", str(tmp_path / "mapped.jsonl"), "--out", str(out))
+    assert done.exit_code == 1
     summary = json.loads((out / "summary.json").read_text())
+    assert (summary["answers"], summary["rejected"]) == (2, 1)
     [rejected] = (out / "rejected.jsonl").read_text().splitlines()
-    assert json.loads(rejected) == {"line": 7, "problem": "has no text in the field 'at'"}
-
-    items = [{"detector": row["guard"], "output": row["output"]} for row in rows[:6]]
-    file.write_text("\n".join(lines(items)))
-    batch = tmp_path / "batch.jsonl"
-    batch.write_text(mapper(url, "batch", str(file), "--json").stdout)
-    direct = tmp_path / "direct"
-    assert mapper(url, "evidence", str(batch), "--out", str(direct)).exit_code == 0
-    same = json.loads((direct / "summary.json").read_text())
-    assert same["by_label"] == summary["by_label"]
-    assert same["by_control"] == summary["by_control"]
-    kept = [json.loads(line)["event"] for line in (out / "events.jsonl").read_text().splitlines()]
-    assert [one["provenance"]["tenant_id"] for one in kept] == ["north"] * 6
-    assert kept[0]["provenance"]["ts"] == "2026-11-01T10:00:00Z"
+    assert json.loads(rejected)["line"] == 2
+    assert json.loads(rejected)["problem"]
+    assert verify(out) == []
 
 
-def test_rows_of_bulk_without_the_name_of_their_time_are_rejected(url: str, tmp_path: Path) -> None:
-    file, mapped, out = tmp_path / "rows.jsonl", tmp_path / "mapped.jsonl", tmp_path / "evidence"
-    file.write_text(json.dumps({"detector": "presidio", "output": "EMAIL_ADDRESS"}))
-    assert mapper(url, "bulk", str(file), str(mapped)).exit_code == 0
-    assert mapper(url, "evidence", str(mapped), "--out", str(out)).exit_code == 0
-    assert "--time-column" in (out / "rejected.jsonl").read_text()
+def test_an_input_that_cannot_be_read_leaves_no_folder(tmp_path: Path) -> None:
+    def found() -> Iterator[Answer | Rejected]:
+        yield from read_answers(lines(ROWS))
+        raise OSError("the disk is gone")
+
+    place = tmp_path / "evidence"
+    made, catalogue = datetime(2026, 11, 29, tzinfo=UTC), Catalogue("2026.11", (), {})
+    with pytest.raises(OSError, match="gone"):
+        write_evidence(found(), place, catalogue, period=Period.DAY, made=made, plan="#p")
+    assert not place.exists()
