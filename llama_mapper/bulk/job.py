@@ -22,7 +22,7 @@ from llama_mapper.bulk.streams import STDIN, Kind, Named, UsageError, sources
 from llama_mapper.bulk.work import Work, join_bytes
 
 #: Of the blocks and the journal in a work folder. A run of another form does not go on.
-_FORM = 2
+_FORM = 3
 
 
 @dataclass(frozen=True, slots=True)
