@@ -93,20 +93,21 @@ class MapperClient:
         requests: Iterable[MapRequest],
         *,
         budget_ms: float | None = None,
+        explain: bool = False,
         taxonomy: str | None = None,
         wait_for_model: bool = False,
         progress: Callable[[int], None] = lambda done: None,
     ) -> BatchResult:
         """Map any number of outputs, in batches one after another; equal ones are sent once.
 
-        budget_ms: per batch. wait_for_model: send items again, for minutes, that the rules answered
-        because the model was late or lost. progress: called after each batch with the number of
-        items done so far.
+        budget_ms: per batch. explain, taxonomy: as in `map`. wait_for_model: send items again, for
+        minutes, that the rules answered because the model was late or lost. progress: called after
+        each batch with the number of items done so far.
 
         Raises as `map` does when a whole batch fails; an item's own failure is in the result.
         """
         distinct, outcomes = Distinct(requests), dict[int, list[Outcome]]()
-        asked = Asked(budget_ms, taxonomy=taxonomy)
+        asked = Asked(budget_ms, explain=explain, taxonomy=taxonomy)
         for number, chunk in enumerate(distinct.chunks()):
             flow = map_chunk(chunk, self._retry, asked, wait_for_model=wait_for_model)
             outcomes[number] = self._run(flow)
@@ -204,13 +205,15 @@ class AsyncMapperClient:
         requests: Iterable[MapRequest],
         *,
         budget_ms: float | None = None,
+        explain: bool = False,
         taxonomy: str | None = None,
         wait_for_model: bool = False,
         progress: Callable[[int], None] = lambda done: None,
     ) -> BatchResult:
         """As `MapperClient.map_many`, several batches at once; the order of the items is kept."""
         distinct, outcomes = Distinct(requests), dict[int, list[Outcome]]()
-        asked, left = Asked(budget_ms, taxonomy=taxonomy), enumerate(distinct.chunks())
+        asked = Asked(budget_ms, explain=explain, taxonomy=taxonomy)
+        left = enumerate(distinct.chunks())
 
         async def work() -> None:
             for number, chunk in left:

@@ -35,15 +35,15 @@ class InProcessEngine:
     def map(
         self, items: Sequence[tuple[str, str]], threshold: float | None, tenant_id: str | None
     ) -> list[dict[str, Any]]:
-        """An answer for each detector and output, order kept. threshold: 0..1; None for the one of
-        the policies. The model takes the time that it needs."""
+        """An answer with signals and reading for each detector and output, order kept. threshold:
+        0..1; None for the one of the policies. The model takes the time that it needs."""
         steps, policies = self._pipelines.of(tenant_id), self._policies.current()
         read = [steps.read(detector, output) for detector, output in items]
         rules_only = policies.mode is Mode.RULES_ONLY
         found: Sequence[CandidateSet | None] = (
             [None] * len(read) if rules_only else self._local.ask(read)
         )
-        return [
+        decisions = (
             steps.decide(
                 item,
                 candidates,
@@ -51,9 +51,10 @@ class InProcessEngine:
                 if threshold is None
                 else threshold,
                 mode=Mode.RULES_ONLY if rules_only else None,
-            ).answer
+            )
             for item, candidates in zip(read, found, strict=True)
-        ]
+        )
+        return [{**one.answer, "signals": one.signals, "reading": one.reading} for one in decisions]
 
 
 def load() -> InProcessEngine:

@@ -20,7 +20,7 @@ from client_api.mapping.gateway import Item
 from fallback.decision.decision import Decision
 from pipeline import wire
 
-_TEXTS = ("MAPPING", "SOURCE", "FALLBACK_REASON", "SIGNALS", "VERSIONS")
+_TEXTS = ("MAPPING", "SOURCE", "FALLBACK_REASON", "SIGNALS", "VERSIONS", "READING")
 
 
 class Refusal(Exception):  # noqa: N818 - a status, as gRPC has them
@@ -48,7 +48,10 @@ class TritonStandIn(service_pb2_grpc.GRPCInferenceServiceServicer):
         try:
             with self._turn:
                 time.sleep(self._item_s * len(items))
-                columns = wire.decision_columns([self.answer(item) for item in items])
+                decisions = [self.answer(item) for item in items]
+                columns = wire.decision_columns(decisions)
+                readings = (json.dumps(decision.reading) for decision in decisions)
+                columns["READING"] = wire.to_column(readings)
                 self.asked.append(items)
         except Refusal as refusal:
             context.abort(refusal.status, str(refusal))

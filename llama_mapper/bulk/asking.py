@@ -95,7 +95,7 @@ class Endpoints:
     async def _map(self, client: AsyncMapperClient, pairs: list[Pair]) -> list[Outcome]:
         async def once(some: Sequence[Pair]) -> list[Outcome]:
             requests = [request(pair, self.threshold) for pair in some]
-            result = await client.map_many(requests, taxonomy=self.taxonomy)
+            result = await client.map_many(requests, explain=True, taxonomy=self.taxonomy)
             failed = {error.index: error for error in result.errors}
             return [event or failed[place] for place, event in enumerate(result.results)]
 

@@ -25,7 +25,7 @@ class Engine(Protocol):
     def map(
         self, items: Sequence[tuple[str, str]], threshold: float | None, tenant_id: str | None
     ) -> list[dict[str, Any]]:
-        """An answer, as the facade's JSON, for each detector and output."""
+        """An answer, as the facade's JSON with `explain`, for each detector and output."""
         ...
 
 

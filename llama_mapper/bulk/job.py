@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from llama_mapper.bulk.asking import PairMapper
-from llama_mapper.bulk.columns import Columns
+from llama_mapper.bulk.columns import ADDED, Columns
 from llama_mapper.bulk.pages import as_html, as_markdown
 from llama_mapper.bulk.pairs import Answers
 from llama_mapper.bulk.report import Report, make_report, read_report
 from llama_mapper.bulk.rows import Block, CsvRows, JsonRows, text_blocks
 from llama_mapper.bulk.streams import STDIN, Kind, Named, UsageError, sources
 from llama_mapper.bulk.work import Work, join_bytes
+
+#: Of the blocks and the journal in a work folder. A run of another form does not go on.
+_FORM = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ class Bulk:
         """What must be the same for a run to go on."""
         stats = [(one.name, *_identity(one)) for one in found]
         return {
+            "form": [_FORM, *ADDED],
             "sources": stats,
             "columns": [getattr(self.columns, name) for name in self.columns.__slots__],
             "asked": self.mapper.options(),

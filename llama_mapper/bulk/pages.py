@@ -15,6 +15,28 @@ _STYLE = (
     "border-bottom:1px solid #ddd;overflow-wrap:anywhere}td.n{text-align:right;white-space:nowrap}"
     "i{display:block;height:.8rem;background:#3564b0}td.bar{width:40%}"
 )
+#: Members of a report that are lists, each with title, columns, and the column that a bar shows.
+_LISTS: tuple[tuple[str, str, Sequence[str], int | None], ...] = (
+    ("unknown_words", "Unknown words, by rows", ("detector", "word", "rows"), 2),
+    (
+        "unread_places",
+        "Places that were not read, by rows",
+        ("detector", "place", "rows", "example"),
+        2,
+    ),
+    (
+        "review",
+        "Outputs to review: unknown or of low confidence, the most frequent first",
+        ("detector", "output", "rows", "taxonomy", "confidence"),
+        None,
+    ),
+    (
+        "changes",
+        "Changes since the earlier run",
+        ("label", "rows_before", "rows", "share_before", "share"),
+        None,
+    ),
+)
 _Table = tuple[str, Sequence[str], list[list[Any]], int | None]
 
 
@@ -79,15 +101,9 @@ def _tables(report: Report) -> Iterable[_Table]:
         yield ("Reasons for fallbacks", ("reason", "rows"), reasons, 1)
     steps = [[f"{s['from']:.1f} to {s['to']:.1f}", s["rows"]] for s in report["confidence"]]
     yield ("Confidence", ("confidence", "rows"), steps, 1)
-    if report["review"]:
-        columns = ("detector", "output", "rows", "taxonomy", "confidence")
-        rows = [[one[column] for column in columns] for one in report["review"]]
-        title = "To review: unknown or of low confidence, the most frequent first"
-        yield (title, columns, rows, None)
-    if report.get("changes"):
-        columns = ("label", "rows_before", "rows", "share_before", "share")
-        rows = [[one[column] for column in columns] for one in report["changes"]]
-        yield ("Changes since the earlier run", columns, rows, None)
+    for member, title, columns, measured in _LISTS:
+        if report.get(member):
+            yield title, columns, [[one[c] for c in columns] for one in report[member]], measured
     versions = [[json_like(one)] for one in report["versions"]]
     yield ("Versions", ("version_info",), versions, None)
 

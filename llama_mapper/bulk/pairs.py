@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from llama_mapper import ErrorCode, ItemError, MappedEvent, MapRequest
+from llama_mapper.bulk.review import Gaps, gaps_of
 
 #: Detector, output, and whether the output is a text: it is JSON otherwise.
 Pair = tuple[str, str, bool]
@@ -38,12 +39,14 @@ class Keeper(Protocol):
 class Answer:
     """number: of the pair, in the order of sending. event: the answer without the members of a
     single request; None when the service refused the pair, for `problem`. text: the event as JSON.
+    gaps: what the answer leaves for a person.
     """
 
     number: int
     event: Mapping[str, Any] | None
     problem: str
     text: str
+    gaps: Gaps
 
 
 class Answers:
@@ -70,7 +73,13 @@ class Answers:
         """Write the outcomes; they are on disk when it returns."""
         for pair, outcome in zip(pairs, outcomes, strict=True):
             answer = self._add(pair, *_told(outcome))
-            told = {"pair": pair, "event": answer.event, "problem": answer.problem}
+            told = {
+                "pair": pair,
+                "event": answer.event,
+                "problem": answer.problem,
+                "words": answer.gaps.words,
+                "places": answer.gaps.places,
+            }
             self._file.write(json.dumps(told).encode() + b"\n")
         self._file.flush()
         os.fsync(self._file.fileno())
@@ -79,8 +88,8 @@ class Answers:
         """Close the file."""
         self._file.close()
 
-    def _add(self, pair: Pair, event: Mapping[str, Any] | None, problem: str) -> Answer:
-        answer = Answer(len(self._by_pair), event, problem, json.dumps(event))
+    def _add(self, pair: Pair, event: Mapping[str, Any] | None, problem: str, gaps: Gaps) -> Answer:
+        answer = Answer(len(self._by_pair), event, problem, json.dumps(event), gaps)
         self._by_pair[pair] = answer
         return answer
 
@@ -95,7 +104,9 @@ class Answers:
                     whole += len(line)
                     known = json.loads(line)
                     detector, output, is_text = known["pair"]
-                    self._add((detector, output, is_text), known["event"], known["problem"])
+                    gaps = Gaps(tuple(known["words"]), tuple(known["places"]))
+                    pair = (detector, output, is_text)
+                    self._add(pair, known["event"], known["problem"], gaps)
         return whole
 
 
@@ -131,14 +142,14 @@ def readable(pairs: Iterable[Pair]) -> tuple[dict[int, tuple[str, str]], dict[in
 
 def answer_of(number: int, outcome: Outcome) -> Answer:
     """The journal entry of an outcome."""
-    event, problem = _told(outcome)
-    return Answer(number, event, problem, json.dumps(event))
+    event, problem, gaps = _told(outcome)
+    return Answer(number, event, problem, json.dumps(event), gaps)
 
 
-def _told(outcome: Outcome) -> tuple[Mapping[str, Any] | None, str]:
+def _told(outcome: Outcome) -> tuple[Mapping[str, Any] | None, str, Gaps]:
     if isinstance(outcome, ItemError):
-        return None, f"{outcome.error_code}: {outcome.message}"
-    return {name: outcome.raw[name] for name in _KEPT}, ""
+        return None, f"{outcome.error_code}: {outcome.message}", Gaps()
+    return {name: outcome.raw[name] for name in _KEPT}, "", gaps_of(outcome.raw)
 
 
 def _compact(output: str) -> str:

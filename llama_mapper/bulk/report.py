@@ -1,7 +1,8 @@
 """The report of a run.
 
 In: tallies of blocks and the answers. Out: a report as JSON values: rows by label, detector and
-period, sources, confidence, what to review, and what changed against an earlier report.
+period, sources, confidence, unknown words, unread places, outputs to review, and what changed
+against an earlier report.
 """
 
 import json
@@ -11,17 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from llama_mapper.bulk.pairs import Answer, Answers, Pair
+from llama_mapper.bulk.review import MOST_SHOWN, OPEN, SHOWN_CHARS, Ranking
 from llama_mapper.bulk.streams import UsageError
 from llama_mapper.bulk.work import Tally
 
 Report = dict[str, Any]
 
-#: Labels for unknown words, and for findings that need a review.
-_OPEN = frozenset({"OTHER.Unknown", "OTHER.NeedsReview"})
 #: Answers with less confidence need a review, as below the service's own threshold.
 _UNSURE = 0.6
-_REVIEWED = 100
-_SHOWN_CHARS = 200
 
 
 def make_report(
@@ -40,9 +38,9 @@ def make_report(
     detectors, sources, reasons = Counter[str](), Counter[str](), Counter[str]()
     confidence: Counter[int] = Counter()
     versions: list[Any] = []
-    review: Counter[int] = Counter()
+    review, ranking = Counter[int](), Ranking()
     for (period, number), count in rows.items():
-        (detector, _, _), answer = by_number[number]
+        (detector, output, _), answer = by_number[number]
         event = answer.event
         if event is None:
             continue
@@ -57,8 +55,9 @@ def make_report(
             by_period[period][label] += count
         if event["version_info"] not in versions:
             versions.append(event["version_info"])
-        if event["confidence"] < _UNSURE or not _OPEN.isdisjoint(event["taxonomy"]):
+        if event["confidence"] < _UNSURE or not OPEN.isdisjoint(event["taxonomy"]):
             review[number] += count
+        ranking.add(detector, output, answer.gaps, count)
     report: Report = {
         "rows": totals["mapped"] + totals["bad"],
         "mapped": totals["mapped"],
@@ -77,7 +76,9 @@ def make_report(
             {"from": step / 10, "to": (step + 1) / 10, "rows": confidence[step]}
             for step in range(10)
         ],
-        "review": [_shown(*by_number[number], n) for number, n in review.most_common(_REVIEWED)],
+        "unknown_words": ranking.words(),
+        "unread_places": ranking.places(),
+        "review": [_shown(*by_number[number], n) for number, n in review.most_common(MOST_SHOWN)],
     }
     if earlier is not None:
         report["changes"] = _changes(labels, report["mapped"], earlier)
@@ -98,7 +99,7 @@ def _shown(pair: Pair, answer: Answer, rows: int) -> dict[str, Any]:
     event = answer.event or {}
     return {
         "detector": pair[0],
-        "output": pair[1][:_SHOWN_CHARS],
+        "output": pair[1][:SHOWN_CHARS],
         "rows": rows,
         "taxonomy": event["taxonomy"],
         "confidence": event["confidence"],

@@ -22,6 +22,10 @@ Counts = Counter[tuple[str, Pair]]
 Bad = dict[str, Any]
 
 _BLOCK_ROWS = 100_000
+#: A block ends with the row that reaches this size, so that wide rows cost no more memory.
+BLOCK_BYTES = 32_000_000
+#: Of a cell besides its text.
+_CELL_BYTES = 64
 
 
 class BadRowError(Exception):
@@ -53,6 +57,10 @@ class Format(Protocol):
         """Line numbers and raw rows of a source. Raises UsageError."""
         ...
 
+    def size(self, raw: Any) -> int:
+        """The memory of a raw row, about; in bytes."""
+        ...
+
     def read(self, raw: Any) -> tuple[str, Pair]:
         """Period and pair. Raises BadRowError."""
         ...
@@ -81,6 +89,10 @@ class JsonRows:
         for number, raw in enumerate(stream, 1):
             if not raw.isspace():
                 yield number, raw
+
+    def size(self, raw: Any) -> int:
+        """The bytes of the line."""
+        return len(raw)
 
     def read(self, raw: Any) -> tuple[str, Pair]:
         """Raises BadRowError."""
@@ -147,6 +159,10 @@ class CsvRows:
                 yield number, cells
         text.detach()
 
+    def size(self, raw: Any) -> int:
+        """The characters of the cells, and what each cell needs besides."""
+        return sum(map(len, raw)) + _CELL_BYTES * len(raw)
+
     def read(self, raw: Any) -> tuple[str, Pair]:
         """Raises BadRowError."""
         if isinstance(raw, str):
@@ -202,16 +218,15 @@ class TextBlock:
 
     def write(self, part: Path, answers: Answers) -> tuple[int, list[Bad]]:
         """See `Block`."""
-        lines: list[str] = [self.format.head()] if self.number == 0 else []
+        lines: list[bytes] = [_encoded(self.format.head())] if self.number == 0 else []
         bad: list[Bad] = []
         for row, pair in self.good:
             answer = answers[pair]
             if answer.event is None:
                 bad.append(self._bad(row, answer.problem))
             else:
-                lines.append(self.format.render(row[2], answer))
-        data = "".join(lines).encode("utf-8", "surrogateescape")
-        part.write_bytes(self.target.packed(data))
+                lines.append(_encoded(self.format.render(row[2], answer)))
+        part.write_bytes(self.target.packed(b"".join(lines)))
         return len(self.good) - len(bad), bad
 
     def progress(self) -> int:
@@ -226,16 +241,20 @@ class TextBlock:
 def text_blocks(
     sources: Sequence[Named], format_: Format, target: Named, size: int = _BLOCK_ROWS
 ) -> Iterator[TextBlock]:
-    """All rows in blocks, the same ones each time. Raises UsageError."""
-    number, before = 0, 0
+    """All rows in blocks, the same ones each time: a block ends at `size` rows or at BLOCK_BYTES.
+
+    Raises UsageError.
+    """
+    number, before, block_bytes = 0, 0, 0
     rows: list[tuple[str, int, Any]] = []
     for source in sources:
         with source.opened() as (stream, meter):
             for line, raw in format_.split(stream):
                 rows.append((source.name, line, raw))
-                if len(rows) == size:
+                block_bytes += format_.size(raw)
+                if len(rows) == size or block_bytes >= BLOCK_BYTES:
                     yield TextBlock(number, rows, format_, target, before + meter.read_bytes())
-                    number, rows = number + 1, []
+                    number, rows, block_bytes = number + 1, [], 0
             before += meter.read_bytes()
     if rows or number == 0:
         yield TextBlock(number, rows, format_, target, before)
@@ -245,6 +264,10 @@ def _text(raw: bytes) -> str:
     """A line without a byte order mark. Decoded here, since `json` would detect the encoding of
     every line."""
     return raw.decode("utf-8-sig" if raw.startswith(codecs.BOM_UTF8) else "utf-8")
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _csv_line(cells: list[Any]) -> str:

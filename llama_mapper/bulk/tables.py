@@ -13,10 +13,12 @@ import polars as pl
 
 from llama_mapper.bulk.columns import ADDED, Columns, values_of
 from llama_mapper.bulk.pairs import Answers
-from llama_mapper.bulk.rows import Bad, Counts
+from llama_mapper.bulk.rows import BLOCK_BYTES, Bad, Counts
 from llama_mapper.bulk.streams import Named, SourceError, UsageError
 
 _BLOCK_ROWS = 250_000
+#: Rows whose size is measured at once: the first ones of a block, and at most.
+_MEASURED_ROWS, _MOST_MEASURED_ROWS = 64, 16_384
 _DETECTOR, _OUTPUT, _PERIOD, _ROW = "__detector", "__output", "__period", "__row"
 
 
@@ -105,7 +107,10 @@ class TableBlock:
 def table_blocks(
     sources: Sequence[Named], columns: Columns, size: int = _BLOCK_ROWS
 ) -> Iterator[TableBlock]:
-    """All rows in blocks, the same ones each time. Raises SourceError."""
+    """All rows in blocks, the same ones each time: a block ends at `size` rows or at BLOCK_BYTES.
+
+    Raises SourceError.
+    """
     number, before = 0, 0
     for source in sources:
         try:
@@ -113,17 +118,37 @@ def table_blocks(
         except pl.exceptions.PolarsError as error:
             raise SourceError(f"{source.name} is not Parquet: {error}") from error
         length = Path(source.name).stat().st_size
-        for offset in range(0, max(height, 1), size):
-            rows = min(size, height - offset)
+        offset = 0
+        while offset < height or offset == 0:
+            rows = _fitting(pl.scan_parquet(source.name), offset, min(size, height - offset))
             read = before + length * (offset + rows) // max(height, 1)
             yield TableBlock(number, source, offset, rows, columns, read)
-            number += 1
+            number, offset = number + 1, offset + max(rows, 1)
         before += length
 
 
+def _fitting(table: pl.LazyFrame, offset: int, most: int) -> int:
+    """The rows from `offset` that a block has: at most `most`, at least one if there is one."""
+    rows = block_bytes = 0
+    while rows < most:
+        measured = min(max(rows, _MEASURED_ROWS), _MOST_MEASURED_ROWS, most - rows)
+        piece = table.slice(offset + rows, measured).collect()
+        piece_bytes = int(piece.estimated_size())
+        if block_bytes + piece_bytes > BLOCK_BYTES:
+            return rows or max(1, piece.height * BLOCK_BYTES // piece_bytes)
+        rows, block_bytes = rows + piece.height, block_bytes + piece_bytes
+    return rows
+
+
 def join_tables(parts: Sequence[Path], target: Path) -> None:
-    """One file of all parts."""
-    pl.scan_parquet(list(parts)).sink_parquet(target)
+    """One file of all parts, whose row groups are about as large as the blocks."""
+    size, rows, group_bytes = _BLOCK_ROWS, 0, 0
+    for part in parts:
+        frame = pl.read_parquet(part)
+        rows, group_bytes = rows + frame.height, group_bytes + int(frame.estimated_size())
+        if group_bytes > BLOCK_BYTES // 2:
+            size, rows, group_bytes = min(size, max(rows, 1)), 0, 0
+    pl.scan_parquet(list(parts)).sink_parquet(target, row_group_size=size)
 
 
 def _schema() -> dict[str, pl.DataType]:

@@ -22,7 +22,7 @@ from llama_mapper.bulk.asking import Ask, share, until_answered
 from llama_mapper.bulk.pairs import Keeper, Outcome, Pair, readable
 
 _MODEL = "mapper"
-_OUTPUTS = ("MAPPING", "SOURCE", "FALLBACK_REASON", "SIGNALS", "VERSIONS")
+_OUTPUTS = ("MAPPING", "SOURCE", "FALLBACK_REASON", "SIGNALS", "VERSIONS", "READING")
 # A batch waits for its turn at a busy model.
 _TIMEOUT_S = 120.0
 _CHANNEL_ARGS = [
@@ -107,12 +107,12 @@ def _events(result: Any) -> list[MappedEvent]:
 
 
 def _answer(
-    mapping: bytes, source: bytes, reason: bytes, signals: bytes, versions: bytes
+    mapping: bytes, source: bytes, reason: bytes, signals: bytes, versions: bytes, reading: bytes
 ) -> dict[str, Any]:
-    """One row of the tensors as the facade's JSON."""
-    event = json.loads(mapping)
+    """One row of the tensors as the facade's JSON, with signals and reading."""
+    event, lineage = json.loads(mapping), json.loads(signals)
     sure = dict.fromkeys(event["taxonomy"], 0.0)
-    for signal in json.loads(signals):
+    for signal in lineage:
         for label in sure.keys() & set(signal["labels"]):
             sure[label] = max(sure[label], signal["confidence"])
     return {
@@ -121,4 +121,6 @@ def _answer(
         "label_confidence": sure,
         "source": source.decode(),
         "fallback_reason": reason.decode() or None,
+        "signals": lineage,
+        "reading": json.loads(reading),
     }

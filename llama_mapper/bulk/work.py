@@ -37,8 +37,8 @@ class Work:
             _write(kept, json.dumps(run).encode())
         elif json.loads(kept.read_bytes()) != json.loads(json.dumps(run)):
             raise UsageError(
-                f"{self.folder} is of a run over other files or with other options: remove it to "
-                "start anew"
+                f"{self.folder} is of a run over other files, with other options or by another "
+                "version of llama-mapper: remove it to start anew"
             )
 
     def answers(self) -> Path:
