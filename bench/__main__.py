@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from bench import bulk, bulk_ways, bulk_wide, layers, levers, peers, report, service_load
+from bench import bulk, bulk_ways, layers, levers, peers, report, service_load
 from bench.direct import section as direct
 from bench.harness import assets
 from bench.harness.workers import ROOT
@@ -25,7 +25,7 @@ _SECTIONS: dict[str, tuple[Callable[[bool], Any], Callable[[Any], str]]] = {
     "load": (service_load.measure, service_load.render),
     "bulk": (bulk.measure, bulk.render),
     "ways": (bulk_ways.measure, bulk_ways.render),
-    "wide": (bulk_wide.measure, bulk_wide.render),
+    "wide": (bulk_ways.measure_wide, bulk_ways.render_wide),
 }
 _PICTURE = ROOT / "docs" / "img" / "latency.png"
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bench import bulk_ways, bulk_wide
+from bench import bulk_ways
 from bench.bulk import Loop, Measured, Run, make_rows, render
 
 
@@ -38,7 +38,7 @@ def test_wide_rows_are_judged_by_the_peak_of_memory(tmp_path: Path) -> None:
     make_rows(tmp_path / "rows.jsonl", 20, 20, seed=1, extra_bytes=2_000)
     assert all(len(json.loads(line)["text"]) == 2_000 for line in (tmp_path / "rows.jsonl").open())
     runs = {0: Run(1_000, 20, False, 1, 1, 200), 2_000: Run(1_000, 20, False, 2, 2, 1_100)}
-    block = bulk_wide.render(bulk_wide.Measured(runs))
+    block = bulk_ways.render_wide(bulk_ways.Wide(runs))
     assert "| 2,000 | 1,000 | 2 | 2 | 1100 |" in block
     assert "**missed** by 10 %" in block
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench import bulk, bulk_ways, bulk_wide
+from bench import bulk, bulk_ways
 
 pytestmark = [pytest.mark.slow, pytest.mark.triton, pytest.mark.model]
 
@@ -24,5 +24,5 @@ def test_the_bench_of_the_ways_to_the_model_runs() -> None:
 
 
 def test_the_bench_of_wide_rows_runs() -> None:
-    measured = bulk_wide.measure(True)
-    assert "| 2,000 | 50 |" in bulk_wide.render(measured)
+    measured = bulk_ways.measure_wide(True)
+    assert "| 2,000 | 50 |" in bulk_ways.render_wide(measured)
