@@ -25,6 +25,7 @@ _SECTIONS: dict[str, tuple[Callable[[bool], Any], Callable[[Any], str]]] = {
     "load": (service_load.measure, service_load.render),
     "bulk": (bulk.measure, bulk.render),
     "ways": (bulk_ways.measure, bulk_ways.render),
+    "wide": (bulk_ways.measure_wide, bulk_ways.render_wide),
 }
 _PICTURE = ROOT / "docs" / "img" / "latency.png"
 

