@@ -15,14 +15,9 @@ from pathlib import Path
 
 from bench.bulk import Run, run_command
 from bench.harness.stack import serving
-from bench.harness.stand_in import TritonStandIn
+from bench.harness.stand_in import by_rules
 from bench.harness.workers import ROOT
 from bench.report import number, table
-from client_api.mapping.gateway import Item
-from client_api.mapping.service import answer_by_rules
-from fallback.decision.decision import Decision
-from pipeline.tenants import TenantPipelines
-from schemas.contract import FallbackReason
 
 #: Seconds that a stand-in takes for an item, about those of the model on 2 cores.
 _ITEM_S = 0.03
@@ -55,18 +50,9 @@ def measure(quick: bool) -> Measured:
         stand_ins = {}
         for count in _STAND_INS:
             with ExitStack() as stack:
-                addresses = [stack.enter_context(_stand_in().running()) for _ in range(count)]
+                addresses = [stack.enter_context(by_rules(_ITEM_S).running()) for _ in range(count)]
                 stand_ins[count] = run(tuple(_options(addresses)), 5)
     return Measured(ways, stand_ins)
-
-
-def _stand_in() -> TritonStandIn:
-    pipelines = TenantPipelines()
-
-    def answer(item: Item) -> Decision:
-        return answer_by_rules(pipelines, item, FallbackReason.RULES_ONLY)
-
-    return TritonStandIn(answer, _ITEM_S)
 
 
 def _options(addresses: list[str]) -> Iterator[str]:
