@@ -6,30 +6,24 @@ needs a pass of the model. A loop is timed on some of the rows, and its time for
 """
 
 import json
-import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from bench.contenders import Ask, UnavailableError
 from bench.harness import assets
+from bench.harness.rows import DETECTOR, make_rows, outputs
 from bench.harness.stack import serving
 from bench.harness.workers import ROOT, Worker
 from bench.report import Target, number, table, targets
 from engine.runtime.cores import usable_cores
 from llama_mapper import MapperClient
 
-_WORDS = (
-    *("angry", "quiet", "hidden", "violent", "private", "stolen", "leaked", "mild", "foreign"),
-    *("threat", "insult", "address", "passport", "password", "weapon", "rumour", "payment"),
-    *("toward", "about", "without", "against", "inside", "after", "a", "their", "our", "any"),
-)
-_DETECTOR = "a-guard"
 #: Runs a command and writes what it used. The system counts the peak of a parent for its child
 #: too, so the parent is small.
 _LAUNCH = """
@@ -92,7 +86,7 @@ def measure(quick: bool) -> Measured:
         with serving(folder) as running:
             where = ("--url", running.url)
             new = run_command(folder, where, few, distinct, asked=False)
-            asks = [Ask(_DETECTOR, output) for output in islice(_outputs(few, distinct, 1), timed)]
+            asks = [Ask(DETECTOR, output) for output in islice(outputs(few, distinct, 1), timed)]
             with MapperClient(running.url) as client:
                 loop = _loop(_CLIENT, asks, lambda ask: client.map(ask.detector, ask.signal))
             known = run_command(folder, where, many, distinct, asked=True)
@@ -206,23 +200,3 @@ def _target(run: Run, limit: float) -> Target:
     return Target(
         f"{run.rows:,} rows, {run.distinct:,} different, {before}", run.seconds, limit, " s"
     )
-
-
-def make_rows(file: Path, rows: int, distinct: int, seed: int, extra_bytes: int = 0) -> None:
-    """Write JSON Lines: each of the different outputs at least once, then any of them again."""
-    extra = f', "text": "{"x" * extra_bytes}"' if extra_bytes else ""
-    with file.open("w") as lines:
-        for index, output in enumerate(_outputs(rows, distinct, seed)):
-            text = json.dumps(output)
-            lines.write(f'{{"id": {index}, "detector": "{_DETECTOR}", "output": {text}{extra}}}\n')
-
-
-def _outputs(rows: int, distinct: int, seed: int) -> Iterator[str]:
-    chance = random.Random(seed)
-    phrases = set[str]()
-    while len(phrases) < distinct:
-        phrases.add(" ".join(chance.choices(_WORDS, k=5)))
-    known = sorted(phrases)
-    yield from known
-    for _ in range(rows - distinct):
-        yield chance.choice(known)

@@ -16,14 +16,9 @@ from pathlib import Path
 
 from bench.bulk import Run, run_command
 from bench.harness.stack import serving
-from bench.harness.stand_in import TritonStandIn
+from bench.harness.stand_in import by_rules
 from bench.harness.workers import ROOT
 from bench.report import Target, number, table, targets
-from client_api.mapping.gateway import Item
-from client_api.mapping.service import answer_by_rules
-from fallback.decision.decision import Decision
-from pipeline.tenants import TenantPipelines
-from schemas.contract import FallbackReason
 
 #: Seconds that a stand-in takes for an item, about those of the model on 2 cores.
 _ITEM_S = 0.03
@@ -60,19 +55,9 @@ def measure(quick: bool) -> Measured:
         stand_ins = {}
         for count in _STAND_INS:
             with ExitStack() as stack:
-                addresses = [stack.enter_context(_stand_in().running()) for _ in range(count)]
+                addresses = [stack.enter_context(by_rules(_ITEM_S).running()) for _ in range(count)]
                 stand_ins[count] = run(tuple(_options(addresses)), 5)
     return Measured(ways, stand_ins)
-
-
-def _stand_in(item_s: float = _ITEM_S) -> TritonStandIn:
-    """Answers by the rules. item_s: seconds that an item takes."""
-    pipelines = TenantPipelines()
-
-    def answer(item: Item) -> Decision:
-        return answer_by_rules(pipelines, item, FallbackReason.RULES_ONLY)
-
-    return TritonStandIn(answer, item_s)
 
 
 def _options(addresses: list[str]) -> Iterator[str]:
@@ -119,7 +104,7 @@ def measure_wide(quick: bool) -> Wide:
     """Start a stand-in, and map."""
     (build := ROOT / "build" / "bench").mkdir(parents=True, exist_ok=True)
     runs = {}
-    with tempfile.TemporaryDirectory(dir=build) as name, _stand_in(0).running() as address:
+    with tempfile.TemporaryDirectory(dir=build) as name, by_rules(0).running() as address:
         for width, rows in _WIDTHS.items():
             count, where = _QUICK_ROWS if quick else rows, ("--triton", address)
             runs[width] = run_command(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bench import batches
 from bench.contenders import Ask
 from bench.harness import assets
 from bench.harness.callers import Caller, batch_caller, grpc_caller, rest_caller
@@ -21,6 +20,7 @@ from bench.harness.rounds import interleave
 from bench.harness.stack import FACADE, MODEL, TRITON, Running, serving
 from bench.harness.stats import Timing, median_difference_ms, timing
 from bench.harness.workers import Worker
+from bench.load import batches
 from bench.load.open_loop import own_process
 from bench.report import Target, number, share, table, targets
 from engine.runtime.cores import usable_cores

@@ -1,11 +1,13 @@
-"""Helpers to start servers on this machine: free ports, waiting, the published model.
+"""Helpers to start servers on this machine: free ports, waiting, stand-ins, the published model.
 
 Independent of the service's packages, so that tests in other environments can import it.
 """
 
 import socket
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -26,6 +28,24 @@ def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition never held"
         time.sleep(0.05)
+
+
+@contextmanager
+def stand_ins(count: int, item_s: float) -> Iterator[list[str]]:
+    """Stand-ins of Triton (`bench.harness.stand_in`) that answer by rules, in a process of the
+    service's environment. item_s: seconds that an item takes. Yields their addresses.
+
+    Raises RuntimeError when they do not start.
+    """
+    python = str(ROOT / ".venv/bin/python")
+    serve = [python, "-m", "bench.harness.stand_in", str(count), str(item_s)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(serve, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdout is not None
+        addresses = process.stdout.readline().split()
+        if len(addresses) != count:
+            raise RuntimeError("the stand-ins did not start")
+        yield addresses
 
 
 def published_models() -> Path:

@@ -16,9 +16,12 @@ from tools import markdown
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 #: Pages of the sections that are not in the page of performance.
-_PAGES = dict.fromkeys(("bulk", "ways", "wide"), PAGE.with_name("bulk.md"))
+_PAGES = dict.fromkeys(("bulk", "ways", "wide", "engines"), PAGE.with_name("bulk.md"))
 _ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
-_VERSIONS = ("onnxruntime", "numpy", "tokenizers", "tritonclient", "nvidia-pytriton")
+_VERSIONS = (
+    *("onnxruntime", "numpy", "tokenizers", "tritonclient", "nvidia-pytriton"),
+    *("duckdb", "pyspark", "ray"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
 """Stands in for a Triton: the tensors of `mapper` by gRPC, in a time that is given.
 
 In: a function that answers an item. Out: an address. Measurements use it for what is beside the
-model, and tests for what a real Triton does not do on request.
+model, and tests for what a real Triton does not do on request. `python -m bench.harness.stand_in
+COUNT ITEM_S` writes a line of addresses, and serves until its standard input ends: for other
+environments, by `bench.processes.stand_ins`.
 """
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import grpc
@@ -17,8 +20,11 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from tritonclient.utils import deserialize_bytes_tensor, serialize_byte_tensor
 
 from client_api.mapping.gateway import Item
+from client_api.mapping.service import answer_by_rules
 from fallback.decision.decision import Decision
 from pipeline import wire
+from pipeline.tenants import TenantPipelines
+from schemas.contract import FallbackReason
 
 _TEXTS = ("MAPPING", "SOURCE", "FALLBACK_REASON", "SIGNALS", "VERSIONS", "READING")
 
@@ -84,3 +90,26 @@ def _items(request: Any) -> Sequence[Item]:
         Item(detector, output, threshold=given.get("threshold"), tenant=given.get("tenant"))
         for detector, output, given in zip(texts["DETECTOR"], texts["OUTPUT"], options, strict=True)
     ]
+
+
+def by_rules(item_s: float) -> TritonStandIn:
+    """A stand-in that answers by the rules. item_s: seconds that an item takes."""
+    pipelines = TenantPipelines()
+
+    def answer(item: Item) -> Decision:
+        return answer_by_rules(pipelines, item, FallbackReason.RULES_ONLY)
+
+    return TritonStandIn(answer, item_s)
+
+
+def main() -> None:
+    """Serve by rules."""
+    count, item_s = int(sys.argv[1]), float(sys.argv[2])
+    with ExitStack() as stack:
+        addresses = [stack.enter_context(by_rules(item_s).running()) for _ in range(count)]
+        print(*addresses, flush=True)
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -44,8 +44,9 @@ class Stream(Protocol):
         """Messages that are not settled, after a second at most; maybe none."""
         ...
 
-    def settle(self, outcomes: Sequence[Outcome]) -> None:
-        """Write the outcomes, then mark their messages as done. Raises when either failed."""
+    def settle(self, outcomes: Sequence[Outcome]) -> int:
+        """Write the outcomes, then mark their messages as done. Returns the number of dead letters,
+        which may be more than of outcomes without a value. Raises when either failed."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -87,8 +88,7 @@ def consume(
         messages = stream.take(permits)
         if messages:
             outcomes = _outcomes(messages, rows, endpoints)
-            stream.settle(outcomes)
-            dead = sum(outcome.value is None for outcome in outcomes)
+            dead = stream.settle(outcomes)
             counts.mapped += len(outcomes) - dead
             counts.dead += dead
     return counts

@@ -52,7 +52,7 @@ class RedisStream:
         """See `Stream`. Raises redis.RedisError."""
         return self._mine(most) or self._left_by_others(most) or self._new(most)
 
-    def settle(self, outcomes: Sequence[Outcome]) -> None:
+    def settle(self, outcomes: Sequence[Outcome]) -> int:
         """See `Stream`. Raises redis.RedisError."""
         with self._redis.pipeline(transaction=False) as steps:
             for outcome in outcomes:
@@ -64,6 +64,7 @@ class RedisStream:
                 args = [self._group, message.id, *fields]
                 self._settle(keys=[self._key, where], args=args, client=steps)
             steps.execute()
+        return sum(outcome.value is None for outcome in outcomes)
 
     def __enter__(self) -> Self:
         return self

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from bench import bulk_ways
-from bench.bulk import Loop, Measured, Run, make_rows, render
+from bench.bulk import Loop, Measured, Run, render
+from bench.harness.rows import make_rows
 
 
 def test_rows_have_each_different_output(tmp_path: Path) -> None:

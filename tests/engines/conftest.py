@@ -6,7 +6,9 @@ from importlib.util import find_spec
 import httpx
 import pytest
 
+from bench.processes import stand_ins
 from llama_mapper import MapperClient, MapRequest
+from llama_mapper.bulk import PairMapper
 from tests.support.rules_facade import rules_facade
 
 collect_ignore_glob = [] if find_spec("ray") else ["test_*.py"]
@@ -28,6 +30,15 @@ def expected(url: str) -> dict[str, tuple[str, ...]]:
     with MapperClient(url) as client:
         results = client.map_many([MapRequest(DETECTOR, output) for output in OUTPUTS]).results
     return {o: e.taxonomy for o, e in zip(OUTPUTS, results, strict=True) if e is not None}
+
+
+@pytest.fixture(scope="session")
+def triton() -> Iterator[PairMapper]:
+    """Two stand-ins of Triton; they answer by rules, as the facade does."""
+    from llama_mapper.bulk.triton import TritonEndpoints  # not where these are not collected
+
+    with stand_ins(2, item_s=0) as addresses:
+        yield TritonEndpoints(addresses)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from llama_mapper import NO_RETRY
-from llama_mapper.bulk import Endpoints
+from llama_mapper.bulk import Endpoints, PairMapper
 from llama_mapper.engines.duckdb import register
 from tests.engines.conftest import DETECTOR, OUTPUTS
 
@@ -46,6 +46,18 @@ def test_a_row_without_an_answer_says_why(connection: duckdb.DuckDBPyConnection)
     large = connection.sql(one.format("'presidio', repeat('x', 70_000)")).to_arrow_table()
     assert large.to_pylist()[0]["mapped_problem"].startswith("PAYLOAD_TOO_LARGE")
     assert large.to_pylist()[0]["mapped_taxonomy"] is None
+
+
+def test_triton_answers_as_the_service_does(
+    connection: duckdb.DuckDBPyConnection, triton: PairMapper
+) -> None:
+    register(connection, triton, "at_triton")
+    query = "SELECT DISTINCT output, unnest({}(detector, output)) FROM logs ORDER BY output"
+    at_triton, by_rest = (
+        connection.sql(query.format(name)).fetchall() for name in ("at_triton", "canonical")
+    )
+    assert at_triton == by_rest
+    assert [row[0] for row in at_triton] == sorted(OUTPUTS)
 
 
 def test_it_works_where_an_event_loop_runs(connection: duckdb.DuckDBPyConnection) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from llama_mapper.bulk import Columns, Endpoints, UsageError
+from llama_mapper.bulk import Columns, Endpoints, PairMapper, UsageError
 from llama_mapper.engines.spark import map_rows
 from tests.engines.conftest import DETECTOR, OUTPUTS
 
@@ -52,6 +52,18 @@ def test_each_different_pair_is_asked_once(
         expected.items()
     )
     assert mapped.columns[:3] == frame.columns
+
+
+def test_triton_answers_as_the_service_does(
+    spark: SparkSession, url: str, triton: PairMapper
+) -> None:
+    frame = spark.createDataFrame(rows(200), "id long, detector string, output string")
+    at_triton, by_rest = (
+        map_rows(frame, endpoints).orderBy("id").collect()
+        for endpoints in (triton, Endpoints([url]))
+    )
+    assert at_triton == by_rest
+    assert [row["mapped_problem"] is None for row in at_triton] == [i != 3 for i in range(200)]
 
 
 def test_an_output_that_is_no_text_is_asked_as_json(spark: SparkSession, url: str) -> None:

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 import pytest
 import redis
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
 from bench.processes import eventually
-from llama_mapper.bulk import Endpoints
+from llama_mapper.bulk import Endpoints, PairMapper
 from llama_mapper.streams import Counts, Outcome, Stream, consume
 from llama_mapper.streams.kafka import KafkaStream
 from llama_mapper.streams.redis import RedisStream
@@ -47,22 +47,23 @@ class Kafka(Broker):
     def __init__(self) -> None:
         self._cluster = Producer({"test.mock.num.brokers": 1})
         (broker,) = self._cluster.list_topics(timeout=30).brokers.values()
-        self._servers = f"{broker.host}:{broker.port}"
+        self.servers = f"{broker.host}:{broker.port}"
 
     def send(self, messages: Sequence[bytes]) -> None:
-        producer = Producer({"bootstrap.servers": self._servers})
+        producer = Producer({"bootstrap.servers": self.servers})
         for message in messages:
             producer.produce("outputs", message)
         producer.flush()
 
-    def stream(self, group: str = "mapper") -> KafkaStream:
+    def stream(self, group: str = "mapper", **settings: Any) -> KafkaStream:
         # The mock cluster waits for members that have left.
         short = {"session.timeout.ms": 3000, "heartbeat.interval.ms": 500}
-        return KafkaStream(self._servers, group, "outputs", "mapped", "dead", consumer=short)
+        topics = ("outputs", "mapped", "dead")
+        return KafkaStream(self.servers, group, *topics, settings=settings, consumer=short)
 
     def written(self, topic: str) -> int:
         """How many messages a topic holds."""
-        reader = Consumer({"bootstrap.servers": self._servers, "group.id": "test-count"})
+        reader = Consumer({"bootstrap.servers": self.servers, "group.id": "test-count"})
         parts = reader.list_topics(topic).topics[topic].partitions
         ends = [reader.get_watermark_offsets(TopicPartition(topic, part))[1] for part in parts]
         reader.close()
@@ -72,18 +73,22 @@ class Kafka(Broker):
         return self._read("mapped", mapped), self._read("dead", dead)
 
     def _read(self, topic: str, count: int) -> dict[str, bytes]:
-        settings = {"bootstrap.servers": self._servers, "group.id": f"test-{topic}"}
+        return {m.key().decode(): m.value() for m in self.messages(topic, count)}
+
+    def messages(self, topic: str, count: int) -> list[Any]:
+        """One of each key."""
+        settings = {"bootstrap.servers": self.servers, "group.id": f"test-{topic}"}
         consumer = Consumer(settings | {"auto.offset.reset": "earliest"})
         consumer.subscribe([topic])
-        found: dict[str, bytes] = {}
+        found: dict[bytes, Any] = {}
 
         def read() -> bool:
-            found.update((m.key().decode(), m.value()) for m in consumer.consume(1000, 1.0))
+            found.update((m.key(), m) for m in consumer.consume(1000, 1.0))
             return len(found) >= count
 
         eventually(read)
         consumer.close()
-        return found
+        return [*found.values()]
 
 
 class Redis(Broker):
@@ -162,6 +167,21 @@ def test_each_message_comes_out_once(
     assert_all_came_once(broker, 300, expected)
 
 
+def test_triton_answers_as_the_service_does(url: str, triton: PairMapper) -> None:
+    kafka = Kafka()
+    kafka.send(values(20))
+    streams = {"at-triton": triton, "by-rest": Endpoints([url])}
+    for group, endpoints in streams.items():
+        stream = KafkaStream(kafka.servers, group, "outputs", group, "dead")
+        with stream:
+            consume(stream, endpoints, until=enough(20 + len(BAD)))
+    at_triton, by_rest = (
+        {m.key(): json.loads(m.value()) for m in kafka.messages(topic, 20)} for topic in streams
+    )
+    assert len(at_triton) == 20
+    assert at_triton == by_rest
+
+
 def watched(stream: Any, taken: Callable[[int], None]) -> Any:
     """The stream; tells how many messages it gave at once."""
     take = stream.take
@@ -190,7 +210,7 @@ def test_a_process_that_ends_neither_loses_nor_repeats(
     def lose(stream: Stream) -> Stream:
         settle = stream.settle
 
-        def ends(outcomes: Sequence[Outcome]) -> None:
+        def ends(outcomes: Sequence[Outcome]) -> int:
             nonlocal settled
             if written:
                 settled = len(outcomes) // 2
@@ -219,3 +239,54 @@ def test_an_outcome_that_is_written_twice_has_one_key(url: str) -> None:
     assert len(mapped) == 20
     assert len(dead) == len(BAD)
     assert kafka.written("mapped") == 40
+
+
+LIMIT = 2000
+
+
+def padded(note: str, pad: int) -> bytes:
+    row = {"note": note, "detector": DETECTOR, "output": OUTPUTS[0], "pad": "x" * pad}
+    return json.dumps(row).encode()
+
+
+def strict_broker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse values over `LIMIT` as a broker does, which the mock cluster does not: by the report
+    of the delivery."""
+
+    class Strict(Producer):
+        def produce(self, topic: str, value: bytes, *args: Any, **more: Any) -> None:
+            if len(value) > LIMIT:
+                more["on_delivery"](KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), None)
+            else:
+                super().produce(topic, value, *args, **more)
+
+    monkeypatch.setattr("llama_mapper.streams.kafka.Producer", Strict)
+
+
+@pytest.mark.parametrize("by", ["producer", "broker"])
+def test_an_outcome_that_is_too_large_is_a_dead_letter_that_says_so(
+    url: str, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if by == "broker":
+        strict_broker(monkeypatch)
+    settings = {"message.max.bytes": LIMIT} if by == "producer" else {}
+    bad, oversized = b"no JSON " + b"x" * (LIMIT - 8), b"larger: " + b"x" * 5 * LIMIT
+    good = padded("good", LIMIT - 300)
+    kafka = Kafka()
+    kafka.send([bad, good, oversized, padded("small", 0)])
+    with kafka.stream(**settings) as stream:
+        counts = consume(stream, Endpoints([url]), until=enough(4))
+    assert (counts.mapped, counts.dead) == (1, 3)
+    (mapped,) = kafka.messages("mapped", 1)
+    assert json.loads(mapped.value())["note"] == "small"
+    dead = {m.value()[:8]: (m.value(), dict(m.headers())) for m in kafka.messages("dead", 3)}
+    value, headers = dead[good[:8]]
+    assert value == good
+    assert b"larger than the producer or the broker takes" in headers["problem"]
+    assert "cut" not in headers
+    for whole in (bad, oversized) if by == "producer" else (oversized,):
+        value, headers = dead[whole[:8]]
+        assert whole.startswith(value)
+        assert LIMIT / 4 < len(value) < len(whole)
+        assert headers["cut"].decode() == f"the first {len(value)} of {len(whole)} bytes"
+        assert headers["problem"].startswith(b"the line is not JSON")
