@@ -56,7 +56,7 @@ soak: .venv/.test model ## ordinary and hostile requests for long, and whether a
 slo-test: .venv/.test model ## judge a load by a real Prometheus: RPS= DURATION= FAULT= LAPSE=
 	$(SERVE) -m bench.slo $(if $(RPS),--rps '$(RPS)') $(if $(DURATION),--duration '$(DURATION)') $(if $(FAULT),--fault '$(FAULT)') $(if $(LAPSE),--lapse '$(LAPSE)')
 
-bench: .venv/.test .venv-export/.built .venv-bench/.built .venv-perf/.built model ## measure speed and write docs/performance.md, docs/bulk.md: ONLY=peers|levers|layers|direct|load|bulk|ways|wide QUICK=1
+bench: .venv/.test .venv-export/.built .venv-bench/.built .venv-perf/.built model ## measure speed and write docs/performance.md, bulk.md, evidence.md: ONLY=peers|levers|layers|direct|load|bulk|ways|wide|evidence QUICK=1
 	$(SERVE) -m bench $(if $(ONLY),--only '$(ONLY)') $(if $(QUICK),--quick)
 
 perf: .venv-perf/.built ## load on a running Triton by NVIDIA's perf_analyzer: URL= CONCURRENCY=1:8 STABILITY= in percent

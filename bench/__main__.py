@@ -1,4 +1,4 @@
-"""`python -m bench`: measure, and write the blocks of docs/performance.md and docs/bulk.md.
+"""`python -m bench`: measure, and write the blocks of docs/performance.md, bulk.md and evidence.md.
 
 With `--quick` it measures few inputs and writes nothing: it only checks that everything runs.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from bench import bulk, bulk_ways, layers, levers, peers, report, service_load
 from bench.direct import section as direct
+from bench.evidence import section as evidence
 from bench.harness import assets
 from bench.harness.workers import ROOT
 
@@ -26,6 +27,7 @@ _SECTIONS: dict[str, tuple[Callable[[bool], Any], Callable[[Any], str]]] = {
     "bulk": (bulk.measure, bulk.render),
     "ways": (bulk_ways.measure, bulk_ways.render),
     "wide": (bulk_ways.measure_wide, bulk_ways.render_wide),
+    "evidence": (evidence.measure, evidence.render),
 }
 _PICTURE = ROOT / "docs" / "img" / "latency.png"
 

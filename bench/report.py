@@ -1,4 +1,4 @@
-"""Tables and blocks of docs/performance.md, and of docs/bulk.md.
+"""Tables and blocks of docs/performance.md, docs/bulk.md and docs/evidence.md.
 
 In: the measurements of a section, as cells. Out: Markdown, and the page with a section's block
 replaced. Independent of the measurements.
@@ -17,6 +17,7 @@ from tools import markdown
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 #: Pages of the sections that are not in the page of performance.
 _PAGES = dict.fromkeys(("bulk", "ways", "wide", "engines"), PAGE.with_name("bulk.md"))
+_PAGES["evidence"] = PAGE.with_name("evidence.md")
 _ISA = ("avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8")
 _VERSIONS = (
     *("onnxruntime", "numpy", "tokenizers", "tritonclient", "nvidia-pytriton"),

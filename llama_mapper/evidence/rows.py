@@ -37,6 +37,7 @@ class MappedRows:
     def __init__(self, columns: Columns, catalogue: Catalogue) -> None:
         self._columns = columns
         self._catalogue = catalogue
+        self._touched: dict[tuple[str, ...], dict[str, list[str]]] = {}
 
     @property
     def fields(self) -> set[str]:
@@ -70,10 +71,12 @@ class MappedRows:
             "tenant_id": tenant,
             "ts": _field(data, columns.time),
         }
-        frameworks = self._controls(mapped["taxonomy"])
+        labels = tuple(mapped["taxonomy"])
+        if (frameworks := self._touched.get(labels)) is None:
+            frameworks = self._touched[labels] = self._controls(labels)
         return {**mapped, "provenance": provenance, "policy_context": {"frameworks": frameworks}}
 
-    def _controls(self, labels: list[str]) -> dict[str, list[str]]:
+    def _controls(self, labels: tuple[str, ...]) -> dict[str, list[str]]:
         """Framework -> ids of the controls that the labels touch."""
         touched: defaultdict[str, list[str]] = defaultdict(list)
         for control in self._catalogue.controls:
