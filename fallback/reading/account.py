@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.gaps.remarks import is_unrun
+from fallback.reading.generic.gaps.values import is_partial
 from fallback.reading.generic.roles import Kind, Role, key_role
-from fallback.reading.generic.texts.unrun import is_unrun
 from fallback.reading.tree import Leaf, Node, Use, leaves
 from fallback.reading.values import may_hold
 from fallback.reading.words import load_words
@@ -25,6 +26,8 @@ _KEY = re.compile(r'\["([^"]*+)"\]|([^.\[\]]++)')
 REMARKS = frozenset(
     {"note", "notes", "comment", "remark", "remarks", "summary", "reason", "detail", "details"}
 )
+_WARNINGS = frozenset({"warning", "warnings", "errors"})
+_TOLD = REMARKS | _WARNINGS | {"info", "advisory", "diagnostics", "logs"}
 _STATES = frozenset({"status", "state", "scan status", "run status", "check status"})
 _FAILURES = load_words().texts["failures"]
 _UNJUDGED = load_words().values["unjudged"]
@@ -40,7 +43,20 @@ def unread(nodes: Iterable[Node]) -> list[str]:
         for leaf in leaves(node)
         if leaf.use is Use.DOUBTFUL
         or (leaf.use is Use.UNREAD and may_hold(leaf.value))
-        or (leaf.use is not Use.SIGNAL and _is_unrun(leaf))
+        or ((leaf.use is not Use.SIGNAL or last_key(leaf.path) in _WARNINGS) and _is_unrun(leaf))
+    ]
+
+
+def unjudged(nodes: Iterable[Node], known: Callable[[str], bool]) -> list[str]:
+    """Paths of the leaves that say that something was not judged.
+
+    known: whether a text names a finding.
+    """
+    return [
+        leaf.path
+        for node in nodes
+        for leaf in leaves(node)
+        if is_partial(leaf, keys_of(leaf.path), known)
     ]
 
 
@@ -49,7 +65,7 @@ def _is_unrun(leaf: Leaf) -> bool:
     if not isinstance(leaf.value, str):
         return False
     key = last_key(leaf.path)
-    if key in REMARKS or key_role(key, Kind.TEXT).role is Role.WHY:
+    if key in _TOLD or key_role(key, Kind.TEXT).role is Role.WHY:
         return is_unrun(leaf.value) or normalise(leaf.value.strip(" .!")) in _FAILURES
     return key in _STATES and len(keys_of(leaf.path)) == 1 and normalise(leaf.value) in _UNJUDGED
 

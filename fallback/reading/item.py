@@ -43,7 +43,7 @@ class Item:
 
     nodes: all decoded values. thoughts: reasoning before the answer. formats, envelopes: names of
     the declared formats that recognised something, outermost first. judged: whether one of the
-    detector's own formats with places of findings was among them.
+    detector's own formats with places of findings was among them. knows: whether a text is harm.
     """
 
     def __init__(self, guard: Guard) -> None:
@@ -60,6 +60,7 @@ class Item:
         self.formats: list[str] = []
         self.envelopes: list[str] = []
         self.judged = False
+        self.knows = self._names.is_harm
 
     @property
     def cut(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from fallback.reading import account
 from fallback.reading.decode import Decoded, decode
 from fallback.reading.finding import Finding
+from fallback.reading.generic.gaps.remarks import tells_unrun
 from fallback.reading.generic.texts import closed
 from fallback.reading.guards import Guards
 from fallback.reading.item import MAX_DEPTH, Item
@@ -47,6 +48,10 @@ def _account(
     item: Item, findings: Sequence[Finding], decoded: Decoded, scores: Mapping[str, float]
 ) -> Reading:
     unread = account.unread(item.nodes)
+    if not any(f.hit for f in findings):
+        unread += account.unjudged(item.nodes, item.knows)
+        if not (item.nodes or item.judged) and tells_unrun(decoded.text, item.knows):
+            unread.append("(text)")
     cut = item.cut
     signals = account.signals(
         findings,

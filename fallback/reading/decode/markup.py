@@ -1,8 +1,8 @@
 """Elements in angle brackets as records.
 
 In: a text. Out: parts in order, with adjacent elements as one record, or None. Only a tag that is
-closed, or closes itself and has attributes, is an element: `<PERSON>` in a sentence is a mask. An
-element must begin and end a line. One pass, bounded depth.
+closed, or closes itself and has attributes or a place between other elements, is an element:
+`<PERSON>` in a sentence is a mask. An element must begin and end a line. One pass, bounded depth.
 """
 
 import html
@@ -17,7 +17,7 @@ Parts = list[object]
 
 #: The most tags in one text; the rest is text.
 _MAX_TAGS: Final = 6_000
-_TAG = re.compile(r"<(/?)([A-Za-z_][\w.\-:]*+)((?:\s[^<>]*+)?)>|<!\[CDATA\[")
+_TAG = re.compile(r"<(/?)([A-Za-z_][\w.\-:]*+)((?:\s[^<>]*+|/)?)>|<!\[CDATA\[")
 _CDATA_END: Final = "]]>"
 _ATTRIBUTE = re.compile(r"([A-Za-z_][\w.\-:]*+)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)')")
 #: Tags of formatting.
@@ -122,6 +122,9 @@ def _elements(text: str, root: _Element) -> list[tuple[int, int]]:
             if "=" in tag[3] and len(stack) <= MAX_DEPTH:
                 stack.append(_Element(name, tag.start(), at, tag[3], last=at))
                 _close(text, stack, tag, spans)
+            elif stack[-1].name and not text[stack[-1].last : tag.start()].strip():
+                stack[-1].fields.append((name, True))  # `<testcase><failure/></testcase>`
+                stack[-1].last = at
         elif len(stack) <= MAX_DEPTH:
             open_names[name] = open_names.get(name, 0) + 1
             stack.append(_Element(name, tag.start(), at, tag[3], last=at))

@@ -96,7 +96,15 @@ def tap(text: str) -> list[object] | None:
     found = [_TAP.match(line) for line in lines]
     if not found or not all(found):
         return None
-    return [{"check": m[2], "passed": m[1] is None} for m in found if m and "# SKIP" not in m[2]]
+    return [_tapped(m[2], passed=m[1] is None) for m in found if m and m[2][:6] != "# SKIP"]
+
+
+def _tapped(text: str, *, passed: bool) -> dict[str, object]:
+    """A check of that protocol; after a directive it was skipped, or its success means nothing."""
+    name, sign, directive = text.partition(" # ")
+    if sign and directive[:4].casefold() in (("skip", "todo") if passed else ("skip",)):
+        return {"check": name, "status": "skipped"}
+    return {"check": text, "passed": passed}
 
 
 def exposition(text: str) -> Parts | None:

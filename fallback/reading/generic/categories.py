@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import isfinite
 
 from fallback.reading.finding import Basis, Finding
+from fallback.reading.generic.gaps.remarks import UNDONE
 from fallback.reading.generic.record import FAILED, GRADES, POLARITY, Entry, kind_of, number_of
 from fallback.reading.generic.roles import Kind, Role
 from fallback.reading.generic.scaling import highest
@@ -210,6 +211,9 @@ class Categories:
             return self._quoting(entry, leaf, name, known, named)
         if kind is Kind.NULL:
             leaf.use = Use.BOOKKEEPING
+            return []
+        if kind is Kind.TEXT and known and normalise(str(leaf.value)) in UNDONE:
+            leaf.use = Use.DOUBTFUL  # `toxicity: pending`
             return []
         counted = kind is Kind.NUMBER and entry.form.rpartition(" ")[2] in _FINDINGS
         if self._names.general(name) or (counted and not known):

@@ -17,6 +17,8 @@ _LINKS = ("http://", "https://", "www.")
 _LONGEST_CODE = 40
 _EVENTS = load_words().values["events"]
 _DOMAINS = frozenset({"com", "org", "net", "io", "dev", "ai"})
+_LOG_LEVELS = frozenset({"info", "debug", "INFO", "DEBUG"})
+_LOG_KEYS = frozenset({"msg", "message", "ts", "time", "timestamp", "logger", "caller"})
 
 
 def is_code(value: object) -> bool:
@@ -136,3 +138,14 @@ def member(form: str, value: str) -> str:
     if not value.isupper() or "_" not in value:
         return ""
     return normalise(value).partition(f"{form.rpartition(' ')[2]} ")[2]
+
+
+def is_logged(form: str, node: Node, beside: dict[str, Node]) -> bool:
+    """Whether a key is the level of a line of a log: `level=info msg=... findings=0`."""
+    word = node.value if form == "level" and isinstance(node, Leaf) else None
+    return word in _LOG_LEVELS and not _LOG_KEYS.isdisjoint(beside)
+
+
+def is_zero(leaf: Leaf) -> bool:
+    """Whether a score may be the number of the class beside it: `{label: factual, score: 0}`."""
+    return leaf.value == 0 and type(leaf.value) is int

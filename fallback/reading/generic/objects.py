@@ -8,9 +8,11 @@ from dataclasses import replace
 
 from fallback.reading.finding import Basis, Finding, merge, settle, settle_under
 from fallback.reading.generic.categories import MAX_ENTRY, Categories
+from fallback.reading.generic.inside import is_zero
 from fallback.reading.generic.record import CHECKERS, Entry, Record, kind_of, numbers, told_found
 from fallback.reading.generic.roles import Key, Role, key_form, key_role
 from fallback.reading.generic.vocabulary.goals import forbidden, forbids
+from fallback.reading.generic.vocabulary.goods import is_praise
 from fallback.reading.tree import Leaf, Node, Use, leaves, mark, path_of
 from fallback.reading.words import load_words
 from schemas.text import normalise
@@ -174,6 +176,8 @@ class Objects(Categories):
             said = record.little(scale)
         if normalise(name) in _CONTRARY:
             said = [f for f in said if f.hit or f.basis is not Basis.SCORE]
+        if is_praise(normalise(name)) and any(is_zero(leaf) for leaf in record.scores):
+            said = [f for f in said if not (f.hit and f.basis is Basis.SCORE)]
         if any(f.failed for f in said) and not any(f.hit for f in said):
             return Finding(name, None, None, Basis.FLAG, path, failed=True)
         if record.unjudged and not any(f.hit for f in said):

@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from fallback.reading.generic.gaps.values import is_left_out
 from fallback.reading.generic.vocabulary.goods import is_whole
 from fallback.reading.words import load_words
 from schemas.text import normalise
@@ -31,9 +32,11 @@ _COUNTED = load_words().texts["counted_errors"] | load_words().texts["counted_fi
 #: Words for names that were not found.
 _ABSENT = load_words().texts["absent_heads"]
 #: Auxiliary verbs in flags of actions: `should_escalate`, `would_be_blocked`.
-_MODALS = frozenset({"would", "should", "must", "will", "needs", "need"})
+_MODALS = frozenset({"would", "should", "must", "will", "needs", "need", "requires", "require"})
 _AUXILIARIES = frozenset({"be", "have", "been", "to", "get"})
-_MEASURES_TAKEN = _KEYS["acted"] | load_words().values["acted"] | {"flag", "alert", "warn"}
+_MEASURES_TAKEN = (
+    _KEYS["acted"] | load_words().values["acted"] | {"flag", "alert", "warn", "escalation"}
+)
 #: Words of which a flag of a state consists.
 _STATED = _KEYS["states"] | _KEYS["subjects"] | {
     "request", "response", "message", "text", "input", "output", "session", "client", "run",
@@ -175,6 +178,8 @@ def _modified(words: list[str], kind: Kind) -> Key | None:
     """Keys of limits, of checked things, and of remarks."""
     first, last = words[0], words[-1]
     if kind in (Kind.LIST, Kind.DICT, Kind.TEXT) and " ".join(words) in _ABSENT:
+        return Key(Role.PASSIVE)
+    if kind in (Kind.LIST, Kind.DICT) and is_left_out(" ".join(words)):
         return Key(Role.PASSIVE)
     if not _KEYS["threshold_words"].isdisjoint(words) or (
         first in ("max", "min") and kind is Kind.NUMBER and len(words) > 1

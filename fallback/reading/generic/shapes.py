@@ -187,7 +187,8 @@ def passing(node: dict[str, Node], is_harm: Callable[[str], bool]) -> list[tuple
 def suite(node: dict[str, Node]) -> list[tuple[str, Leaf]] | None:
     """The cases of a JUnit suite, as named checks that passed or failed; None for another object.
 
-    A case without a failure inside passed; a skipped one has no meaning.
+    A case without a failure inside passed; a skipped one has no meaning. If all were skipped, the
+    suite is doubtful.
     """
     key = next((k for k in ("testcase", "testcases") if k in node), "")
     cases = node.get(key)
@@ -203,6 +204,8 @@ def suite(node: dict[str, Node]) -> list[tuple[str, Leaf]] | None:
         if "skipped" not in case:
             verdict = not {"failure", "error", "failures"} & case.keys()
             found.append((str(name.value), Leaf(verdict, name.path)))
+    if cases and not found:
+        mark(node[key], Use.DOUBTFUL)
     mark(node, Use.BOOKKEEPING)
     return found
 

@@ -15,6 +15,7 @@ from fallback.reading.generic.inside import (
     is_code,
     is_event,
     is_judged,
+    is_logged,
     is_map,
     tells,
 )
@@ -84,6 +85,7 @@ def sort_record(node: dict[str, Node], scales: Scales) -> Record:
             kind = Kind.TEXT if form in QUOTED else kind
         linked = linked or (kind is Kind.LIST and are_links(inner))
         role = Key(Role.QUOTED) if _is_echo(form, inner, node) else _role(form, kind, inner)
+        role = Key(Role.BOOKKEEPING) if is_logged(form, inner, node) else role
         entries.append(Entry(key, form, role, inner))
     record.threshold = threshold_of(entries)
     record.limits = limits_of(entries)
@@ -238,10 +240,7 @@ def _name(record: Record, entry: Entry, scale: Scale) -> None:
         node.use = Use.SIGNAL
         record.said.append(Finding(text, None, None, Basis.DECISION, node.path, failed=True))
         return
-    if not any(map(str.isalnum, text)) or form in NON_NAMES:
-        node.use = Use.BOOKKEEPING
-        return
-    if is_event(text):
+    if not any(map(str.isalnum, text)) or form in NON_NAMES or is_event(text):
         node.use = Use.BOOKKEEPING
         return
     if form in _FAILED and (entry.role.role is Role.BROAD or entry.form == "type"):

@@ -129,7 +129,8 @@ def clears(text: str) -> bool:
     wrong = _LISTS["wrong_at_all"]
     if not 1 < len(words) <= _MOST_CLEARING or wrong.isdisjoint(words):
         return False
-    denied = [w for w in words if w in _DENIALS or w.endswith("n't")]
+    once = _DENIALS | _LISTS["denied_once"]
+    denied = [w for w in words if w in once or w.endswith("n't")]
     rest = [w for w in words if w not in denied and w]
     return len(denied) == 1 and (wrong | _LISTS["saying_nothing"]).issuperset(rest)
 

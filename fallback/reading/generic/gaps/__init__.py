@@ -1,0 +1,1 @@
+"""What an output says that was not checked."""
