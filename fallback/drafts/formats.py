@@ -221,9 +221,14 @@ def _mark_exclusive(
             continue
         lists = [one.get(str(path)) if isinstance(one, Mapping) else one for one in outputs]
         sums = [
-            sum(v.get(score) or 0 for v in items if isinstance(v, dict))
+            sum(_number(v.get(score)) for v in items if isinstance(v, dict))
             for items in lists
             if isinstance(items, list) and len(items) > 1
         ]
         if sums and all(math.isclose(total, 1, abs_tol=0.02) for total in sums):
             finding["exclusive"] = True
+
+
+def _number(value: object) -> float:
+    """A score of an entry; 0 for anything else in its place."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else 0
