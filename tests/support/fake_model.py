@@ -1,8 +1,8 @@
 """The real facade over a fake model, which answers by a function of the test's, or not at all."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ from client_api.settings import Settings
 from engine.versions import Shadow
 from fallback.decision.decision import Decision
 from pipeline.steps import ReadItem, load_pipeline
+from pipeline.tenants import TenantPipelines
 from schemas.candidate import Candidate, CandidateSet
 
 HATE = {"detector": "openai-moderation", "output": "hate"}
@@ -54,11 +55,18 @@ class FakeGateway:
             return [self.canary(item) for item in items]
         self.items += items
         self.asked.append([item.output for item in items])
-        # As a model does, outside the event loop, where files of rules may be read.
-        return [await asyncio.to_thread(self.answer, item) for item in items]
+        return [self.answer(item) for item in items]
 
     async def close(self) -> None:
         pass
+
+
+def refreshed(pipelines: TenantPipelines) -> TenantPipelines:
+    """The pipelines with changed files read, as in a model's process, which has no event loop."""
+    reader = Thread(target=pipelines.current)
+    reader.start()
+    reader.join()
+    return pipelines
 
 
 class FakeCandidate:

@@ -12,7 +12,7 @@ from client_api.mapping.gateway import Item
 from fallback.decision.decision import Decision
 from pipeline.tenants import TenantPipelines
 from schemas.candidate import Candidate, CandidateSet, Neighbour
-from tests.support.fake_model import FakeGateway, facade
+from tests.support.fake_model import FakeGateway, facade, refreshed
 
 GUESS = "HARM.SPEECH.Toxicity"
 SECOND = "HARM.SPEECH.Threat"
@@ -33,7 +33,7 @@ class UnsureModel(FakeGateway):
         super().__init__(self._answer)
 
     def _answer(self, item: Item) -> Decision:
-        pipeline = self._pipelines.of(item.tenant)
+        pipeline = refreshed(self._pipelines).of(item.tenant)
         read = pipeline.read(item.detector, item.output)
         confidence = 0.95 if item.detector in (*self._sure, "canary") else 0.4
         candidate = Candidate(

@@ -14,7 +14,7 @@ from fallback.decision.decision import Decision
 from pipeline.tenants import TenantPipelines
 from schemas.candidate import Candidate, CandidateSet
 from tests.support.command_line import complaint, mapper
-from tests.support.fake_model import FakeGateway
+from tests.support.fake_model import FakeGateway, refreshed
 from tests.support.serving import running_facade
 
 FILE = "detector: acme-guard\nmaps:\n  bad vibes: HARM.SPEECH.Toxicity\n"
@@ -40,7 +40,7 @@ def url(folder: Path, tmp_path: Path) -> Iterator[str]:
     pipelines = TenantPipelines([folder])
 
     def answer(item: Item) -> Decision:
-        pipeline = pipelines.of(item.tenant)
+        pipeline = refreshed(pipelines).of(item.tenant)
         read = pipeline.read(item.detector, item.output)
         toxic = ("HARM.SPEECH.Toxicity",)
         made = Candidate('{"taxonomy":["HARM.SPEECH.Toxicity"]}', 0.9, 0.9, likely=((toxic, 0.9),))
