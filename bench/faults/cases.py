@@ -257,10 +257,10 @@ def _answered(log: str) -> int:
     """Items that the access log has with status 200."""
     count = 0
     for line in log.splitlines():
-        if '"event": "request"' not in line:
+        if not line.startswith("{"):  # a line of another library
             continue
         facts = json.loads(line)
-        if facts["status"] == 200 and facts["route"] in ("/map", "/map/batch"):
+        if facts["event"] == "request" and facts["status"] == 200 and facts["route"] in ("/map", "/map/batch"):
             count += facts.get("items", 1)
     return count
 
