@@ -260,7 +260,11 @@ def _answered(log: str) -> int:
         if not line.startswith("{"):  # a line of another library
             continue
         facts = json.loads(line)
-        if facts["event"] == "request" and facts["status"] == 200 and facts["route"] in ("/map", "/map/batch"):
+        if (
+            facts["event"] == "request"
+            and facts["status"] == 200
+            and facts["route"] in ("/map", "/map/batch")
+        ):
             count += facts.get("items", 1)
     return count
 
