@@ -14,8 +14,9 @@ import tritonclient.grpc as grpc_client
 from tritonclient.utils import InferenceServerException
 
 from bench.processes import eventually
+from client_api.triton.install import TritonError
 from client_api.triton.processes import children
-from client_api.triton.server import LoadError, LocalTriton
+from client_api.triton.server import LocalTriton
 from client_api.triton.watchdog import Watchdog
 from client_api.upstream.canary import ModelHealth
 from engine.versions import Choice, write_choice
@@ -157,6 +158,8 @@ def test_a_triton_that_ends_while_it_loads_is_not_waited_for(tiny_repository: Pa
 
         killing = threading.Thread(target=kill_amid_the_load)
         killing.start()
-        with pytest.raises(LoadError, match="exited with code -9 while loading"):
+        # The connection may end a moment before the process does.
+        told = "exited with code -9 while loading|Triton does not answer to .*/load"
+        with pytest.raises(TritonError, match=told):
             triton.load(MODEL, timeout_s=600.0, anew=True)
         killing.join()
