@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 
 from llama_mapper.bulk.columns import ADDED, WHOLE, Columns, cells_of
 from llama_mapper.bulk.pairs import Answer, Answers, Pair
-from llama_mapper.bulk.streams import Named, UsageError
+from llama_mapper.bulk.streams import Named, UsageError, csv_rows
 
 #: The number of rows per period and pair.
 Counts = Counter[tuple[str, Pair]]
@@ -146,16 +146,10 @@ class CsvRows:
         if self._heads and heads != self._heads:
             raise UsageError(f"the columns differ between files: {self._heads} and {heads}")
         self._heads, self._places = heads, self._columns.places(heads)
-        while True:
-            number = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                break
-            except csv.Error as error:
-                yield number, str(error)
-                continue
-            if cells:
+        for number, cells in csv_rows(reader):
+            if isinstance(cells, csv.Error):
+                yield number, str(cells)
+            elif cells:
                 yield number, cells
         text.detach()
 

@@ -4,6 +4,7 @@ In: names, patterns, `-` for standard input. Out: readers of plain bytes, and co
 members and zstd frames may follow one another, so compressed parts are joined byte by byte.
 """
 
+import csv
 import glob
 import gzip
 import io
@@ -14,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 STDIN = "-"
 
@@ -136,3 +137,16 @@ def _unpacked(file: BinaryIO, packing: Packing) -> BinaryIO:
         reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
         return cast(BinaryIO, io.BufferedReader(cast(io.RawIOBase, reader), 1 << 20))
     return file
+
+
+def csv_rows(reader: Any) -> Iterator[tuple[int, list[str] | csv.Error]]:
+    """The rows that a `csv.reader` has left, each with the number of its first line, from 1. A row
+    that is not CSV is its error."""
+    while True:
+        number = reader.line_num + 1
+        try:
+            yield number, next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            yield number, error

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
 from llama_mapper import ItemError, MappedEvent, MapRequest
+from llama_mapper.bulk.streams import csv_rows
 from llama_mapper.cli.show import as_line
 
 KNOWN = tuple(own.name for own in fields(MapRequest))
@@ -131,16 +132,10 @@ class Csv:
         reader = csv.reader(lines)
         self._heads = next(reader, [])
         self._check_heads()
-        while True:
-            number = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield Row(number, None, f"the row is not CSV: {error}")
-                continue
-            if cells:
+        for number, cells in csv_rows(reader):
+            if isinstance(cells, csv.Error):
+                yield Row(number, None, f"the row is not CSV: {cells}")
+            elif cells:
                 yield self._row(number, cells)
 
     def answer(self, row: Row, outcome: MappedEvent | ItemError) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from llama_mapper.bulk.streams import csv_rows as rows_of_csv
 from llama_mapper.evidence.answers import UnusableError
 
 Row = tuple[int, Mapping[str, Any] | UnusableError]
@@ -22,16 +23,10 @@ def csv_rows(stream: BinaryIO) -> Iterator[Row]:
     text = io.TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
     reader = csv.reader(text)
     heads = next(reader, [])
-    while True:
-        number = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            yield number, UnusableError(f"is not CSV: {error}")
-            continue
-        if len(cells) == len(heads):
+    for number, cells in rows_of_csv(reader):
+        if isinstance(cells, csv.Error):
+            yield number, UnusableError(f"is not CSV: {cells}")
+        elif len(cells) == len(heads):
             yield number, dict(zip(heads, cells, strict=True))
         elif cells:
             yield number, UnusableError(f"has {len(cells)} cells, line 1 has {len(heads)}")
